@@ -1,0 +1,207 @@
+"""The owner's secret: which version of each image was published, and how to make the others."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from taggant.pipeline.files import write_atomically
+
+KEY_BYTES = 32
+SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, repr=False)
+class Ledger:
+    """What the owner keeps to herself.
+
+    The published index of each image is drawn independently and uniformly; versions and indices
+    come from `secret`, never from a run's public seed.
+
+    Attributes
+    ----------
+    scheme : mapping
+        The marking scheme's parameters.
+    secret, nonce : bytes
+        32 random bytes each: the marking key, and the blinding of the commitment.
+    n : int
+        Versions per image.
+    ids, raw_sha256 : tuple of str
+        Content id and SHA-256 of each raw image.
+    published : tuple of int
+        Published index J of each image, 0..n-1.
+    """
+
+    scheme: Mapping[str, Any]
+    secret: bytes
+    nonce: bytes
+    n: int
+    ids: tuple[str, ...]
+    raw_sha256: tuple[str, ...]
+    published: tuple[int, ...]
+
+    @classmethod
+    def draw(
+        cls,
+        owner_key: bytes,
+        context: str,
+        scheme: Mapping[str, Any],
+        n: int,
+        ids: Sequence[str],
+        raw_sha256: Sequence[str],
+    ) -> Ledger:
+        """Derive a ledger from the owner's key and draw one index per image.
+
+        Parameters
+        ----------
+        owner_key : bytes
+            The 32 bytes of the owner's key file.
+        context : str
+            What this ledger is for (the marking stage's digest). A key serves many ledgers, each
+            with a secret and indices of its own.
+        scheme, n, ids, raw_sha256
+            As the attributes.
+        """
+        secret = hmac.digest(owner_key, b"taggant/ledger/" + context.encode(), "sha256")
+        nonce = hmac.digest(secret, b"taggant/nonce", "sha256")
+        published = tuple(_uniform_index(secret, image_id, n) for image_id in ids)
+        return cls(dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published)
+
+    def __repr__(self) -> str:
+        return f"Ledger({len(self.ids)} images, n={self.n}, secret withheld)"
+
+    def commitment(self) -> str:
+        """Public SHA-256 commitment (64 hex digits) to scheme, images, n and published indices.
+
+        It proves "fixed beforehand" only if it is timestamped before training, and it does not
+        prove that the indices were drawn at random.
+        """
+        body = {
+            "scheme": dict(self.scheme),
+            "n": self.n,
+            "raw_sha256": list(self.raw_sha256),
+            "published": list(self.published),
+            "secret_sha256": hashlib.sha256(self.secret).hexdigest(),
+        }
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+        return hashlib.sha256(self.nonce + canonical).hexdigest()
+
+    def save(self, path: Path) -> None:
+        """Write the ledger with mode 0600, atomically."""
+        record = {
+            "schema": 1,
+            "scheme": dict(self.scheme),
+            "secret": self.secret.hex(),
+            "nonce": self.nonce.hex(),
+            "n": self.n,
+            "ids": list(self.ids),
+            "raw_sha256": list(self.raw_sha256),
+            "published": list(self.published),
+        }
+        write_atomically(path, json.dumps(record, indent=1).encode(), mode=0o600)
+
+    @classmethod
+    def load(cls, path: Path) -> Ledger:
+        """Read a ledger; refuses a file that others can read.
+
+        Raises
+        ------
+        PermissionError
+            If group or others have any right on the file.
+        """
+        record = json.loads(_read_private(path))
+        return cls(
+            scheme=record["scheme"],
+            secret=bytes.fromhex(record["secret"]),
+            nonce=bytes.fromhex(record["nonce"]),
+            n=record["n"],
+            ids=tuple(record["ids"]),
+            raw_sha256=tuple(record["raw_sha256"]),
+            published=tuple(record["published"]),
+        )
+
+
+def owner_key(location: str, seed: int) -> bytes:
+    """Read the owner's key, making it on first use.
+
+    Parameters
+    ----------
+    location : str
+        Path of the key file (64 hex digits, mode 0600), or ``simulated``: then the key follows
+        from the public `seed`, so an experiment can be repeated and its ledger proves nothing.
+    seed : int
+        The run's public seed, used by ``simulated`` only.
+
+    Raises
+    ------
+    ValueError
+        If `location` is itself a secret (config holds only its path) or the file is no key.
+    PermissionError
+        If others can read the key file.
+    """
+    if location == SIMULATED:
+        return hashlib.sha256(f"taggant/simulated/{seed}".encode()).digest()
+    if _looks_like_key(location):
+        raise ValueError(
+            "marking.secret holds a secret itself, which would end in logs and config dumps. "
+            f"Accepted: the path of a key file, or '{SIMULATED}'. Treat this key as disclosed."
+        )
+    path = Path(location)
+    try:
+        text = _read_private(path).decode("ascii", errors="replace").strip()
+    except FileNotFoundError:
+        _create_key(path)
+        text = _read_private(path).decode("ascii")
+    if not _looks_like_key(text):
+        raise ValueError(f"{path}: no taggant key (expected {2 * KEY_BYTES} hex digits)")
+    return bytes.fromhex(text)
+
+
+def fingerprint(key: bytes) -> str:
+    """16 hex digits that tell keys apart and reveal nothing of them."""
+    return hmac.digest(key, b"taggant/fingerprint", "sha256").hex()[:16]
+
+
+def _create_key(path: Path) -> None:
+    """Make a key file; where another process is quicker, its key stands."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    write_atomically(draft, secrets.token_hex(KEY_BYTES).encode(), mode=0o600)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _read_private(path: Path) -> bytes:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise PermissionError(
+            f"{path} has mode {mode:04o}: others can read this secret. Accepted is 0600 (chmod 600)"
+        )
+    return path.read_bytes()
+
+
+def _looks_like_key(text: str) -> bool:
+    return len(text) == 2 * KEY_BYTES and all(c in "0123456789abcdefABCDEF" for c in text)
+
+
+def _uniform_index(secret: bytes, image_id: str, n: int) -> int:
+    """Exactly uniform index 0..n-1 by rejection: a modulus alone would favour small ones."""
+    limit = (1 << 64) // n * n
+    for attempt in range(1 << 16):
+        message = f"taggant/published/{image_id}/{attempt}".encode()
+        value = int.from_bytes(hmac.digest(secret, message, "sha256")[:8], "big")
+        if value < limit:
+            return value % n
+    raise RuntimeError("no index drawn in 65,536 attempts: the key derivation is broken")
