@@ -1,0 +1,329 @@
+"""The figures of a report: each takes tidy tables and returns a matplotlib `Figure`.
+
+Nothing here reads a file, touches pyplot or needs a display. All rates are in 0..1, all intervals
+are taken from the tables as they are (exact binomial ones, 95 %).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from taggant.report import style
+from taggant.report.numbers import level, quantity
+
+Array = NDArray[np.float64]
+
+GROUPS = (("used", "used", style.USED), ("unused", "not used", style.UNUSED))
+"""Group as written in the tables, as said to the reader, and its colour."""
+
+RATES = (
+    ("detection", "used", style.USED),
+    ("false_detection", "not used", style.UNUSED),
+)
+"""Column prefix of a rate, whose rate it is, and its colour."""
+
+GAIN = 8
+"""How many times the difference of raw and published is amplified."""
+
+
+@style.styled
+def curves(table: pl.DataFrame, p: float, utility: str = "test accuracy") -> Figure:
+    """Detection and false-detection rate, train loss and utility over the epochs of training.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``curves.csv``: epoch, p, the two rates with their intervals, train_loss, utility.
+    p : float
+        The error probability to show; of those in the table the nearest is taken (and named).
+    utility : str
+        What the column ``utility`` measures.
+    """
+    shown = min(table["p"].unique().to_list(), key=lambda value: (abs(value - p), value))
+    rows = table.filter(pl.col("p") == shown).sort("epoch")
+    epochs = _column(rows, "epoch")
+    fig = Figure(figsize=(style.WIDTH, 5.2))
+    rates, losses, utilities = fig.subplots(3, 1, sharex=True, height_ratios=(2.6, 1, 1))
+
+    labels = []
+    for prefix, name, colour in RATES:
+        _rate(rates, epochs, rows, prefix, colour)
+        rate = _column(rows, f"{prefix}_rate")
+        labels.append((_last(rate), f"{name} {100 * _last(rate):.0f}%", colour))
+    rates.axhline(shown, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+    rates.set_ylim(-0.02, 1.02)
+    rates.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    rates.set_title(f"Images claimed at p = {level(shown)} (dashed)")
+    _end_labels(rates, labels)
+
+    _line(losses, epochs, _column(rows, "train_loss"), style.LOSS)
+    losses.set_title("Train loss")
+    if np.nanmin(_column(rows, "train_loss"), initial=np.inf) > 0:
+        losses.set_yscale("log")
+        losses.minorticks_off()
+    losses.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, 2)))
+    _end_labels(losses, [_value_label(rows, "train_loss", style.LOSS, quantity)])
+
+    _line(utilities, epochs, _column(rows, "utility"), style.EXTRA)
+    utilities.set_title(utility[:1].upper() + utility[1:])
+    utilities.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    utilities.yaxis.set_major_locator(MaxNLocator(3))
+    utilities.margins(y=0.25)
+    _end_labels(utilities, [_value_label(rows, "utility", style.EXTRA, _percent)])
+    utilities.set_xlabel("epoch")
+    utilities.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    return fig
+
+
+@style.styled
+def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
+    """Where the published version ranks among all n versions, for used and unused images.
+
+    If a model knows nothing of which version was published, ranks are uniform on 1..n: each bin
+    then holds a binomial number of images, whose central 95 % are drawn as a band (bin by bin: one bin in twenty
+    lies outside by chance).
+
+    Parameters
+    ----------
+    instances : DataFrame
+        Columns group and exceedances (T, without nulls): rank = T + 1.
+    n : int
+        Number of versions of an image.
+    bins : int
+        Number of bins, of equal width up to rounding; not more than n are drawn.
+
+    Raises
+    ------
+    ValueError
+        If an instance was not read to the end: ranks of only the others would be a biased choice.
+    """
+    unread = instances["exceedances"].null_count()
+    if unread:
+        raise ValueError(f"{unread} of {instances.height} instances have no rank; all need one")
+    edges = np.unique(np.round(np.linspace(0, n, min(bins, n) + 1))).astype(int)
+    chance = np.diff(edges) / n
+    fig = Figure(figsize=(style.WIDTH, 4.6))
+    panels = fig.subplots(2, 1, sharex=True)
+    for ax, (group, name, colour) in zip(panels, GROUPS, strict=True):
+        exceedances = instances.filter(pl.col("group") == group)["exceedances"].to_numpy()
+        counts, _ = np.histogram(exceedances, bins=edges - 0.5)
+        total = len(exceedances)
+        ax.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
+        low, high = binom.interval(0.95, total, chance) if total else (0 * chance, 0 * chance)
+        ax.stairs(high, edges, baseline=low, fill=True, color=style.FAINT, alpha=0.3, linewidth=0)
+        ax.stairs(total * chance, edges, baseline=None, color=style.INK, linewidth=1.2)
+        ax.set_ylabel("images")
+        ax.set_ylim(0, max(counts.max(), np.max(high), 1) * 1.12)
+        ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        ax.set_title(f"{name[:1].upper() + name[1:]} ({total:,} images)", color=colour)
+        ax.grid(visible=False, axis="x")
+    panels[0].set_xlim(0, n)
+    panels[1].set_xlabel(f"rank of the published version, 1 to {n:,} (1 = highest score)")
+    panels[1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    _legend_of_uniform(panels[0])
+    return fig
+
+
+@style.styled
+def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
+    """Share of images that the rank test claims, against its error probability p.
+
+    Axes are logarithmic when the grid of p reaches far down (small p is what matters then), else
+    linear. On logarithmic axes a rate of zero has no point; the upper end of its interval shows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``claims.csv``: p and the two rates with their intervals.
+    p : float, optional
+        The error probability of the run, marked by a line.
+    """
+    rows = table.filter(pl.col("p") > 0).sort("p")
+    grid = _column(rows, "p")
+    logarithmic = grid[0] <= 0.02 and grid[-1] / grid[0] >= 20
+    fig = Figure(figsize=(style.WIDTH, 4.0))
+    ax = fig.subplots()
+    floor = grid[0] / 2 if logarithmic else 0.0
+    for prefix, _, colour in RATES:
+        _rate(ax, grid, rows, prefix, colour, floor)
+    ends = np.array([floor or 0.0, 1.0])
+    ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
+    if p is not None:
+        ax.axvline(p, color=style.FAINT, linewidth=1)
+    if logarithmic:
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.minorticks_off()
+        ax.set_xlim(grid[0], grid[-1])
+        ax.set_ylim(floor, 1.15)
+    else:
+        ax.set_xlim(0, max(grid[-1], 1e-6))
+        ax.set_ylim(-0.02, 1.02)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: level(value)))
+    ax.set_xlabel("p (probability of a false claim that is accepted)")
+    ax.set_title("Images claimed; dashed: claimed = p")
+    labels = []
+    for prefix, name, colour in RATES:
+        rate = _last(_column(rows, f"{prefix}_rate"))
+        labels.append((max(rate, floor), name, colour))
+    _end_labels(ax, labels)
+    return fig
+
+
+@style.styled
+def reads(instances: pl.DataFrame, n: int) -> Figure:
+    """How many hidden versions each audit read before it stopped: cumulative share of images.
+
+    Parameters
+    ----------
+    instances : DataFrame
+        Columns group and versions_read.
+    n : int
+        Number of versions of an image; at most n - 1 hidden ones can be read.
+    """
+    fig = Figure(figsize=(style.WIDTH, 3.6))
+    ax = fig.subplots()
+    words = []
+    for group, name, colour in GROUPS:
+        read = instances.filter(pl.col("group") == group)["versions_read"].to_numpy()
+        if not len(read):
+            continue
+        values, counts = np.unique(np.maximum(read, 1), return_counts=True)
+        share = np.concatenate([[0.0], np.cumsum(counts) / len(read), [1.0]])
+        steps = np.concatenate([[1.0], values, [float(max(n - 1, 1))]])
+        ax.plot(steps, share, drawstyle="steps-post", color=colour)
+        words.append((f"{name}: mean {quantity(float(read.mean()))}", colour))
+    ax.set_xscale("log")
+    ax.set_xlim(1, max(n - 1, 2) * 1.12)
+    ax.set_ylim(0, 1.02)
+    ax.axvline(n - 1, color=style.FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    ax.minorticks_off()
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel(f"hidden versions read (dashed: all {n - 1:,})")
+    ax.set_title("Audits finished")
+    for line, (text, colour) in enumerate(words):
+        ax.text(
+            0.03, 0.96 - 0.1 * line, text, color=colour, transform=ax.transAxes, va="top",
+            fontweight="bold",
+        )  # fmt: skip
+    return fig
+
+
+@style.styled
+def samples(
+    raw: NDArray[np.uint8], published: NDArray[np.uint8], gain: int = GAIN, limit: int = 6
+) -> Figure:
+    """Images before marking, as published, and what was changed.
+
+    Parameters
+    ----------
+    raw, published : ndarray
+        uint8 [k, C, H, W], pixel values 0..255, C = 1 or 3.
+    gain : int
+        The difference is shown ``gain`` times as strong around mid-grey (128), clipped to 0..255.
+    limit : int
+        At most so many images are drawn: more would be too small to see.
+    """
+    raw, published = raw[:limit], published[:limit]
+    change = published.astype(np.int16) - raw.astype(np.int16)
+    amplified = np.clip(128 + gain * change, 0, 255).astype(np.uint8)
+    count, _, height, width = raw.shape
+    cell = (style.WIDTH - 0.9) / max(count, 4)
+    fig = Figure(figsize=(0.9 + cell * count, 3 * cell * height / width + 0.06))
+    panels = fig.subplots(3, count, squeeze=False)
+    rows = (("raw", raw), ("published", published), (f"difference\n× {gain}", amplified))
+    for line, (name, images) in enumerate(rows):
+        for ax, image in zip(panels[line], images, strict=True):
+            _pixels(ax, image)
+        panels[line][0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
+    engine = fig.get_layout_engine()
+    if engine is not None:
+        engine.set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
+    return fig
+
+
+def _pixels(ax: Axes, image: NDArray[np.uint8]) -> None:
+    """Show uint8 [C, H, W] pixel by pixel, without any smoothing between pixels."""
+    shown = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
+    ax.imshow(shown, interpolation="none")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+
+
+def _column(table: pl.DataFrame, name: str) -> Array:
+    return table[name].cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
+
+
+def _last(values: Array) -> float:
+    """The last value that was measured; nan if none was."""
+    measured = values[np.isfinite(values)]
+    return float(measured[-1]) if len(measured) else float("nan")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f}%"
+
+
+def _line(ax: Axes, x: Array, y: Array, colour: str) -> None:
+    there = np.isfinite(y)
+    ax.plot(x[there], y[there], color=colour, marker="o" if there.sum() <= 25 else "")
+
+
+def _rate(
+    ax: Axes, x: Array, rows: pl.DataFrame, prefix: str, colour: str, floor: float = 0.0
+) -> None:
+    """A rate with its interval shaded; a bar where there is only one point to shade."""
+    rate, low, high = (_column(rows, f"{prefix}_{name}") for name in ("rate", "low", "high"))
+    there = np.isfinite(low) & np.isfinite(high)
+    low = np.maximum(low, floor)
+    if there.sum() == 1:
+        ax.vlines(x[there], low[there], high[there], color=colour, alpha=0.4, linewidth=6)
+    else:
+        ax.fill_between(x[there], low[there], high[there], color=colour, alpha=0.22, linewidth=0)
+    _line(ax, x, np.where(rate > floor, rate, np.nan) if floor else rate, colour)
+
+
+def _value_label(
+    rows: pl.DataFrame, column: str, colour: str, words: object
+) -> tuple[float, str, str]:
+    value = _last(_column(rows, column))
+    assert callable(words)
+    return value, str(words(value)), colour
+
+
+def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
+    """Write (value, text, colour) right of the axes at the value's height, without overlap."""
+    to_axes = ax.transData + ax.transAxes.inverted()
+    ax.autoscale_view()
+    x = ax.get_xlim()[1]
+    heights = [float(to_axes.transform((x, value))[1]) for value, _, _ in labels]
+    placed = -np.inf
+    line = 0.16 / (ax.get_position().height * ax.figure.get_figheight())
+    for height, (value, text, colour) in sorted(zip(heights, labels, strict=True)):
+        if not np.isfinite(value):
+            continue
+        placed = max(min(max(height, 0.0), 1.0), placed + line)
+        ax.text(
+            1.02, placed, text, color=colour, transform=ax.transAxes, va="center",
+            fontweight="bold", clip_on=False,
+        )  # fmt: skip
+
+
+def _legend_of_uniform(ax: Axes) -> None:
+    line = ax.plot([], [], color=style.INK, linewidth=1.2, label="if it knew nothing")[0]
+    band = ax.fill_between([], [], [], color=style.FAINT, alpha=0.3, linewidth=0)
+    band.set_label("95% of the time")
+    ax.legend(handles=[line, band], loc="upper right", handlelength=1.4)

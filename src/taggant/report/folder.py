@@ -1,0 +1,208 @@
+"""A finished run as the report reads it: the files of its folder, checked, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+SCHEMA = 1
+
+METRICS = (
+    "p",
+    "detection_rate",
+    "detection_rate_ci",
+    "used",
+    "false_detection_rate",
+    "false_detection_rate_ci",
+    "unused",
+)
+SETTING = ("experiment", "data", "n", "p", "secret")
+SECRETS = ("file", "simulated")
+INSTANCES = ("id", "group", "exceedances", "versions_read", "queries", "claim", "p_value")
+_RATES = (
+    "p",
+    "detection_rate",
+    "detection_low",
+    "detection_high",
+    "false_detection_rate",
+    "false_detection_low",
+    "false_detection_high",
+)
+CURVES = ("epoch", *_RATES, "train_loss", "utility")
+CLAIMS = _RATES
+
+
+class RunFolderError(ValueError):
+    """A run folder lacks a file, or one of its files does not say what it should."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A few images before and after marking.
+
+    Attributes
+    ----------
+    raw, published : ndarray
+        uint8 [k, C, H, W], pixel values 0..255, C = 1 or 3.
+    """
+
+    raw: NDArray[np.uint8]
+    published: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """What a run left behind.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    result : mapping
+        ``result.json``: schema, experiment, digest, stages, metrics.
+    context : mapping
+        ``context.json``: the setting, for the reader; nothing is computed from it but n and p.
+    instances : DataFrame
+        One row per audited instance (`INSTANCES`).
+    curves : DataFrame or None
+        Rates over epochs (`CURVES`); None when the run kept no snapshots.
+    claims : DataFrame or None
+        Rates over p (`CLAIMS`) of the rank test; None when not every version was read.
+    samples : Samples or None
+        Raw and published images; None when the run kept none.
+    """
+
+    path: Path
+    result: Mapping[str, Any]
+    context: Mapping[str, Any]
+    instances: pl.DataFrame
+    curves: pl.DataFrame | None
+    claims: pl.DataFrame | None
+    samples: Samples | None
+
+    @classmethod
+    def load(cls, path: Path) -> RunFolder:
+        """Read and check a run folder.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder, ``result.json``, ``context.json`` or ``instances.parquet`` is missing, or if any file
+            that is there cannot be read or lacks a column or key. ``curves.csv``, ``claims.csv``
+            and ``samples.safetensors`` may be missing; a table without rows counts as missing.
+        """
+        if not path.is_dir():
+            raise RunFolderError(f"{path} is not a folder; expected the folder of a finished run")
+        result = _json(path / "result.json", ("stages", "metrics"))
+        if result.get("schema") != SCHEMA:
+            raise RunFolderError(
+                f"{path / 'result.json'}: schema {result.get('schema')!r}; accepted: {SCHEMA}"
+            )
+        _require(path / "result.json", "metric", METRICS, result["metrics"])
+        context = _json(path / "context.json", SETTING)
+        if context["secret"] not in SECRETS:
+            raise RunFolderError(
+                f"{path / 'context.json'}: secret {context['secret']!r}; "
+                f"accepted: {', '.join(SECRETS)}"
+            )
+        return cls(
+            path=path,
+            result=result,
+            context=context,
+            instances=_table(path / "instances.parquet", pl.read_parquet, INSTANCES),
+            curves=_optional_table(path / "curves.csv", CURVES),
+            claims=_optional_table(path / "claims.csv", CLAIMS),
+            samples=_samples(path / "samples.safetensors"),
+        )
+
+    @property
+    def ranks_complete(self) -> bool:
+        """Whether every instance was read to the end.
+
+        Ranks of only those that were are a biased choice: an audit that stops early stops by rank.
+        """
+        return self.instances.height > 0 and self.instances["exceedances"].null_count() == 0
+
+
+def _json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    _must_exist(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{path}: not valid JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{path}: holds a {type(value).__name__}, expected an object")
+    _require(path, "key", keys, value)
+    return value
+
+
+def _table(
+    path: Path, read: Callable[[Path], pl.DataFrame], columns: tuple[str, ...]
+) -> pl.DataFrame:
+    _must_exist(path)
+    try:
+        table = read(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RunFolderError(f"{path}: cannot be read ({error})") from error
+    _require(path, "column", columns, table.columns)
+    return table
+
+
+def _optional_table(path: Path, columns: tuple[str, ...]) -> pl.DataFrame | None:
+    if not path.exists():
+        return None
+    # Every column is a number; an empty cell is a measurement that was not made. No types are
+    # inferred: a column that starts with whole numbers may go on with fractions.
+    table = _table(path, partial(pl.read_csv, infer_schema=False), columns)
+    try:
+        table = table.with_columns(pl.col(columns).cast(pl.Float64))
+    except pl.exceptions.InvalidOperationError as error:
+        raise RunFolderError(f"{path}: a cell is no number ({error})") from error
+    return table if table.height else None
+
+
+def _samples(path: Path) -> Samples | None:
+    if not path.exists():
+        return None
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise RunFolderError(f"{path}: cannot be read ({error})") from error
+    _require(path, "tensor", ("raw", "published"), tensors)
+    raw, published = tensors["raw"], tensors["published"]
+    for name, images in (("raw", raw), ("published", published)):
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise RunFolderError(
+                f"{path}: {name} is {images.dtype} {list(images.shape)}; "
+                "expected uint8 [k, C, H, W] with C = 1 or 3"
+            )
+    if raw.shape != published.shape:
+        raise RunFolderError(
+            f"{path}: raw is {list(raw.shape)} but published {list(published.shape)}"
+        )
+    return Samples(raw, published) if len(raw) else None
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise RunFolderError(f"{path.name} is missing in {path.parent}; has the run finished?")
+
+
+def _require(path: Path, kind: str, names: tuple[str, ...], there: object) -> None:
+    if not hasattr(there, "__contains__"):
+        raise RunFolderError(f"{path}: expected named {kind}s, found {there!r}")
+    missing = [name for name in names if name not in there]
+    if missing:
+        raise RunFolderError(
+            f"{path}: {kind} {', '.join(map(repr, missing))} missing; expected {', '.join(names)}"
+        )

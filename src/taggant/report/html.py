@@ -1,0 +1,349 @@
+"""One self-contained HTML page about one run: words and tables from the folder, figures inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from taggant.report import figures, style
+from taggant.report.folder import RunFolder
+from taggant.report.numbers import (
+    MISSING,
+    duration,
+    interval,
+    known,
+    level,
+    percent,
+    quantity,
+)
+
+NO_UNLEARNING = "none"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One figure of the report.
+
+    Attributes
+    ----------
+    name : str
+        File stem of the figure.
+    title, caption : str
+        What is seen; one line on how to read it.
+    figure : Figure or None
+        None when the run left nothing to draw.
+    note : str
+        Why there is nothing to draw, empty otherwise.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table of metrics: all words are ready to be shown."""
+
+    name: str
+    value: str
+    interval: str
+    meaning: str
+
+
+def sections(run: RunFolder) -> tuple[Section, ...]:
+    """Draw every figure that the run folder has the data for, in the order of reading."""
+    n, p = int(run.context["n"]), float(run.context["p"])
+    return (
+        Section(
+            "curves",
+            "Detection over training",
+            "Share of used and unused images claimed at each epoch, with exact 95% intervals, "
+            "beside what the model had learnt by then.",
+            None if run.curves is None else figures.curves(run.curves, p, _utility(run).lower()),
+            "No curves over epochs: the run kept no snapshots of the model in training.",
+        ),
+        Section(
+            "ranks",
+            "Rank of the published version",
+            "A model that learnt from the published version scores it above the hidden ones. "
+            "One that did not puts it anywhere: bars near the line.",
+            figures.ranks(run.instances, n) if run.ranks_complete else None,
+            "No ranks: the audits stopped before they had read every hidden version, and the "
+            "ranks of only those read to the end would mislead.",
+        ),
+        Section(
+            "claims",
+            "Claims at every p",
+            "What the rank test claims when all hidden versions are read, for each p, with exact "
+            "95% intervals. Unused images should lie on or below the dashed line.",
+            None if run.claims is None else figures.claims(run.claims, p),
+            "No claims over p: that needs every hidden version to be read.",
+        ),
+        Section(
+            "reads",
+            "Cost of an audit",
+            "Share of audits that had stopped after so many hidden versions.",
+            figures.reads(run.instances, n) if run.instances.height else None,
+            "No audited instances.",
+        ),
+        Section(
+            "samples",
+            "What was published",
+            f"Raw images, as published, and the difference amplified {figures.GAIN} times around "
+            "mid-grey.",
+            None
+            if run.samples is None
+            else figures.samples(run.samples.raw, run.samples.published),
+            "No images: the run kept no samples.",
+        ),
+    )
+
+
+def render(run: RunFolder, drawn: Sequence[Section]) -> str:
+    """The page, as text. It refers to nothing outside itself, and escapes every name it is given.
+
+    Parameters
+    ----------
+    run : RunFolder
+        What to report.
+    drawn : sequence of Section
+        Its figures, from `sections`.
+
+    Returns
+    -------
+    str
+        A complete HTML document.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        files(__package__).joinpath("template.html").read_text(encoding="utf-8")
+    )
+    metrics = run.result["metrics"]
+    return template.render(
+        context=run.context,
+        metrics=metrics,
+        p=level(float(metrics["p"])),
+        title=f"{run.context['experiment']} on {run.context['data']}",
+        headline=_headline(run),
+        tiles=_tiles(run),
+        verdict=_verdict(metrics),
+        simulated=run.context["secret"] == "simulated",
+        unlearned=_unlearned(run),
+        figures=[
+            (section, Markup(style.inline_svg(section.figure, section.name)))
+            for section in drawn
+            if section.figure is not None
+        ],
+        notes=[section.note for section in drawn if section.figure is None],
+        rows=_rows(run),
+        stages=_stages(run.result["stages"]),
+        setting=_setting(run),
+        digest=str(run.result.get("digest", MISSING)),
+    )
+
+
+def _utility(run: RunFolder) -> str:
+    return "Test accuracy" if run.context.get("class_count") else "Utility"
+
+
+def _share(rate: float | None, total: int, bounds: Sequence[float]) -> str:
+    if rate is None or not known(rate) or not total:
+        return "none (no such image was audited)"
+    return (
+        f"{round(rate * total):,} of {total:,} ({percent(rate)}, 95% interval {interval(bounds)})"
+    )
+
+
+def _headline(run: RunFolder) -> str:
+    metrics = run.result["metrics"]
+    used = _share(metrics["detection_rate"], metrics["used"], metrics["detection_rate_ci"])
+    unused = _share(
+        metrics["false_detection_rate"], metrics["unused"], metrics["false_detection_rate_ci"]
+    )
+    return (
+        f"At p = {level(float(metrics['p']))}, the audit claimed {used} of the images that the model was "
+        f"trained on, and {unused} of those that it was not."
+    )
+
+
+def _verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """Is the false-detection rate in keeping with p? A CSS class and a sentence."""
+    bounds, p = metrics["false_detection_rate_ci"], float(metrics["p"])
+    if not metrics["unused"] or interval(bounds) == MISSING:
+        return "warn", "No unused image was audited: this run does not check its own error rate."
+    if bounds[0] > p:
+        return "bad", (
+            f"The false-detection rate's interval ({interval(bounds)}) lies above p = {level(p)}. "
+            "Chance alone does this in at most one run in forty: look for a broken assumption "
+            "before believing any claim."
+        )
+    return "good", (
+        f"The false-detection rate's 95% interval ({interval(bounds)}) contains or lies below "
+        f"p = {level(p)}, as it should."
+    )
+
+
+def _unlearned(run: RunFolder) -> str:
+    method = str(run.context.get("unlearning", NO_UNLEARNING))
+    if method == NO_UNLEARNING:
+        return ""
+    bounds = run.result["metrics"]["detection_rate_ci"]
+    upper = percent(bounds[1]) if interval(bounds) != MISSING else "100%"
+    return (
+        f"This model was audited after unlearning ({method}). Not detected is not erased: as many "
+        f"as {upper} of such images may still be detectable (upper end of the 95% interval)."
+    )
+
+
+def _tiles(run: RunFolder) -> list[tuple[str, str, str]]:
+    """The key numbers: (name, value, small print)."""
+    metrics, hidden = run.result["metrics"], int(run.context["n"]) - 1
+    return [
+        (
+            "Detection rate",
+            percent(metrics["detection_rate"]),
+            f"{interval(metrics['detection_rate_ci'])}, {quantity(metrics['used'])} used images",
+        ),
+        (
+            "False-detection rate",
+            percent(metrics["false_detection_rate"]),
+            f"{interval(metrics['false_detection_rate_ci'])}, "
+            f"{quantity(metrics['unused'])} unused images",
+        ),
+        (
+            "Hidden versions read",
+            quantity(metrics.get("mean_versions_read_used")),
+            f"mean per used image, {quantity(metrics.get('mean_versions_read_unused'))} per "
+            f"unused one, of {hidden:,}",
+        ),
+        (
+            "Train loss",
+            quantity(metrics.get("train_loss")),
+            "detection rests on memorisation: the lower, the more is detected",
+        ),
+        (_utility(run), percent(metrics.get("utility")), _baseline(metrics)),
+        (
+            "PSNR of published images",
+            f"{metrics['psnr']:.1f} dB" if known(metrics.get("psnr")) else MISSING,
+            "higher is closer to the raw image",
+        ),
+    ]
+
+
+def _baseline(metrics: Mapping[str, Any]) -> str:
+    if known(metrics.get("utility_baseline")):
+        return f"baseline {percent(metrics['utility_baseline'])}"
+    return "on images that were neither trained on nor marked"
+
+
+Words = Callable[[Any], str]
+
+KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
+    "p": ("p", level, "accepted probability of a false claim, per audit"),
+    "detection_rate": ("Detection rate", percent, "share of used images claimed"),
+    "used": ("Used images", quantity, "audited, marked and trained on"),
+    "false_detection_rate": ("False-detection rate", percent, "share of unused images claimed"),
+    "unused": ("Unused images", quantity, "audited, marked and never trained on"),
+    "mean_versions_read_used": ("Versions read, used", quantity, "mean hidden versions read"),
+    "mean_versions_read_unused": ("Versions read, unused", quantity, "mean hidden versions read"),
+    "mean_queries_used": ("Queries, used", quantity, "mean per image, published version included"),
+    "mean_queries_unused": (
+        "Queries, unused",
+        quantity,
+        "mean per image, published version included",
+    ),
+    "utility": ("Utility", percent, "what the model is for, on the test split"),
+    "utility_baseline": ("Utility baseline", percent, "a simple method on the same split"),
+    "train_loss": ("Train loss", quantity, "at the audited epoch"),
+    "psnr": ("PSNR", lambda value: f"{value:.1f} dB", "published against raw, mean"),
+    "ssim": ("SSIM", lambda value: f"{value:.3f}", "published against raw, mean; 1 is equal"),
+    "linf": ("Largest change", lambda value: f"{value:.3g} / 255", "of any pixel value"),
+    "versions": ("Versions per image", quantity, "one published, the others hidden"),
+    "train_images": ("Training images", quantity, "marked ones included"),
+    "marked_fraction": ("Marked share", percent, "of the training images"),
+    "equal_versions_rate": (
+        "Equal versions",
+        lambda value: percent(value, 2),
+        "versions that rounding made alike, sampled",
+    ),
+}
+
+
+def _rows(run: RunFolder) -> list[Row]:
+    """All metrics: those known in reading order, then any others under their own names."""
+    metrics = run.result["metrics"]
+    order = [name for name in KNOWN_METRICS if name in metrics]
+    order += [name for name in metrics if name not in KNOWN_METRICS and not name.endswith("_ci")]
+    rows = []
+    for name in order:
+        label, words, meaning = KNOWN_METRICS.get(name, (name, quantity, ""))
+        if name == "utility":
+            label = _utility(run)
+        value = metrics[name]
+        shown = words(value) if known(value) else MISSING if value is None else str(value)
+        rows.append(Row(label, shown, interval(metrics.get(f"{name}_ci")), meaning))
+    return rows
+
+
+def _stages(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+    """(stage, digest, time, where from) in the order of the run, and the sum of the times."""
+    lines = [
+        (
+            name,
+            str(stage.get("digest", MISSING))[:12],
+            duration(stage.get("seconds")),
+            "from the store" if stage.get("cached") else "computed",
+        )
+        for name, stage in stages.items()
+    ]
+    spent = [
+        stage["seconds"]
+        for stage in stages.values()
+        if known(stage.get("seconds")) and not stage.get("cached")
+    ]
+    return [*lines, ("computed in this run", "", duration(sum(spent)), "")]
+
+
+SETTING_LABELS = {
+    "data": "Data",
+    "train_images": "Training images",
+    "test_images": "Test images",
+    "class_count": "Classes",
+    "scheme": "Marking",
+    "n": "Versions per image (n)",
+    "secret": "Secret",
+    "victim": "Victim",
+    "unlearning": "Unlearning",
+    "access": "Access to the model",
+    "score": "Score",
+    "test": "Test",
+    "p": "p",
+    "seed": "Public seed",
+    "device": "Device",
+    "threads": "Threads",
+    "torch": "torch",
+}
+
+
+def _setting(run: RunFolder) -> list[tuple[str, str]]:
+    words: dict[str, Words] = {"p": lambda value: level(float(value)), "seed": str}
+    return [
+        (label, words.get(key, _as_text)(run.context[key]))
+        for key, label in SETTING_LABELS.items()
+        if run.context.get(key) is not None
+    ]
+
+
+def _as_text(value: object) -> str:
+    return quantity(value) if isinstance(value, (int, float)) else str(value)

@@ -1,0 +1,62 @@
+"""Write a run's report: its figures as files, and one HTML page that holds them all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from taggant.report import style
+from taggant.report.folder import RunFolder
+from taggant.report.html import render, sections
+
+
+def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
+    """Draw the report of a finished run into its folder.
+
+    Everything is made in a temporary folder first and then moved into place, the page last: a
+    run that is killed, or fails, leaves an earlier report as it was. Each file is replaced
+    atomically.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with ``result.json``, ``context.json``, ``instances.parquet`` and, where the run
+        has them, ``curves.csv``, ``claims.csv`` and ``samples.safetensors``.
+    formats : iterable of str
+        Formats of the figures in ``figures/``: ``png``, ``pdf``, ``svg``, ...
+
+    Returns
+    -------
+    Path
+        The page, ``folder/report.html``.
+
+    Raises
+    ------
+    RunFolderError
+        If a needed file is missing or says what it should not.
+    ValueError
+        If a format is unknown.
+    """
+    folder = Path(folder)
+    formats = tuple(formats)
+    run = RunFolder.load(folder)
+    drawn = sections(run)
+    with TemporaryDirectory(dir=folder, prefix=".report-") as temporary:
+        made: list[Path] = []
+        for section in drawn:
+            if section.figure is not None:
+                made += style.save(section.figure, Path(temporary) / section.name, formats)
+        page = Path(temporary) / "report.html"
+        page.write_text(render(run, drawn), encoding="utf-8")
+        (folder / "figures").mkdir(exist_ok=True)
+        for path in made:
+            os.replace(path, folder / "figures" / path.name)
+        os.replace(page, folder / "report.html")
+    for section in drawn:
+        if section.figure is None:
+            # A figure of an earlier report that this run no longer supports would mislead.
+            for stale in (folder / "figures").glob(f"{section.name}.*"):
+                stale.unlink()
+    return folder / "report.html"
