@@ -6,12 +6,13 @@ are taken from the tables as they are (exact binomial ones, 95 %).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from scipy.stats import binom
@@ -88,8 +89,8 @@ def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
     """Where the published version ranks among all n versions, for used and unused images.
 
     If a model knows nothing of which version was published, ranks are uniform on 1..n: each bin
-    then holds a binomial number of images, whose central 95 % are drawn as a band (bin by bin: one bin in twenty
-    lies outside by chance).
+    then holds a binomial number of images, whose central 95 % are drawn as a band (bin by bin:
+    about one bin in twenty lies outside by chance).
 
     Parameters
     ----------
@@ -108,24 +109,25 @@ def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
     unread = instances["exceedances"].null_count()
     if unread:
         raise ValueError(f"{unread} of {instances.height} instances have no rank; all need one")
-    edges = np.unique(np.round(np.linspace(0, n, min(bins, n) + 1))).astype(int)
+    edges = np.unique(np.round(np.linspace(0, n, min(bins, n) + 1))) + 0.5  # between whole ranks
     chance = np.diff(edges) / n
-    fig = Figure(figsize=(style.WIDTH, 4.6))
+    fig = Figure(figsize=(style.WIDTH, 5.2))
     panels = fig.subplots(2, 1, sharex=True)
     for ax, (group, name, colour) in zip(panels, GROUPS, strict=True):
-        exceedances = instances.filter(pl.col("group") == group)["exceedances"].to_numpy()
-        counts, _ = np.histogram(exceedances, bins=edges - 0.5)
-        total = len(exceedances)
+        rank = instances.filter(pl.col("group") == group)["exceedances"].to_numpy() + 1
+        counts, _ = np.histogram(rank, bins=edges)
+        total = len(rank)
         ax.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
-        low, high = binom.interval(0.95, total, chance) if total else (0 * chance, 0 * chance)
-        ax.stairs(high, edges, baseline=low, fill=True, color=style.FAINT, alpha=0.3, linewidth=0)
+        low, high = (np.asarray(binom.ppf(tail, total, chance)) for tail in (0.025, 0.975))
+        _band_behind(ax, low, high, edges)
         ax.stairs(total * chance, edges, baseline=None, color=style.INK, linewidth=1.2)
         ax.set_ylabel("images")
         ax.set_ylim(0, max(counts.max(), np.max(high), 1) * 1.12)
         ax.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         ax.set_title(f"{name[:1].upper() + name[1:]} ({total:,} images)", color=colour)
         ax.grid(visible=False, axis="x")
-    panels[0].set_xlim(0, n)
+    panels[0].set_xlim(0.5, n + 0.5)
+    panels[1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     panels[1].set_xlabel(f"rank of the published version, 1 to {n:,} (1 = highest score)")
     panels[1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     _legend_of_uniform(panels[0])
@@ -158,6 +160,10 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
     ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
     if p is not None:
         ax.axvline(p, color=style.FAINT, linewidth=1)
+        ax.annotate(
+            f"p = {level(p)}", (p, 0), xycoords=("data", "axes fraction"), xytext=(4, 5),
+            textcoords="offset points", color=style.FAINT,
+        )  # fmt: skip
     if logarithmic:
         ax.set_xscale("log")
         ax.set_yscale("log")
@@ -190,9 +196,8 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     n : int
         Number of versions of an image; at most n - 1 hidden ones can be read.
     """
-    fig = Figure(figsize=(style.WIDTH, 3.6))
+    fig = Figure(figsize=(style.WIDTH, 4.0))
     ax = fig.subplots()
-    words = []
     for group, name, colour in GROUPS:
         read = instances.filter(pl.col("group") == group)["versions_read"].to_numpy()
         if not len(read):
@@ -200,8 +205,8 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
         values, counts = np.unique(np.maximum(read, 1), return_counts=True)
         share = np.concatenate([[0.0], np.cumsum(counts) / len(read), [1.0]])
         steps = np.concatenate([[1.0], values, [float(max(n - 1, 1))]])
-        ax.plot(steps, share, drawstyle="steps-post", color=colour)
-        words.append((f"{name}: mean {quantity(float(read.mean()))}", colour))
+        label = f"{name}: mean {quantity(float(read.mean()))}"
+        ax.plot(steps, share, drawstyle="steps-post", color=colour, label=label)
     ax.set_xscale("log")
     ax.set_xlim(1, max(n - 1, 2) * 1.12)
     ax.set_ylim(0, 1.02)
@@ -210,12 +215,10 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     ax.minorticks_off()
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"hidden versions read (dashed: all {n - 1:,})")
-    ax.set_title("Audits finished")
-    for line, (text, colour) in enumerate(words):
-        ax.text(
-            0.03, 0.96 - 0.1 * line, text, color=colour, transform=ax.transAxes, va="top",
-            fontweight="bold",
-        )  # fmt: skip
+    ax.set_ylabel("audits finished")
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, labelcolor="linecolor", handlelength=1.2
+    )
     return fig
 
 
@@ -238,17 +241,18 @@ def samples(
     change = published.astype(np.int16) - raw.astype(np.int16)
     amplified = np.clip(128 + gain * change, 0, 255).astype(np.uint8)
     count, _, height, width = raw.shape
-    cell = (style.WIDTH - 0.9) / max(count, 4)
-    fig = Figure(figsize=(0.9 + cell * count, 3 * cell * height / width + 0.06))
-    panels = fig.subplots(3, count, squeeze=False)
+    columns = max(count, 4)  # one or two images need not fill the width
+    cell = (style.WIDTH - 0.9) / columns
+    fig = Figure(figsize=(style.WIDTH, 3 * cell * height / width + 0.06))
+    panels = fig.subplots(3, columns, squeeze=False)
     rows = (("raw", raw), ("published", published), (f"difference\n× {gain}", amplified))
     for line, (name, images) in enumerate(rows):
-        for ax, image in zip(panels[line], images, strict=True):
+        for ax, image in zip(panels[line], images, strict=False):
             _pixels(ax, image)
+        for ax in panels[line][count:]:
+            ax.set_visible(False)
         panels[line][0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
-    engine = fig.get_layout_engine()
-    if engine is not None:
-        engine.set(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
+    fig.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
     return fig
 
 
@@ -264,7 +268,7 @@ def _pixels(ax: Axes, image: NDArray[np.uint8]) -> None:
 
 
 def _column(table: pl.DataFrame, name: str) -> Array:
-    return table[name].cast(pl.Float64).fill_null(np.nan).to_numpy().astype(np.float64)
+    return np.asarray(table[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), np.float64)
 
 
 def _last(values: Array) -> float:
@@ -297,11 +301,10 @@ def _rate(
 
 
 def _value_label(
-    rows: pl.DataFrame, column: str, colour: str, words: object
+    rows: pl.DataFrame, column: str, colour: str, words: Callable[[float], str]
 ) -> tuple[float, str, str]:
     value = _last(_column(rows, column))
-    assert callable(words)
-    return value, str(words(value)), colour
+    return value, words(value), colour
 
 
 def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
@@ -311,7 +314,7 @@ def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     x = ax.get_xlim()[1]
     heights = [float(to_axes.transform((x, value))[1]) for value, _, _ in labels]
     placed = -np.inf
-    line = 0.16 / (ax.get_position().height * ax.figure.get_figheight())
+    line = 0.17 / (ax.get_window_extent().height / ax.figure.dpi)  # a line of text is 0.17 inches
     for height, (value, text, colour) in sorted(zip(heights, labels, strict=True)):
         if not np.isfinite(value):
             continue
@@ -322,8 +325,17 @@ def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
         )  # fmt: skip
 
 
+def _band_behind(ax: Axes, low: Array, high: Array, edges: Array) -> None:
+    """A band behind the bars, whose edges show in front of them."""
+    ax.stairs(high, edges, baseline=low, fill=True, color=style.BAND, linewidth=0, zorder=0.6)
+    for edge in (low, high):
+        ax.stairs(
+            edge, edges, baseline=None, color=style.FAINT, linewidth=0.9, linestyle=(0, (3, 2))
+        )
+
+
 def _legend_of_uniform(ax: Axes) -> None:
     line = ax.plot([], [], color=style.INK, linewidth=1.2, label="if it knew nothing")[0]
-    band = ax.fill_between([], [], [], color=style.FAINT, alpha=0.3, linewidth=0)
+    band = Patch(facecolor=style.BAND, edgecolor=style.FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
     band.set_label("95% of the time")
     ax.legend(handles=[line, band], loc="upper right", handlelength=1.4)

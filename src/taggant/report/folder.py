@@ -26,7 +26,7 @@ METRICS = (
     "false_detection_rate_ci",
     "unused",
 )
-SETTING = ("experiment", "data", "n", "p", "secret")
+SETTING = ("experiment", "data", "n", "secret")
 SECRETS = ("file", "simulated")
 INSTANCES = ("id", "group", "exceedances", "versions_read", "queries", "claim", "p_value")
 _RATES = (
@@ -71,7 +71,7 @@ class RunFolder:
     result : mapping
         ``result.json``: schema, experiment, digest, stages, metrics.
     context : mapping
-        ``context.json``: the setting, for the reader; nothing is computed from it but n and p.
+        ``context.json``: the setting, for the reader; nothing is computed from it but n.
     instances : DataFrame
         One row per audited instance (`INSTANCES`).
     curves : DataFrame or None
@@ -97,9 +97,10 @@ class RunFolder:
         Raises
         ------
         RunFolderError
-            If the folder, ``result.json``, ``context.json`` or ``instances.parquet`` is missing, or if any file
-            that is there cannot be read or lacks a column or key. ``curves.csv``, ``claims.csv``
-            and ``samples.safetensors`` may be missing; a table without rows counts as missing.
+            If the folder, ``result.json``, ``context.json`` or ``instances.parquet`` is missing,
+            or if any file that is there cannot be read or lacks a column or key. ``curves.csv``,
+            ``claims.csv`` and ``samples.safetensors`` may be missing; a table without rows counts
+            as missing.
         """
         if not path.is_dir():
             raise RunFolderError(f"{path} is not a folder; expected the folder of a finished run")

@@ -61,7 +61,7 @@ class Row:
 
 def sections(run: RunFolder) -> tuple[Section, ...]:
     """Draw every figure that the run folder has the data for, in the order of reading."""
-    n, p = int(run.context["n"]), float(run.context["p"])
+    n, p = int(run.context["n"]), float(run.result["metrics"]["p"])
     return (
         Section(
             "curves",
@@ -148,6 +148,7 @@ def render(run: RunFolder, drawn: Sequence[Section]) -> str:
         notes=[section.note for section in drawn if section.figure is None],
         rows=_rows(run),
         stages=_stages(run.result["stages"]),
+        spent=_spent(run.result["stages"]),
         setting=_setting(run),
         digest=str(run.result.get("digest", MISSING)),
     )
@@ -157,23 +158,24 @@ def _utility(run: RunFolder) -> str:
     return "Test accuracy" if run.context.get("class_count") else "Utility"
 
 
-def _share(rate: float | None, total: int, bounds: Sequence[float]) -> str:
-    if rate is None or not known(rate) or not total:
-        return "none (no such image was audited)"
-    return (
-        f"{round(rate * total):,} of {total:,} ({percent(rate)}, 95% interval {interval(bounds)})"
-    )
-
-
 def _headline(run: RunFolder) -> str:
     metrics = run.result["metrics"]
-    used = _share(metrics["detection_rate"], metrics["used"], metrics["detection_rate_ci"])
-    unused = _share(
-        metrics["false_detection_rate"], metrics["unused"], metrics["false_detection_rate_ci"]
-    )
+    used = _claimed(metrics, "detection_rate", "used")
+    unused = _claimed(metrics, "false_detection_rate", "unused")
     return (
-        f"At p = {level(float(metrics['p']))}, the audit claimed {used} of the images that the model was "
-        f"trained on, and {unused} of those that it was not."
+        f"At p = {level(float(metrics['p']))}, the audit claimed {used} images that the model was "
+        f"trained on, and {unused} that it was not."
+    )
+
+
+def _claimed(metrics: Mapping[str, Any], rate: str, group: str) -> str:
+    """ "120 (60.0%, 95% interval 52.9 to 66.8%) of 200"."""
+    total = metrics[group]
+    if not total or not known(metrics[rate]):
+        return "none of 0"
+    return (
+        f"{round(metrics[rate] * total):,} ({percent(metrics[rate])}, 95% interval "
+        f"{interval(metrics[f'{rate}_ci'], ' to ')}) of {total:,}"
     )
 
 
@@ -184,13 +186,13 @@ def _verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
         return "warn", "No unused image was audited: this run does not check its own error rate."
     if bounds[0] > p:
         return "bad", (
-            f"The false-detection rate's interval ({interval(bounds)}) lies above p = {level(p)}. "
-            "Chance alone does this in at most one run in forty: look for a broken assumption "
-            "before believing any claim."
+            f"The false-detection rate's 95% interval ({interval(bounds, ' to ')}) lies above "
+            f"p = {level(p)}. Chance alone does this in at most one run in forty: look for a "
+            "broken assumption before believing any claim."
         )
     return "good", (
-        f"The false-detection rate's 95% interval ({interval(bounds)}) contains or lies below "
-        f"p = {level(p)}, as it should."
+        f"The false-detection rate's 95% interval ({interval(bounds, ' to ')}) "
+        f"{'lies below' if bounds[1] < p else 'contains'} p = {level(p)}, as it should."
     )
 
 
@@ -230,13 +232,13 @@ def _tiles(run: RunFolder) -> list[tuple[str, str, str]]:
         (
             "Train loss",
             quantity(metrics.get("train_loss")),
-            "detection rests on memorisation: the lower, the more is detected",
+            "detection rests on memorisation",
         ),
         (_utility(run), percent(metrics.get("utility")), _baseline(metrics)),
         (
-            "PSNR of published images",
+            "PSNR",
             f"{metrics['psnr']:.1f} dB" if known(metrics.get("psnr")) else MISSING,
-            "higher is closer to the raw image",
+            "published against raw image",
         ),
     ]
 
@@ -244,30 +246,30 @@ def _tiles(run: RunFolder) -> list[tuple[str, str, str]]:
 def _baseline(metrics: Mapping[str, Any]) -> str:
     if known(metrics.get("utility_baseline")):
         return f"baseline {percent(metrics['utility_baseline'])}"
-    return "on images that were neither trained on nor marked"
+    return ""
 
 
 Words = Callable[[Any], str]
 
 KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
-    "p": ("p", level, "accepted probability of a false claim, per audit"),
+    "p": ("p", level, "accepted false claims, per audit"),
     "detection_rate": ("Detection rate", percent, "share of used images claimed"),
-    "used": ("Used images", quantity, "audited, marked and trained on"),
+    "used": ("Used images", quantity, "marked and trained on"),
     "false_detection_rate": ("False-detection rate", percent, "share of unused images claimed"),
-    "unused": ("Unused images", quantity, "audited, marked and never trained on"),
+    "unused": ("Unused images", quantity, "marked, never trained on"),
     "mean_versions_read_used": ("Versions read, used", quantity, "mean hidden versions read"),
     "mean_versions_read_unused": ("Versions read, unused", quantity, "mean hidden versions read"),
-    "mean_queries_used": ("Queries, used", quantity, "mean per image, published version included"),
+    "mean_queries_used": ("Queries, used", quantity, "mean, published one included"),
     "mean_queries_unused": (
         "Queries, unused",
         quantity,
-        "mean per image, published version included",
+        "mean, published one included",
     ),
-    "utility": ("Utility", percent, "what the model is for, on the test split"),
-    "utility_baseline": ("Utility baseline", percent, "a simple method on the same split"),
+    "utility": ("Utility", percent, "on the test split"),
+    "utility_baseline": ("Utility baseline", percent, "a simple method, same split"),
     "train_loss": ("Train loss", quantity, "at the audited epoch"),
     "psnr": ("PSNR", lambda value: f"{value:.1f} dB", "published against raw, mean"),
-    "ssim": ("SSIM", lambda value: f"{value:.3f}", "published against raw, mean; 1 is equal"),
+    "ssim": ("SSIM", lambda value: f"{value:.3f}", "mean; 1 would be equal"),
     "linf": ("Largest change", lambda value: f"{value:.3g} / 255", "of any pixel value"),
     "versions": ("Versions per image", quantity, "one published, the others hidden"),
     "train_images": ("Training images", quantity, "marked ones included"),
@@ -275,7 +277,7 @@ KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
     "equal_versions_rate": (
         "Equal versions",
         lambda value: percent(value, 2),
-        "versions that rounding made alike, sampled",
+        "made alike by rounding, sampled",
     ),
 }
 
@@ -291,28 +293,32 @@ def _rows(run: RunFolder) -> list[Row]:
         if name == "utility":
             label = _utility(run)
         value = metrics[name]
-        shown = words(value) if known(value) else MISSING if value is None else str(value)
+        shown = words(value) if known(value) else _as_text(value)
         rows.append(Row(label, shown, interval(metrics.get(f"{name}_ci")), meaning))
     return rows
 
 
 def _stages(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """(stage, digest, time, where from) in the order of the run, and the sum of the times."""
-    lines = [
+    """(stage, digest, time, cached) in the order of the run."""
+    return [
         (
             name,
             str(stage.get("digest", MISSING))[:12],
             duration(stage.get("seconds")),
-            "from the store" if stage.get("cached") else "computed",
+            "yes" if stage.get("cached") else "no",
         )
         for name, stage in stages.items()
     ]
-    spent = [
+
+
+def _spent(stages: Mapping[str, Mapping[str, Any]]) -> str:
+    """The time of this run: of the stages that were not taken from the store."""
+    seconds = (
         stage["seconds"]
         for stage in stages.values()
         if known(stage.get("seconds")) and not stage.get("cached")
-    ]
-    return [*lines, ("computed in this run", "", duration(sum(spent)), "")]
+    )
+    return duration(sum(seconds))
 
 
 SETTING_LABELS = {
@@ -346,4 +352,6 @@ def _setting(run: RunFolder) -> list[tuple[str, str]]:
 
 
 def _as_text(value: object) -> str:
-    return quantity(value) if isinstance(value, (int, float)) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return quantity(value) if value is None or isinstance(value, (int, float)) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -52,8 +51,8 @@ def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
         page.write_text(render(run, drawn), encoding="utf-8")
         (folder / "figures").mkdir(exist_ok=True)
         for path in made:
-            os.replace(path, folder / "figures" / path.name)
-        os.replace(page, folder / "report.html")
+            path.replace(folder / "figures" / path.name)
+        page.replace(folder / "report.html")
     for section in drawn:
         if section.figure is None:
             # A figure of an earlier report that this run no longer supports would mislead.

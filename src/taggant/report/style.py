@@ -1,6 +1,6 @@
 """How every figure looks: colour-blind safe colours, sizes that stay readable on a telephone.
 
-Figures are drawn about 5 inches wide with 10-point text, so that the whole figure shown 360 pixels wide
+Figures are drawn about 5 inches wide with 10-point text, so that a figure shown 360 pixels wide
 still has text of about 10 pixels. Colours are those of Okabe and Ito [1]_.
 
 References
@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
+from typing import Any, ParamSpec, cast
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -33,6 +33,7 @@ LOSS = "#cc79a7"  # reddish purple
 INK = "#1b1f24"
 FAINT = "#6b7280"
 GRID = "#e3e6ea"
+BAND = "#d3d7dc"
 PAPER = "#ffffff"
 
 CSS_NAMES = {
@@ -43,9 +44,10 @@ CSS_NAMES = {
     INK: "--ink",
     FAINT: "--faint",
     GRID: "--grid",
+    BAND: "--band",
     PAPER: "--card",
 }
-"""The CSS variable that stands for each colour in a page, which may give it another value in the dark."""
+"""The CSS variable of each colour in a page, which may give it another value in the dark."""
 
 SETTINGS: dict[str, object] = {
     "figure.dpi": 100,
@@ -90,7 +92,7 @@ def applied() -> Iterator[None]:
     """Apply the style whatever the user's matplotlibrc says, and put back what was there."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
+        matplotlib.rcParams.update(cast(Any, SETTINGS))
         yield
 
 

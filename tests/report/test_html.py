@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from taggant.report import RunFolder
+from taggant.report.html import render, sections
+
+
+def page(folder: Path) -> str:
+    run = RunFolder.load(folder)
+    return render(run, sections(run))
+
+
+class Outline(HTMLParser):
+    """Collects the text outside of figures, all tags, and everything that a browser would load."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loads: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        wanted = {"src", "href", "xlink:href", "srcset", "data", "poster", "action"}
+        self.loads += [value or "" for name, value in attrs if name in wanted]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def test_says_the_key_numbers_and_what_they_prove(run_folder: Path) -> None:
+    outline = Outline(page(run_folder))
+    for words in (
+        "At p = 5%, the audit claimed 9 (75.0%, 95% interval 42.8 to 94.5%) of 12 images",
+        "1 (8.3%, 95% interval 0.2 to 38.5%) of 12 that it was not",
+        "would claim use with probability at most 5%, at this epoch",
+        "an image which was not detected was not used",
+        "contains p = 5%",
+        "28.2 dB",
+        "1 min 23 s",
+        "something_new",
+        "12,346",
+        "python run.py +experiment=smoke",
+    ):
+        assert words in outline.text, words
+    assert outline.tags.count("svg") == 5
+    assert outline.tags.count("table") == 2
+
+
+def test_is_self_contained(run_folder: Path) -> None:
+    html = page(run_folder)
+    assert not re.search(r"https?://", html)
+    assert "@import" not in html
+    outline = Outline(html)
+    assert not {"script", "link", "iframe", "object"} & set(outline.tags)
+    assert outline.loads
+    assert all(load.startswith(("#", "data:")) for load in outline.loads)
+
+
+def test_escapes_every_name(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
+    bad = "<b>x</b><script>alert(1)</script>\"'&"
+
+    def spoil(context: dict[str, object]) -> None:
+        kept = {"n", "p", "secret"}
+        context.update({key: bad for key in context if key not in kept})
+
+    edit("context.json", spoil)
+    edit("result.json", lambda value: value["metrics"].update({bad: bad}))
+    edit("result.json", lambda value: value["stages"].update({bad: {"digest": bad}}))
+    edit("result.json", lambda value: value.update(digest=bad, experiment=bad))
+    outline = Outline(page(run_folder))
+    assert not {"b", "script"} & set(outline.tags)
+    assert outline.text.count("<b>x</b>") >= 10
+
+
+def test_a_simulated_secret_is_no_evidence(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
+    assert "not evidence" not in page(run_folder)
+    edit("context.json", lambda value: value.update(secret="simulated"))
+    assert "An experiment, not evidence" in page(run_folder)
+
+
+def test_not_detected_after_unlearning_is_not_erased(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
+    assert "Not detected is not erased" not in page(run_folder)
+    edit("context.json", lambda value: value.update(unlearning="finetune"))
+    assert "Not detected is not erased: as many as 94.5%" in page(run_folder)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ([0.06, 0.2], "lies above p = 5%"),
+        ([0.0, 0.04], "lies below p = 5%"),
+        ([0.0, 0.05], "contains p = 5%"),
+        (None, "No unused image was audited"),
+    ],
+)
+def test_judges_the_false_detection_rate(  # type: ignore[no-untyped-def]
+    run_folder: Path, edit, bounds: list[float] | None, words: str
+) -> None:
+    edit("result.json", lambda value: value["metrics"].update(false_detection_rate_ci=bounds))
+    assert words in Outline(page(run_folder)).text
+
+
+def test_leaves_out_what_is_missing_and_says_so(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
+    for name in ("curves.csv", "claims.csv", "samples.safetensors"):
+        (run_folder / name).unlink()
+    path = run_folder / "instances.parquet"
+    unread = pl.lit(None, dtype=pl.Int64).alias("exceedances")
+    pl.read_parquet(path).with_columns(unread).write_parquet(path)
+    edit("result.json", lambda value: value["metrics"].update(train_loss=float("nan"), psnr=None))
+    edit("result.json", lambda value: value["metrics"].pop("utility"))
+    edit(
+        "result.json",
+        lambda value: value["metrics"].update(
+            unused=0, false_detection_rate=None, false_detection_rate_ci=None
+        ),
+    )
+    outline = Outline(page(run_folder))
+    assert outline.tags.count("svg") == 1
+    for words in ("No curves over epochs", "No ranks", "No claims over p", "No images"):
+        assert words in outline.text
+    assert "none of 0 that it was not" in outline.text
+    assert "nan" not in re.findall(r"\w+", outline.text.lower())
