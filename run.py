@@ -1,0 +1,28 @@
+"""taggant: mark images, train a victim on them, audit it, see what can be proved.
+
+    python run.py                                  the default run
+    python run.py +experiment=demo                 a named experiment (conf/experiment)
+    python run.py data=fashion_mnist audit.p=0.01  other parts, other values
+    python run.py --help                           every part and value there is
+"""
+
+from __future__ import annotations
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from taggant.cli import explain_errors
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg: DictConfig) -> None:
+    from taggant.pipeline.run import run  # here, so that --help and mistypings answer at once
+
+    run(cfg)
+
+
+if __name__ == "__main__":
+    with explain_errors():
+        sys.exit(main())

@@ -1,0 +1,1 @@
+"""Audits: read hidden versions, rank the published one, decide."""

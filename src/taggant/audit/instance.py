@@ -1,0 +1,162 @@
+"""Instance audits: was this image's published version used?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from taggant.audit.engine import Readings
+from taggant.stats import Boundary, Interval, clopper_pearson, rank
+
+Test = Callable[..., Boundary]
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """Decisions of one test on many instances, with the inputs that gave them.
+
+    Guarantee: were the model independent of the published indices given the versions, each
+    instance would be claimed with probability at most `size` <= `p` - for any model, any score
+    and any marks. The interval of the false-detection rate speaks of this one model.
+
+    Attributes
+    ----------
+    p : float
+        Bound on the false-detection rate of each audit.
+    size : float
+        Exact false-detection rate of the test.
+    views : int
+        K, queries per version.
+    used : bool array [I]
+        Which instances entered training.
+    claim : bool array [I]
+        "Used" was claimed.
+    versions_read : int array [I]
+        Hidden versions a one-by-one audit would have read.
+    p_value : float array [I]
+        Exact p-value of the stopped audit.
+    """
+
+    p: float
+    size: float
+    views: int
+    used: NDArray[np.bool_]
+    claim: NDArray[np.bool_]
+    versions_read: NDArray[np.int64]
+    p_value: NDArray[np.float64]
+
+    @property
+    def queries(self) -> NDArray[np.int64]:
+        """Images asked per instance, K (1 + versions read)."""
+        return self.views * (1 + self.versions_read)
+
+    def rates(self) -> dict[str, Any]:
+        """Rates of both groups with exact 95 % intervals, and mean costs."""
+        row: dict[str, Any] = {"p": self.p, "size": self.size}
+        for rate, group, mask in (
+            ("detection_rate", "used", self.used),
+            ("false_detection_rate", "unused", ~self.used),
+        ):
+            claims, count = int(self.claim[mask].sum()), int(mask.sum())
+            interval = clopper_pearson(claims, count)
+            row[rate] = claims / count
+            row[f"{rate}_ci"] = [float(interval.low), float(interval.high)]
+            row[group] = count
+            row[f"mean_versions_read_{group}"] = float(self.versions_read[mask].mean())
+            row[f"mean_queries_{group}"] = float(self.queries[mask].mean())
+        return row
+
+
+@dataclass(frozen=True)
+class InstanceAudit:
+    """How instances are audited: one sequential test, at one p for decisions, several for curves.
+
+    Parameters
+    ----------
+    p : float
+        Bound on the false-detection rate of each audit, 0 < p < 1.
+    test : callable
+        (n=, p=) -> Boundary, e.g. `taggant.stats.optimal`.
+    curve : sequence of float
+        The p at which detection curves over epochs are drawn; `p` itself is always among them.
+    batch_size, block : int
+        Images per forward, and hidden versions read ahead; decisions do not depend on them.
+    depth : {"full", "stopped"}
+        Whether the final model's audit reads every hidden version (then ranks are known and any
+        test can be replayed) or stops with the tests.
+    live : bool
+        Whether the detection curve is audited during training, by a callback.
+
+    Raises
+    ------
+    ValueError
+        For p or a curve's p outside 0..1, or an unknown depth.
+    """
+
+    p: float
+    test: Test
+    curve: Sequence[float] = ()
+    batch_size: int = 256
+    block: int = 16
+    depth: str = "full"
+    live: bool = True
+
+    def __post_init__(self) -> None:
+        for value in self.levels:
+            if not 0 < value < 1:
+                raise ValueError(f"audit.p = {value}: accepted are numbers between 0 and 1")
+        if self.depth not in ("full", "stopped"):
+            raise ValueError(f"audit.depth = {self.depth!r}: accepted are 'full' and 'stopped'")
+
+    @cached_property
+    def levels(self) -> tuple[float, ...]:
+        """Every p in use, ascending."""
+        return tuple(sorted({self.p, *self.curve}))
+
+    def boundaries(self, n: int) -> dict[float, Boundary]:
+        """The test at each p.
+
+        Raises
+        ------
+        ValueError
+            Where no such test exists (n < 1/p, say).
+        """
+        return {p: self.test(n=n, p=p) for p in self.levels}
+
+
+def decide(
+    readings: Readings, boundary: Boundary, p: float, used: NDArray[np.bool_], views: int
+) -> AuditResult:
+    """Replay one test on recorded readings."""
+    decisions = boundary.run(readings.bits, readings.depth)
+    return AuditResult(
+        p=p,
+        size=float(boundary.size()),
+        views=views,
+        used=used,
+        claim=decisions.claim,
+        versions_read=decisions.read,
+        p_value=decisions.p_value,
+    )
+
+
+def claims_by_p(readings: Readings, used: NDArray[np.bool_], grid: Sequence[float]) -> pl.DataFrame:
+    """Rates of the full rank test at each p of a grid; needs a full reading."""
+    exceedances = readings.exceedances()
+    rows = []
+    for p in grid:
+        claim = exceedances <= rank(readings.n, p).claim[-1]
+        row: dict[str, float] = {"p": p}
+        for rate, mask in (("detection", used), ("false_detection", ~used)):
+            claims, count = int(claim[mask].sum()), int(mask.sum())
+            interval: Interval = clopper_pearson(claims, count)
+            row[f"{rate}_rate"] = claims / count
+            row[f"{rate}_low"], row[f"{rate}_high"] = float(interval.low), float(interval.high)
+        rows.append(row)
+    return pl.DataFrame(rows)

@@ -1,0 +1,75 @@
+"""Errors of the command line, said so that they can be mended."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, InstantiationException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+CONF = Path(__file__).parents[2] / "conf"
+EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ModuleNotFoundError)
+
+
+@contextmanager
+def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
+    """Turn errors of a run into one clear message and exit status 2.
+
+    With HYDRA_FULL_ERROR=1 in the environment the traceback is shown instead.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        yield
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands exceptions on, and prints nothing
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException, *EXPECTED) as error:
+        overrides = list(sys.argv[1:] if argv is None else argv)
+        print(f"error: {explain(error, overrides)}", file=sys.stderr)
+        print("(HYDRA_FULL_ERROR=1 shows where it came from)", file=sys.stderr)
+        sys.exit(2)
+
+
+def explain(error: BaseException, overrides: Sequence[str]) -> str:
+    """The message of an error, with the accepted keys where a key was misspelt."""
+    if isinstance(error, InstantiationException) and error.__cause__ is not None:
+        key = re.search(r"full_key: (\S+)", str(error))
+        where = f"{key[1]}: " if key else ""
+        return f"{where}{error.__cause__}"
+    message = str(error).partition("\nConfig search path:")[0]
+    misspelt = re.search(r"Could not override '([^']+)'", message)
+    if misspelt:
+        return _accepted_keys(misspelt[1], overrides)
+    cause = error.__cause__
+    return message if cause is None or str(cause) in message else f"{message}\n{cause}"
+
+
+def _accepted_keys(key: str, overrides: Sequence[str]) -> str:
+    config = _compose([o for o in overrides if not o.lstrip("+~").startswith(key)])
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(config, parent) if parent else config
+    if not isinstance(node, DictConfig):
+        return f"no key '{key}': there is no group '{parent}'. Accepted: {', '.join(config)}"
+    accepted = sorted(str(k) for k in node if str(k) != "_target_")
+    near = difflib.get_close_matches(name, accepted, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return f"no key '{key}'.{hint} Accepted in '{parent or 'config'}': {', '.join(accepted)}"
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
+    usable = [o for o in overrides if not o.startswith("-")]
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        try:
+            return compose("config", usable)
+        except HydraException:
+            return compose("config")

@@ -1,0 +1,79 @@
+"""Training batches from a set that lives whole on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from taggant.data.imageset import ImageSet
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class Batches:
+    """Shuffled batches (images uint8 [B, C, H, W], labels int64 [B]) of a labelled set.
+
+    Order and augmentation are functions of (seed, epoch, step): a run that resumes at an epoch
+    sees what the uninterrupted run saw, and no generator state needs saving. The last, smaller
+    batch of an epoch is kept.
+
+    Parameters
+    ----------
+    data : ImageSet
+        Labelled images; moved to `device` once.
+    batch_size : int
+        Images per step, at least 1.
+    seed : int
+        Stage seed.
+    augment : callable, optional
+        Takes (images uint8, generator) and returns images of the same shape.
+    device : str or torch.device
+        Where the set lives.
+    """
+
+    def __init__(
+        self,
+        data: ImageSet,
+        batch_size: int,
+        seed: int,
+        augment: Augment | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if data.labels is None:
+            raise ValueError(f"{data.name} has no labels: a classifier needs them")
+        if batch_size < 1:
+            raise ValueError(f"victim.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
+        self.images = data.images.to(device)
+        self.labels = data.labels.to(device)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.augment = augment
+        self.epoch = 0
+
+    @property
+    def sampler(self) -> Batches:
+        """Lightning tells a loader's sampler the epoch; the order is kept here."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order the next iteration follows."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = torch.randperm(len(self.labels), generator=self._generator("cpu", 0))
+        order = order.to(self.images.device)
+        for step, chosen in enumerate(order.split(self.batch_size)):
+            images = self.images[chosen]
+            if self.augment is not None:
+                images = self.augment(images, self._generator(self.images.device, 1 + step))
+            yield images, self.labels[chosen]
+
+    def _generator(self, device: torch.device | str, stream: int) -> torch.Generator:
+        # Injective for fewer than 2**20 streams an epoch and 2**20 epochs.
+        mixed = (self.seed * (1 << 20) + self.epoch) * (1 << 20) + stream
+        return torch.Generator(device).manual_seed(mixed % (1 << 63))

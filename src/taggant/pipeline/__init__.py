@@ -1,0 +1,1 @@
+"""Stages, their store, and how a run goes through them."""

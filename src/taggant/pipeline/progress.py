@@ -1,0 +1,35 @@
+"""Progress bars for long work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+@contextmanager
+def rounds(title: str, total: int, shown: bool) -> Iterator[Callable[[int, int], None]]:
+    """Progress of an audit: yields a function of (instances finished, queries so far)."""
+    columns = (
+        TextColumn("audit {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("instances  {task.fields[queries]:,} queries"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, disable=not shown) as bar:
+        task = bar.add_task(title, total=total, queries=0)
+
+        def update(finished: int, queries: int) -> None:
+            bar.update(task, completed=finished, queries=queries)
+
+        yield update

@@ -1,0 +1,92 @@
+"""Access levels: what of a classifier's answer an auditor gets to see.
+
+Each maps logits [B, classes] to the natural logarithms of the visible confidences [B, classes],
+float32, so that every score runs at every level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+HIDDEN = 1e-5
+"""Confidence that a class not shown is taken to have, before renormalising."""
+
+
+@dataclass(frozen=True)
+class Full:
+    """The whole confidence vector."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Log-confidences [B, classes]."""
+        return logits.float().log_softmax(1)
+
+
+@dataclass(frozen=True)
+class TopK:
+    """The `k` largest confidences; the others share what is left evenly.
+
+    Raises
+    ------
+    ValueError
+        For k < 1.
+    """
+
+    k: int
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"score.access.k = {self.k}: accepted are 1, 2, 3, ...")
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Log-confidences [B, classes]."""
+        confidences = logits.float().softmax(1)
+        classes = confidences.shape[1]
+        if self.k >= classes:
+            return confidences.log()
+        shown = confidences.topk(self.k, dim=1)
+        rest = (1 - shown.values.sum(1, keepdim=True)).clamp(min=HIDDEN)
+        visible = (rest / (classes - self.k)).expand(-1, classes)
+        return visible.scatter(1, shown.indices, shown.values).log()
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """The confidence vector rounded to `digits` decimal places.
+
+    Raises
+    ------
+    ValueError
+        For digits outside 0..7.
+    """
+
+    digits: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.digits <= 7:
+            raise ValueError(f"score.access.digits = {self.digits}: accepted are 0 to 7")
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Log-confidences [B, classes]."""
+        confidences = logits.float().softmax(1).round(decimals=self.digits)
+        return _renormalised(confidences)
+
+
+@dataclass(frozen=True)
+class Label:
+    """The predicted label only; averaged over views it is a histogram of labels."""
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """Log-confidences [B, classes]."""
+        return _renormalised(torch.zeros_like(logits.float()).scatter(1, _argmax(logits), 1.0))
+
+
+def _argmax(logits: Tensor) -> Tensor:
+    return logits.argmax(1, keepdim=True)
+
+
+def _renormalised(confidences: Tensor) -> Tensor:
+    floored = confidences.clamp(min=HIDDEN)
+    return (floored / floored.sum(1, keepdim=True)).log()

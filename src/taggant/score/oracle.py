@@ -1,0 +1,69 @@
+"""What an audit may ask of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+Access = Callable[[Tensor], Tensor]
+
+
+class Oracle:
+    """Answers queries about a model at one access level, and counts them.
+
+    Every forward has the same shape (a short batch is padded), precision and device, so a version
+    meets the same arithmetic wherever it stands. The model is in eval mode while it answers and
+    is left as it was found: auditing does not disturb training.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Maps images uint8 [B, C, H, W] to logits [B, classes].
+    access : callable
+        What of the logits is visible; see `taggant.score.access`.
+    batch_size : int
+        Images per forward.
+    device : torch.device or str
+        Where the model lives.
+    """
+
+    def __init__(
+        self, model: nn.Module, access: Access, batch_size: int, device: torch.device | str = "cpu"
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"audit.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
+        self.model = model
+        self.access = access
+        self.batch_size = batch_size
+        self.device = torch.device(device)
+        self.queries = 0
+
+    def query(self, images: Tensor) -> Tensor:
+        """Log-confidences float32 [B, classes] of images uint8 [B, C, H, W], any B >= 1."""
+        self.queries += len(images)
+        parts = [self._forward(part) for part in images.split(self.batch_size)]
+        return torch.cat(parts)
+
+    def _forward(self, images: Tensor) -> Tensor:
+        count = len(images)
+        images = images.to(self.device, non_blocking=True)
+        if count < self.batch_size:
+            padding = images[-1:].expand(self.batch_size - count, *images.shape[1:])
+            images = torch.cat([images, padding])
+        with torch.inference_mode(), evaluating(self.model):
+            return self.access(self.model(images))[:count]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode inside, every submodule's own mode again after."""
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -1,0 +1,96 @@
+"""A score: an oracle's answers to K paired views of a version, reduced to one number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from taggant.data.augment import CropFlip
+from taggant.score.oracle import Access, Oracle
+
+Statistic = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Membership score of an image, larger = more likely used.
+
+    Parameters
+    ----------
+    statistic : callable
+        (log-confidences [B, classes], labels [B]) -> float [B]; see `taggant.score.membership`.
+    access : callable
+        What the auditor sees of an answer; see `taggant.score.access`.
+    views : int
+        K, queries per version. With K = 1 the version itself is asked; with more, K random views,
+        the same ones for all versions of an instance.
+    augment : CropFlip, optional
+        How views are made; match it to the victim's training augmentation.
+    average : {"scores", "confidences"}
+        What is averaged over the views.
+
+    Raises
+    ------
+    ValueError
+        For views < 1, views > 1 without `augment`, or an unknown `average`.
+    """
+
+    statistic: Statistic
+    access: Access
+    views: int = 1
+    augment: CropFlip | None = None
+    average: str = "scores"
+
+    def __post_init__(self) -> None:
+        if self.views < 1:
+            raise ValueError(f"score.views = {self.views}: accepted are 1, 2, 3, ...")
+        if self.views > 1 and self.augment is None:
+            raise ValueError(f"score.views = {self.views} needs score.augment to make views with")
+        if self.average not in ("scores", "confidences"):
+            raise ValueError(
+                f"score.average = {self.average!r}: accepted are 'scores' and 'confidences'"
+            )
+
+    def draw_views(self, seeds: Sequence[int]) -> Tensor:
+        """Augmentation parameters of each instance's views, int64 [I, K, 3].
+
+        A function of the instance's seed alone: the published version is viewed as the hidden
+        ones are.
+        """
+        if self.views == 1 or self.augment is None:
+            return torch.zeros(len(seeds), 1, 3, dtype=torch.int64)
+        draws = [
+            self.augment.draw(self.views, torch.Generator().manual_seed(seed)) for seed in seeds
+        ]
+        return torch.stack(draws)
+
+    def __call__(self, oracle: Oracle, images: Tensor, labels: Tensor, views: Tensor) -> Tensor:
+        """Score images.
+
+        Parameters
+        ----------
+        oracle : Oracle
+            Answers at this score's access level.
+        images : Tensor, uint8 [B, C, H, W], 0..255
+        labels : Tensor, int64 [B]
+        views : Tensor, int64 [B, K, 3]
+            Each image's rows of `draw_views`.
+
+        Returns
+        -------
+        Tensor, float32 [B]
+        """
+        asked = images
+        if self.augment is not None and self.views > 1:
+            repeated = images.repeat_interleave(self.views, 0)
+            asked = self.augment.apply(repeated, views.flatten(0, 1).to(images.device))
+        answers = oracle.query(asked).unflatten(0, (len(images), self.views))
+        labels = labels.to(answers.device)
+        if self.average == "confidences":
+            return self.statistic(answers.logsumexp(1) - math.log(self.views), labels)
+        scores = self.statistic(answers.flatten(0, 1), labels.repeat_interleave(self.views))
+        return scores.unflatten(0, (len(images), self.views)).mean(1)

@@ -1,0 +1,1 @@
+"""Victims: the models that are trained on published images and then audited."""

@@ -1,0 +1,62 @@
+"""Architectures from torchvision and timm, fitted to small images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+import torchvision
+from torch import nn
+
+SMALL = 64
+
+
+def from_torchvision(
+    name: str, classes: int, channels: int = 3, image_size: int = 32, **options: Any
+) -> nn.Module:
+    """Untrained torchvision classifier; ResNets get the CIFAR stem for images up to 64 px.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, listing the names there are.
+    """
+    known = torchvision.models.list_models(module=torchvision.models)
+    if name not in known:
+        raise ValueError(f"victim.net.name = {name!r}: accepted are {', '.join(known)}")
+    net: nn.Module = torchvision.models.get_model(
+        name, weights=None, num_classes=classes, **options
+    )
+    if isinstance(net, torchvision.models.ResNet):
+        net.conv1 = _stem(net.conv1, channels, image_size)
+        if image_size <= SMALL:
+            net.maxpool = nn.Identity()
+    elif channels != 3:
+        raise ValueError(f"torchvision's {name} takes 3 channels, the data have {channels}")
+    return net
+
+
+def from_timm(
+    name: str, classes: int, channels: int = 3, image_size: int = 32, **options: Any
+) -> nn.Module:
+    """Untrained timm classifier; ResNets get the CIFAR stem for images up to 64 px.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, naming the nearest ones.
+    """
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name[:4]}*")[:12]
+        raise ValueError(f"victim.net.name = {name!r}: unknown to timm. Near: {', '.join(near)}")
+    net: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels, **options)
+    if isinstance(net, timm.models.resnet.ResNet) and image_size <= SMALL:
+        net.conv1 = nn.Conv2d(channels, net.conv1.out_channels, 3, padding=1, bias=False)
+        net.maxpool = nn.Identity()
+    return net
+
+
+def _stem(conv: nn.Conv2d, channels: int, image_size: int) -> nn.Conv2d:
+    if image_size <= SMALL:
+        return nn.Conv2d(channels, conv.out_channels, 3, padding=1, bias=False)
+    return nn.Conv2d(channels, conv.out_channels, 7, stride=2, padding=3, bias=False)

@@ -1,0 +1,65 @@
+"""A small residual network for images up to 64 px."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+def _conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(_conv(width, width), _conv(width, width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Feature map [B, width, H, W] -> the same shape."""
+        return x + self.body(x)  # type: ignore[no-any-return]
+
+
+class ResNet9(nn.Module):
+    """Eight convolutions and a linear layer, as in the DAWNBench entries.
+
+    Parameters
+    ----------
+    classes : int
+        Number of classes.
+    channels : int
+        Channels of the images.
+    image_size : int
+        Side of the images in pixels. Every net is told; this one takes any size from 8 up.
+    width : int
+        Channels of the first layer; the last has eight times as many.
+    """
+
+    def __init__(
+        self, classes: int, channels: int = 3, image_size: int = 32, width: int = 16
+    ) -> None:
+        super().__init__()
+        if image_size < 8:
+            raise ValueError(f"ResNet9 halves images three times: {image_size} px is too small")
+        w = width
+        self.features = nn.Sequential(
+            _conv(channels, w),
+            _conv(w, 2 * w),
+            nn.MaxPool2d(2),
+            _Residual(2 * w),
+            _conv(2 * w, 4 * w),
+            nn.MaxPool2d(2),
+            _conv(4 * w, 8 * w),
+            nn.MaxPool2d(2),
+            _Residual(8 * w),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+        )
+        self.head = nn.Linear(8 * w, classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalised images float [B, C, H, W] -> logits float [B, classes]."""
+        return self.head(self.features(images))  # type: ignore[no-any-return]

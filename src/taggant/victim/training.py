@@ -1,0 +1,134 @@
+"""Training a victim with Lightning so that a killed run goes on from its last epoch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from safetensors.torch import load_file, save_file
+
+from taggant.data.imageset import ImageSet
+from taggant.pipeline.files import write_atomically
+from taggant.score.oracle import evaluating
+
+RESUME = "resume.ckpt"
+HISTORY = "history.json"
+FINAL = "final.safetensors"
+
+
+class TrainingError(RuntimeError):
+    """Training cannot give a usable victim."""
+
+
+def fit(
+    victim: Any,
+    trainer: pl.Trainer,
+    train: ImageSet,
+    test: ImageSet,
+    seed: int,
+    folder: Path,
+) -> None:
+    """Train, keeping snapshots, the loss history and the final weights in `folder`.
+
+    Parameters
+    ----------
+    victim : Classifier or the like
+        A LightningModule with ``batches``, ``utility`` and ``snapshots``.
+    trainer : pl.Trainer
+        With the callbacks of `callbacks`.
+    train, test : ImageSet
+        What is trained on, and what utility is measured on.
+    seed : int
+        Seed of initialisation, order and augmentation.
+    folder : Path
+        May hold the checkpoint of an interrupted attempt; training then goes on from it.
+
+    Raises
+    ------
+    TrainingError
+        If the loss becomes NaN or infinite.
+    """
+    checkpoint = folder / RESUME
+    loader = victim.batches(train, seed, trainer.strategy.root_device)
+    trainer.fit(
+        victim,
+        train_dataloaders=loader,
+        ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+        weights_only=True,
+    )
+    save_weights(victim, folder / FINAL)
+    checkpoint.unlink(missing_ok=True)
+
+
+def callbacks(test: ImageSet, folder: Path) -> list[pl.Callback]:
+    """What every training run needs: history, snapshots and the epoch's checkpoint."""
+    keep = pl.callbacks.ModelCheckpoint(
+        dirpath=folder,
+        filename=Path(RESUME).stem,
+        save_top_k=1,
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    return [History(test, folder), keep]
+
+
+class History(pl.Callback):
+    """Keeps the loss of every epoch, and weights and utility at the snapshots."""
+
+    def __init__(self, test: ImageSet, folder: Path) -> None:
+        self.test = test
+        self.folder = folder
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take up what an interrupted attempt recorded before its last checkpoint."""
+        path = self.folder / HISTORY
+        recorded = json.loads(path.read_text()) if path.exists() else []
+        self.rows = [row for row in recorded if row["epoch"] <= trainer.current_epoch]
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Record the epoch; stop at a loss that is not finite."""
+        epoch = trainer.current_epoch + 1
+        loss = float(trainer.callback_metrics["train_loss"])
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the training loss is {loss} in epoch {epoch}: training diverged. "
+                f"Lower victim.lr (now {pl_module.lr}) or train in higher precision "
+                f"(trainer.precision=32-true, now {trainer.precision})"
+            )
+        row: dict[str, float] = {"epoch": epoch, "train_loss": loss}
+        if epoch in pl_module.snapshots:
+            with evaluating(pl_module):
+                row["utility"] = pl_module.utility(self.test)
+            save_weights(pl_module, self.folder / snapshot_name(epoch))
+        self.rows.append(row)
+        write_atomically(self.folder / HISTORY, json.dumps(self.rows).encode())
+
+
+def snapshot_name(epoch: int) -> str:
+    """File name of the weights after `epoch` (from 1)."""
+    return f"epoch-{epoch:05d}.safetensors"
+
+
+def save_weights(module: pl.LightningModule, path: Path) -> None:
+    """Write a module's weights and buffers."""
+    tensors = {name: t.detach().contiguous().cpu() for name, t in module.state_dict().items()}
+    draft = path.with_name(f".{path.name}.draft")
+    save_file(tensors, draft)
+    draft.replace(path)
+
+
+def load_weights(module: pl.LightningModule, path: Path) -> None:
+    """Read weights written by `save_weights` into a module of the same make."""
+    module.load_state_dict(load_file(path))
+
+
+def read_history(folder: Path) -> Sequence[dict[str, float]]:
+    """Loss (every epoch) and utility (snapshots) of a finished training."""
+    rows: list[dict[str, float]] = json.loads((folder / HISTORY).read_text())
+    return rows

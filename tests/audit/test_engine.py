@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from tests.conftest import random_set
+from torch import nn
+
+from taggant import stats
+from taggant.audit.engine import AuditError, Instances, Readings, read
+from taggant.data.augment import CropFlip
+from taggant.marking.ledger import Ledger
+from taggant.marking.n_version import NVersion, Sign
+from taggant.marking.publish import published_indices, publish, raw_sha256
+from taggant.score import Oracle, Score, membership
+from taggant.score.access import Full
+
+
+class Pixels(nn.Module):
+    """Scores that follow from the pixels alone: sums weighted by position."""
+
+    def forward(self, images):
+        flat = images.flatten(1).double()
+        weight = torch.arange(flat.shape[1], dtype=torch.float64) % 97 - 48
+        return torch.stack([flat @ weight / 1e3, torch.zeros(len(flat), dtype=torch.float64)], 1)
+
+
+class Constant(nn.Module):
+    """The same answer to everything: all versions tie."""
+
+    def forward(self, images):
+        return torch.zeros(len(images), 2)
+
+
+class Knows(nn.Module):
+    """Answers class 1 with confidence exactly for the given images."""
+
+    def __init__(self, images):
+        super().__init__()
+        self.known = {image.numpy().tobytes() for image in images}
+
+    def forward(self, images):
+        hit = [image.numpy().tobytes() in self.known for image in images]
+        return torch.tensor([[0.0, 5.0 * h] for h in hit])
+
+
+SCORE = Score(membership.hinge, Full())
+
+
+def instances(count=24, n=60, seed=0, classes=2) -> Instances:
+    raw = random_set(count, seed=seed, size=8, classes=classes)
+    scheme = NVersion(n, 10, Sign(2))
+    ledger = Ledger.draw(
+        bytes(32), str(seed), scheme.parameters(), n, raw.ids, raw_sha256(raw.images)
+    )
+    return Instances(raw, scheme, ledger, publish(scheme, ledger, raw, count // 2))
+
+
+def oracle(model, batch_size=64) -> Oracle:
+    return Oracle(model, Full(), batch_size)
+
+
+def test_full_reading_gives_the_rank_a_plain_loop_gives():
+    audited = instances()
+    readings = read(oracle(Pixels()), SCORE, audited, seed=3)
+    assert readings.full
+    secret, raw = audited.ledger.secret, audited.raw
+    for i, j in enumerate(published_indices(audited.ledger, raw.ids)):
+        every = audited.scheme.versions(
+            secret, raw.images[i : i + 1], raw.ids[i : i + 1], np.arange(60)[None]
+        )[0]
+        logits = Pixels()(every).float().log_softmax(1)
+        scores = membership.hinge(logits, raw.labels[i].expand(60))
+        others = torch.cat([scores[:j], scores[j + 1 :]])
+        assert readings.exceedances()[i] == int((others > scores[j]).sum())
+
+
+@pytest.mark.parametrize("block", [1, 3, 16, 100])
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+def test_decisions_depend_on_neither_block_nor_batch_size(block, batch_size):
+    tests = [stats.optimal(60, 0.1), stats.rank(60, 0.05, curtailed=True)]
+    audited = instances()
+    reference = read(oracle(Pixels()), SCORE, audited, 3, tests)
+    other = read(oracle(Pixels(), batch_size), SCORE, audited, 3, tests, block)
+    assert np.array_equal(reference.depth, other.depth)
+    assert np.array_equal(reference.bits, other.bits)
+
+
+def test_stopped_reading_is_a_prefix_of_the_full_one_and_long_enough():
+    test = stats.optimal(60, 0.1)
+    audited = instances()
+    full = read(oracle(Pixels()), SCORE, audited, 3)
+    stopped = read(oracle(Pixels()), SCORE, audited, 3, [test])
+    assert stopped.depth.max() < 60
+    for i, depth in enumerate(stopped.depth):
+        assert np.array_equal(full.bits[i, :depth], stopped.bits[i, :depth])
+    a, b = test.run(full.bits, full.depth), test.run(stopped.bits, stopped.depth)
+    assert np.array_equal(a.claim, b.claim)
+    assert np.array_equal(a.read, b.read)
+    assert np.array_equal(b.read, stopped.depth)
+
+
+def test_a_model_that_knows_the_published_versions_is_caught_everywhere():
+    audited = instances()
+    audited = dataclasses.replace(
+        audited, raw=dataclasses.replace(audited.raw, labels=torch.ones(24, dtype=torch.long))
+    )
+    readings = read(oracle(Knows(audited.published.images)), SCORE, audited, 0)
+    assert readings.exceedances().sum() == 0
+
+
+def test_ties_are_broken_by_keys_not_by_the_published_index():
+    audited = instances(count=4000, n=20)
+    readings = read(oracle(Constant(), 512), SCORE, audited, 1)
+    counts = np.bincount(readings.exceedances(), minlength=20)
+    expected = 200
+    assert ((counts - expected) ** 2 / expected).sum() < 43.8  # chi-square, 19 df, p = .001
+
+
+def test_reading_orders_are_random_permutations_without_the_published_version():
+    audited = instances(count=50, n=10)
+    seen: list[list[int]] = [[] for _ in range(50)]
+
+    class Recorder(NVersion):
+        def versions(self, secret, images, ids, indices):
+            for image_id, row in zip(ids, indices, strict=True):
+                seen[audited.raw.ids.index(image_id)].extend(row.tolist())
+            return super().versions(secret, images, ids, indices)
+
+    recorded = dataclasses.replace(audited, scheme=Recorder(10, 10, Sign(2)))
+    read(oracle(Pixels(), 4096), SCORE, recorded, 0, block=1)
+    for rows in seen:
+        assert set(rows) == set(range(10))
+
+
+def test_the_published_file_is_checked_bit_for_bit():
+    audited = instances()
+    forged = audited.published.images.clone()
+    forged[5, 0, 0, 0] ^= 1
+    broken = dataclasses.replace(
+        audited, published=dataclasses.replace(audited.published, images=forged)
+    )
+    with pytest.raises(AuditError, match=rf"1 of 24 .*{audited.raw.ids[5]}"):
+        read(oracle(Pixels()), SCORE, broken, 0)
+
+
+def test_non_finite_scores_are_refused():
+    class Broken(nn.Module):
+        def forward(self, images):
+            return torch.full((len(images), 2), float("nan"))
+
+    with pytest.raises(AuditError, match="not finite"):
+        read(oracle(Broken()), SCORE, instances(), 0)
+
+
+def test_views_are_paired_and_counted():
+    score = Score(membership.hinge, Full(), views=3, augment=CropFlip(2))
+    audited = instances(count=6, n=20)
+    asked = oracle(Pixels())
+    readings = read(asked, score, audited, 0)
+    assert readings.full
+    again = read(oracle(Pixels()), score, audited, 0)
+    assert np.array_equal(readings.bits, again.bits)
+    assert asked.queries >= 3 * 6 * 20
+
+
+def test_batch_dependent_arithmetic_is_hidden_by_the_grid():
+    class Noisy(Pixels):
+        def forward(self, images):
+            slot = torch.arange(len(images)) % 2 * 1e-4
+            return super().forward(images) + torch.stack([slot, -slot], 1)
+
+    readings = read(oracle(Noisy()), SCORE, instances(), 3)
+    exact = read(oracle(Pixels()), SCORE, instances(), 3)
+    assert readings.grid > 0
+    assert exact.grid == 0
+
+
+def test_readings_survive_the_disk(tmp_path):
+    readings = read(oracle(Pixels()), SCORE, instances(), 3, [stats.optimal(60, 0.1)])
+    readings.save(tmp_path)
+    again = Readings.load(tmp_path)
+    assert np.array_equal(again.bits, readings.bits)
+    assert np.array_equal(again.depth, readings.depth)
+    assert not again.full
+    with pytest.raises(ValueError, match="full"):
+        again.exceedances()

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import stat
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from taggant.marking.ledger import Ledger, fingerprint, owner_key
+
+KEY = bytes(32)
+
+
+def draw(key: bytes = KEY, context: str = "mark", count: int = 4, n: int = 10) -> Ledger:
+    ids = [f"{i:032x}" for i in range(count)]
+    return Ledger.draw(key, context, {"epsilon": 10}, n, ids, ["0" * 64] * count)
+
+
+def test_published_indices_are_uniform_and_independent_of_each_other():
+    count, n = 40_000, 7
+    published = np.array(draw(count=count, n=n).published)
+    table = np.histogram2d(published[::2], published[1::2], bins=n)[0]
+    assert scipy_stats.chisquare(np.bincount(published, minlength=n)).pvalue > 1e-3
+    assert scipy_stats.chisquare(table.ravel()).pvalue > 1e-3
+
+
+def test_indices_and_secret_depend_on_key_and_context_only():
+    assert draw() == draw()
+    assert draw().published != draw(context="other", count=4).published
+    assert draw().secret not in (draw(key=bytes([1] * 32)).secret, draw(context="o").secret, KEY)
+
+
+def test_saved_ledger_is_private_and_complete(tmp_path):
+    path = tmp_path / "ledger.json"
+    ledger = draw()
+    ledger.save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Ledger.load(path) == ledger
+    path.chmod(0o644)
+    with pytest.raises(PermissionError, match="0644"):
+        Ledger.load(path)
+
+
+def test_repr_withholds_the_secret():
+    ledger = draw()
+    text = repr(ledger)
+    for part in (ledger.secret.hex(), ledger.nonce.hex(), str(list(ledger.published))):
+        assert part not in text
+
+
+def test_commitment_binds_everything_and_hides_with_the_nonce():
+    import dataclasses
+
+    ledger = draw()
+    changed = [
+        dataclasses.replace(ledger, published=(*ledger.published[1:], ledger.published[0] ^ 1)),
+        dataclasses.replace(ledger, n=11),
+        dataclasses.replace(ledger, scheme={"epsilon": 9}),
+        dataclasses.replace(ledger, raw_sha256=("1" * 64, *ledger.raw_sha256[1:])),
+        dataclasses.replace(ledger, nonce=bytes(32)),
+        dataclasses.replace(ledger, secret=bytes(32)),
+    ]
+    commitments = {ledger.commitment(), *(other.commitment() for other in changed)}
+    assert len(commitments) == len(changed) + 1
+
+
+def test_key_file_is_made_once_and_private(tmp_path):
+    path = tmp_path / "deep" / "owner.key"
+    key = owner_key(str(path), seed=0)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert owner_key(str(path), seed=1) == key
+    assert list(path.parent.iterdir()) == [path]
+    path.chmod(0o640)
+    with pytest.raises(PermissionError, match="0640"):
+        owner_key(str(path), seed=0)
+
+
+def test_simulated_key_follows_from_the_seed():
+    assert owner_key("simulated", 3) == owner_key("simulated", 3) != owner_key("simulated", 4)
+
+
+def test_a_secret_in_the_config_is_refused_without_repeating_it():
+    secret = "ab" * 32
+    with pytest.raises(ValueError, match="holds a secret itself") as error:
+        owner_key(secret, seed=0)
+    assert secret not in str(error.value)
+
+
+def test_a_file_that_is_no_key_is_refused(tmp_path):
+    path = tmp_path / "owner.key"
+    path.write_text("hunter2")
+    path.chmod(0o600)
+    with pytest.raises(ValueError, match="64 hex digits"):
+        owner_key(str(path), seed=0)
+
+
+def test_fingerprint_tells_keys_apart():
+    assert fingerprint(KEY) != fingerprint(bytes([1] * 32))
+    assert len(fingerprint(KEY)) == 16

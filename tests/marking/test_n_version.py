@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from taggant.marking.n_version import NVersion, Sign
+
+SECRET = bytes(range(32))
+
+
+def make(block: int = 2, epsilon: int = 10, n: int = 50) -> NVersion:
+    return NVersion(n, epsilon, Sign(block))
+
+
+def test_a_version_is_a_pure_function_of_secret_image_id_and_index(noise):
+    scheme = make()
+    every = scheme.versions(SECRET, noise.images, noise.ids, np.tile(np.arange(50), (32, 1)))
+    chosen = np.array([[7, 3, 7]])
+    again = scheme.versions(SECRET, noise.images[5:6], noise.ids[5:6], chosen)
+    assert torch.equal(again[0], every[5, [7, 3, 7]])
+
+
+def test_versions_differ_by_index_id_and_secret(noise):
+    scheme, index = make(), np.zeros((1, 1), int)
+    base = scheme.versions(SECRET, noise.images[:1], ["a"], index)
+    for other in (
+        scheme.versions(SECRET, noise.images[:1], ["a"], index + 1),
+        scheme.versions(SECRET, noise.images[:1], ["b"], index),
+        scheme.versions(SECRET[::-1], noise.images[:1], ["a"], index),
+    ):
+        assert not torch.equal(base, other)
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 5, 16, 40])
+def test_every_pixel_moves_by_epsilon_unless_clipped_and_blocks_move_together(block):
+    grey = torch.full((1, 3, 16, 16), 128, dtype=torch.uint8)
+    moved = make(block, 9).versions(SECRET, grey, ["x"], np.zeros((1, 1), int))[0, 0].int() - 128
+    assert set(moved.flatten().tolist()) <= {-9, 9}
+    for row in range(0, 16, block):
+        for column in range(0, 16, block):
+            tile = moved[:, row : row + block, column : column + block].flatten(1)
+            assert bool((tile == tile[:, :1]).all())
+
+
+def test_patterns_are_fair_coins():
+    grey = torch.full((1, 3, 32, 32), 128, dtype=torch.uint8)
+    versions = make(1).versions(SECRET, grey, ["x"], np.arange(50)[None])
+    up = (versions.int() > 128).float()
+    deviations = 50 * 3 * 32 * 32
+    assert abs(float(up.mean()) - 0.5) < 4 * 0.5 / deviations**0.5
+
+
+def test_clipping_keeps_pixels_in_range():
+    extremes = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2).expand(1, 3, 4, 2)
+    versions = make(1, 255).versions(SECRET, extremes, ["x"], np.arange(9)[None])
+    assert versions.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("epsilon", [0, 256, -1, 2.5])
+def test_epsilon_out_of_range_is_named(epsilon):
+    with pytest.raises(ValueError, match=rf"epsilon = {epsilon}: accepted .* 1 to 255"):
+        make(epsilon=epsilon)
+
+
+def test_other_bad_parameters_are_named():
+    with pytest.raises(ValueError, match=r"marking\.n = 1"):
+        make(n=1)
+    with pytest.raises(ValueError, match=r"block = 0"):
+        make(block=0)
+    with pytest.raises(TypeError, match="marking/strategy=NAME"):
+        NVersion(10, 10, "sign")
