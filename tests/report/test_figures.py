@@ -63,7 +63,7 @@ def test_rank_histogram_counts_every_instance(tables: Tables) -> None:
     assert heights[0][0] == 9  # ranks 1 to 5 of the used
 
 
-@pytest.mark.parametrize("n", [2, 7, 20, 30, 1000])
+@pytest.mark.parametrize("n", [2, 7, 30])
 def test_rank_histogram_of_any_n(n: int) -> None:
     every = pl.DataFrame({"group": ["unused"] * n, "exceedances": list(range(n))})
     used, unused = drawn(figures.ranks(every, n)).axes

@@ -159,7 +159,7 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
     ends = np.array([floor or 0.0, 1.0])
     ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
     if p is not None:
-        ax.axvline(p, color=style.FAINT, linewidth=1)
+        ax.axvline(p, color=style.FAINT, linewidth=1, zorder=0.9)
         ax.annotate(
             f"p = {level(p)}", (p, 0), xycoords=("data", "axes fraction"), xytext=(4, 5),
             textcoords="offset points", color=style.FAINT,
@@ -283,7 +283,9 @@ def _percent(value: float) -> str:
 
 def _line(ax: Axes, x: Array, y: Array, colour: str) -> None:
     there = np.isfinite(y)
-    ax.plot(x[there], y[there], color=colour, marker="o" if there.sum() <= 25 else "")
+    ax.plot(
+        x[there], y[there], color=colour, marker="o" if there.sum() <= 25 else "", clip_on=False
+    )
 
 
 def _rate(
