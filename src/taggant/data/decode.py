@@ -1,0 +1,49 @@
+"""Any picture to a square RGB tensor of 8 bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+GREY = 128  # what transparent pixels show: black or white would clip half of every mark
+
+
+def square(image: Image.Image, size: int) -> Tensor:
+    """A PIL image as uint8 [3, size, size]: upright, opaque, 8 bits, cropped to its centre.
+
+    In this order: turned as its EXIF orientation says; the first frame of an animation; 16-bit
+    grey scaled to 8 bits (value / 257, rounded); palette, grey and CMYK to RGB; transparency
+    composited on mid-grey; the central square cut out and resized with antialiasing. An image
+    of the wanted size keeps its pixels exactly.
+
+    Parameters
+    ----------
+    image : PIL image
+    size : int
+        Side in pixels, at least 1.
+    """
+    upright = ImageOps.exif_transpose(image)
+    opaque = _on_grey(_eight_bit(upright))
+    side = min(opaque.size)
+    left, top = (opaque.width - side) // 2, (opaque.height - side) // 2
+    cut = opaque.crop((left, top, left + side, top + side))
+    if side != size:
+        cut = cut.resize((size, size), Image.Resampling.BICUBIC)
+    return torch.from_numpy(np.array(cut)).permute(2, 0, 1).contiguous()
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    # PIL would clip 16-bit values at 255 instead of scaling them.
+    if not image.mode.startswith("I"):
+        return image
+    wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+    return Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+
+
+def _on_grey(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    ground = Image.new("RGBA", image.size, (GREY, GREY, GREY, 255))
+    return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")

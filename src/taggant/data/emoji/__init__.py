@@ -1,0 +1,117 @@
+"""The embedded set: 1,911 emoji in two styles of drawing, with categories and captions.
+
+Real art under free licences (`NOTICE.md` beside this file), so that everything runs without
+network or account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from string import Formatter
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from taggant.data.assemble import Pool, assemble, divide
+from taggant.data.decode import square
+from taggant.data.imageset import Splits
+
+FOLDER = Path(__file__).parent
+STYLES = ("noto", "twemoji")
+LABELS = {"category": "categories", "subcategory": "subcategories"}
+FIELDS = ("annotation", "tags", "style", "category", "subcategory")
+TILE = 32
+
+
+def load(
+    labels: str = "category",
+    styles: Sequence[str] = STYLES,
+    caption: str = "{annotation}",
+    size: int = TILE,
+    train: int | None = None,
+    test: int | None = None,
+    test_fraction: float = 0.2,
+    seed: int = 0,
+) -> Splits:
+    """Emoji as RGB images on mid-grey, split by concept: all styles of one are on one side.
+
+    Parameters
+    ----------
+    labels : "category" (10 classes) or "subcategory" (99)
+    styles : sequence of "noto", "twemoji"
+    caption : str
+        Template with the fields {annotation}, {tags}, {style}, {category}, {subcategory}.
+    size : int
+        Side in pixels; drawings are stored at 32 and resized to others.
+    train, test : int, optional
+        Images per split; None for all of the side.
+    test_fraction : float
+        Share of the concepts that the test side holds.
+    seed : int
+        Public seed of the split.
+
+    Raises
+    ------
+    ValueError
+        For an unknown label set, style or field, or more images wanted than there are.
+    """
+    _check("labels", [labels], tuple(LABELS))
+    _check("styles", list(styles), STYLES)
+    fields = [field for _, field, _, _ in Formatter().parse(caption) if field is not None]
+    _check("caption", fields, FIELDS)
+    if not styles or len(set(styles)) < len(styles):
+        raise ValueError(f"data.styles = {list(styles)}: accepted are distinct ones of {STYLES}")
+    table = json.loads((FOLDER / "concepts.json").read_text(encoding="utf-8"))
+    rows = [dict(zip(table["columns"], row, strict=True)) for row in table["concepts"]]
+    drawings = [(concept, style) for concept in range(len(rows)) for style in styles]
+    concepts = np.array([concept for concept, _ in drawings], dtype=np.int64)
+    targets = np.array([rows[concept][labels] for concept, _ in drawings], dtype=np.int64)
+    names = {key: table[plural] for key, plural in LABELS.items()}
+    captions = [
+        caption.format_map(
+            rows[concept]
+            | {"style": style}
+            | {key: names[key][rows[concept][key]] for key in LABELS}
+        )
+        for concept, style in drawings
+    ]
+    sheets = {style: _sheet(style) for style in styles}
+    pool = Pool(targets, partial(_tile, sheets, drawings, size), captions)
+    train_order, test_order = divide(targets, seed, test_fraction, concepts)
+    return assemble(
+        f"emoji ({labels})", names[labels], (pool, train_order), (pool, test_order), (train, test)
+    )
+
+
+def fingerprint(**_: object) -> str:
+    """Digest of the embedded files: they are data, which a hash of source code does not cover."""
+    digest = hashlib.sha256()
+    for name in ("concepts.json", *(f"{style}.webp" for style in STYLES)):
+        digest.update((FOLDER / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _check(option: str, given: Sequence[str], accepted: tuple[str, ...]) -> None:
+    for value in given:
+        if value not in accepted:
+            raise ValueError(f"data.{option}: {value!r} is unknown, accepted are {accepted}")
+
+
+def _sheet(style: str) -> Image.Image:
+    with Image.open(FOLDER / f"{style}.webp") as image:
+        sheet: Image.Image = image.convert("RGBA")
+    return sheet
+
+
+def _tile(
+    sheets: dict[str, Image.Image], drawings: list[tuple[int, str]], size: int, index: int
+) -> Tensor:
+    concept, style = drawings[index]
+    row, column = divmod(concept, sheets[style].width // TILE)
+    left, top = column * TILE, row * TILE
+    return square(sheets[style].crop((left, top, left + TILE, top + TILE)), size)
