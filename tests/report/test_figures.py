@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,9 @@ Tables = dict[str, pl.DataFrame]
 def drawn(fig: Figure) -> Figure:
     """The figure, after it has really been drawn."""
     buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as: no room left for the axes
+        fig.savefig(buffer, format="png", dpi=50)
     assert buffer.getvalue().startswith(b"\x89PNG")
     return fig
 
@@ -49,7 +52,7 @@ def test_curves_of_one_epoch_and_of_missing_measurements(tables: Tables) -> None
         pl.lit(None, dtype=pl.Float64).alias(name)
         for name in ("train_loss", "utility", "false_detection_rate", "false_detection_low")
     )
-    drawn(figures.curves(nothing, p=0.05))
+    assert len(drawn(figures.curves(nothing, p=0.05)).axes) == 1
     zero = tables["curves"].with_columns(pl.lit(0.0).alias("train_loss"))
     assert drawn(figures.curves(zero, p=0.05)).axes[1].get_yscale() == "linear"
 

@@ -51,37 +51,59 @@ def curves(table: pl.DataFrame, p: float, utility: str = "test accuracy") -> Fig
     shown = min(table["p"].unique().to_list(), key=lambda value: (abs(value - p), value))
     rows = table.filter(pl.col("p") == shown).sort("epoch")
     epochs = _column(rows, "epoch")
+    measured = [
+        (values, title, colour, scale)
+        for values, title, colour, scale in (
+            (_column(rows, "train_loss"), "Train loss", style.LOSS, _loss_axis),
+            (_column(rows, "utility"), utility[:1].upper() + utility[1:], style.EXTRA, _share_axis),
+        )
+        if np.isfinite(values).any()
+    ]
     fig = Figure(figsize=(style.WIDTH, 5.2))
-    rates, losses, utilities = fig.subplots(3, 1, sharex=True, height_ratios=(2.6, 1, 1))
+    rates, *others = np.atleast_1d(
+        fig.subplots(1 + len(measured), 1, sharex=True, height_ratios=[2.6] + [1] * len(measured))
+    )
+    _claimed(rates, epochs, rows, shown)
+    for ax, (values, title, colour, scale) in zip(others, measured, strict=True):
+        _line(ax, epochs, values, colour)
+        ax.set_title(title)
+        words = scale(ax, values)
+        _end_labels(ax, [(_last(values), words(_last(values)), colour)])
+    bottom = others[-1] if others else rates
+    bottom.set_xlabel("epoch")
+    bottom.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    return fig
 
+
+def _claimed(ax: Axes, epochs: Array, rows: pl.DataFrame, p: float) -> None:
+    """The upper panel of the curves: both rates, their intervals and p."""
     labels = []
     for prefix, name, colour in RATES:
-        _rate(rates, epochs, rows, prefix, colour)
-        rate = _column(rows, f"{prefix}_rate")
-        labels.append((_last(rate), f"{name} {100 * _last(rate):.0f}%", colour))
-    rates.axhline(shown, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
-    rates.set_ylim(-0.02, 1.02)
-    rates.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    rates.set_title(f"Images claimed at p = {level(shown)} (dashed)")
-    _end_labels(rates, labels)
+        _rate(ax, epochs, rows, prefix, colour)
+        rate = _last(_column(rows, f"{prefix}_rate"))
+        labels.append((rate, f"{name} {_percent(rate)}", colour))
+    ax.axhline(p, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+    ax.set_ylim(-0.02, 1.02)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_title(f"Images claimed at p = {level(p)} (dashed)")
+    _end_labels(ax, labels)
 
-    _line(losses, epochs, _column(rows, "train_loss"), style.LOSS)
-    losses.set_title("Train loss")
-    if np.nanmin(_column(rows, "train_loss"), initial=np.inf) > 0:
-        losses.set_yscale("log")
-        losses.minorticks_off()
-    losses.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, 2)))
-    _end_labels(losses, [_value_label(rows, "train_loss", style.LOSS, quantity)])
 
-    _line(utilities, epochs, _column(rows, "utility"), style.EXTRA)
-    utilities.set_title(utility[:1].upper() + utility[1:])
-    utilities.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    utilities.yaxis.set_major_locator(MaxNLocator(3))
-    utilities.margins(y=0.25)
-    _end_labels(utilities, [_value_label(rows, "utility", style.EXTRA, _percent)])
-    utilities.set_xlabel("epoch")
-    utilities.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    return fig
+def _loss_axis(ax: Axes, values: Array) -> Callable[[float], str]:
+    """A logarithmic axis where the loss allows it; gives how to write a loss."""
+    if np.nanmin(values) > 0:
+        ax.set_yscale("log")
+        ax.minorticks_off()
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, 2)))
+    return quantity
+
+
+def _share_axis(ax: Axes, values: Array) -> Callable[[float], str]:
+    """A linear axis in percent; gives how to write a share."""
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_locator(MaxNLocator(3))
+    ax.margins(y=0.25)
+    return _percent
 
 
 @style.styled
@@ -283,6 +305,8 @@ def _percent(value: float) -> str:
 
 def _line(ax: Axes, x: Array, y: Array, colour: str) -> None:
     there = np.isfinite(y)
+    if not there.any():
+        return
     ax.plot(
         x[there], y[there], color=colour, marker="o" if there.sum() <= 25 else "", clip_on=False
     )
@@ -302,24 +326,16 @@ def _rate(
     _line(ax, x, np.where(rate > floor, rate, np.nan) if floor else rate, colour)
 
 
-def _value_label(
-    rows: pl.DataFrame, column: str, colour: str, words: Callable[[float], str]
-) -> tuple[float, str, str]:
-    value = _last(_column(rows, column))
-    return value, words(value), colour
-
-
 def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     """Write (value, text, colour) right of the axes at the value's height, without overlap."""
     to_axes = ax.transData + ax.transAxes.inverted()
     ax.autoscale_view()
     x = ax.get_xlim()[1]
-    heights = [float(to_axes.transform((x, value))[1]) for value, _, _ in labels]
+    known = [label for label in labels if np.isfinite(label[0])]
     placed = -np.inf
     line = 0.17 / (ax.get_window_extent().height / ax.figure.dpi)  # a line of text is 0.17 inches
-    for height, (value, text, colour) in sorted(zip(heights, labels, strict=True)):
-        if not np.isfinite(value):
-            continue
+    for value, text, colour in sorted(known):
+        height = float(to_axes.transform((x, value))[1])
         placed = max(min(max(height, 0.0), 1.0), placed + line)
         ax.text(
             1.02, placed, text, color=colour, transform=ax.transAxes, va="center",
