@@ -1,0 +1,341 @@
+"""The cheapest exact test: backward dynamic programming over (t, s).
+
+Minimise cost * E1[hidden versions read] + P1(miss) subject to P0(claim) <= p. The likelihood ratio
+of a path depends on (t, s) only, so with a multiplier on the size the problem is an optimal
+stopping problem over the same states as the chain:
+
+    V(t, s) = min( multiplier * P0/P1,  1,  cost + up V(t+1, s+1) + (1 - up) V(t+1, s) )
+                   claim                give up               read one more
+
+with up = (s + a)/(t + a + b). The multiplier is chosen so that the size reaches p; what is
+left over is spent on the states with the best likelihood ratio.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from taggant.stats.alternatives import NULL, Beta, Floats, Ints
+from taggant.stats.boundary import Boundary
+from taggant.stats.chain import exact_size, forward
+from taggant.stats.levels import Level, level, top_ranks, versions
+from taggant.stats.sequential import rank
+
+WANTED_POWER = 0.98  # of the full rank test's, at the design alternative, by default
+WANTED_SIZE = 0.98  # of floor(p n)/n, by default
+
+_GRID = 16  # multipliers tried at once
+_TOLERANCE = 1e-5  # relative precision of the multiplier; the left-over size is spent anyway
+_FIRST_HORIZON = 1024
+_OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that is far enough
+_RETRIES = 40
+
+
+def optimal(
+    n: int, p: Level, b: float = 50.0, cost: float | None = None, a: float = 1.0
+) -> Boundary:
+    """Return the test with the fewest reads and misses at the design alternative q ~ Beta(a, b).
+
+    Guarantee: size <= p, exactly (rounding of the chain is bounded, and decided in integer
+    arithmetic where it could matter). The design changes power and cost, never the size.
+
+    Parameters
+    ----------
+    n : int
+        Versions of one image.
+    p : float, str or Fraction
+        Bound on the false-detection rate, 1/n <= p < 1.
+    b, a : float
+        Design alternative; Beta(1, 50) puts the published version at the top 2 % on average.
+    cost : float, optional
+        Price of reading one hidden version, in units of one missed detection. By default the
+        largest one found whose test keeps 0.98 of the full rank test's power at the design.
+
+    Raises
+    ------
+    ValueError
+        If n < 1/p, or if the cost is so large that not reading at all is the best test.
+
+    Notes
+    -----
+    Memory is O(states alive at one t); a horizon short of n is used where the optimal test has
+    stopped by then.
+    """
+    n, alpha = versions(n), level(p)
+    top_ranks(n, alpha)
+    design = Beta(a, b)
+    if cost is not None and not cost > 0:
+        raise ValueError(f"cost={cost!r}: accepted are cost > 0")
+    full = rank(n, alpha, curtailed=True)  # the limit of a vanishing cost
+    wanted = WANTED_POWER * full.power(design)
+    for horizon in _horizons(n, alpha):
+        problem = _Problem.of(n, alpha, design, horizon)
+        if cost is None:
+            boundary = _cheapest(problem, n, alpha, wanted) or full
+        else:
+            boundary = _at_cost(problem, n, alpha, float(cost))
+        if _chance_of_reaching(boundary, horizon - 1, design) < _OPEN_END:
+            break
+    if boundary.size() == 0:
+        raise ValueError(
+            f"cost={cost!r} a read is so large that the best test for n={n}, p={p}, b={b} never "
+            "claims; accepted are smaller costs, or cost=None to have one chosen"
+        )
+    return boundary
+
+
+def _horizons(n: int, alpha: Fraction) -> list[int]:
+    """Doubling horizons up to n, the first with room to claim."""
+    steps = [max(_FIRST_HORIZON, 4 * math.ceil(1 / alpha))]
+    while 1.5 * steps[-1] < n:
+        steps.append(2 * steps[-1])
+    return [*(step for step in steps if 1.5 * step < n), n]
+
+
+def _chance_of_reaching(boundary: Boundary, t: int, design: Beta) -> float:
+    """Chance, under the design, that the audit still reads at t: the horizon was too short."""
+    late = boundary.states.t >= t
+    return float(boundary.states.mass(design)[late].sum()) if t < boundary.n - 1 else 0.0
+
+
+def _cheapest(problem: _Problem, n: int, alpha: Fraction, wanted: float) -> Boundary | None:
+    """The test of the largest cost that has the wanted power and uses the level; None if none."""
+    price = _price(problem, alpha, wanted)
+    smallest = WANTED_SIZE * int(alpha * n) / n
+    for _ in range(_RETRIES):
+        boundary = _at_cost(problem, n, alpha, price)
+        if boundary.size() >= smallest and boundary.power(problem.design) >= wanted:
+            return boundary
+        price *= 0.8
+    return None
+
+
+def _at_cost(problem: _Problem, n: int, alpha: Fraction, cost: float) -> Boundary:
+    """The best test at a given cost, its left-over size spent, padded to n rows."""
+    claim, stop = _search(problem, alpha, cost)
+    rest = n - problem.horizon  # all is decided by the horizon: rows never reached
+    boundary = Boundary(
+        np.append(claim, np.repeat(claim[-1:], rest)), np.append(stop, np.repeat(stop[-1:], rest))
+    )
+    return _spend(boundary, alpha, problem.design)
+
+
+# --- the stopping problem ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Window:
+    """States worth solving: all claim below `low[t]` and give up from `high[t]` on."""
+
+    low: Ints
+    high: Ints
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """Stopping problem with a forced decision after horizon - 1 reads; s = 0..width-1."""
+
+    horizon: int
+    width: int
+    design: Beta
+
+    @classmethod
+    def of(cls, n: int, alpha: Fraction, design: Beta, horizon: int) -> _Problem:
+        # Spare size lets late claims go beyond rank p n, but not twice as far.
+        return cls(horizon, min(horizon, 2 * math.ceil(alpha * horizon) + 16), design)
+
+    def whole(self) -> _Window:
+        t = np.arange(self.horizon)
+        return _Window(np.zeros_like(t), np.minimum(t + 1, self.width))
+
+    def ratio_at_end(self) -> Floats:
+        """P0/P1 of a path to (horizon - 1, s), over s."""
+        t, s = self.horizon - 1, np.arange(self.width)
+        log_ratio = NULL.log_pmf(t, s, self.horizon) - self.design.log_pmf(t, s, self.horizon)
+        return np.exp(np.minimum(log_ratio, 700.0))
+
+    def solve(
+        self, cost: Floats, multiplier: Floats, window: _Window | None = None
+    ) -> tuple[Floats, Floats, Ints, Ints]:
+        """Solve for several (cost, multiplier) pairs at once.
+
+        Returns
+        -------
+        size, power : float arrays [pairs]
+        claim, stop : int arrays [pairs, horizon]
+        """
+        a, b = self.design.a, self.design.b
+        window = window or self.whole()
+        low, high = window.low.tolist(), window.high.tolist()
+        pairs, last = cost.size, self.horizon - 1
+        claims, stops = np.empty((2, pairs, self.horizon), np.int64)
+        # Planes: V, P0(claim), P1(claim). Beyond the window the test has given up: 1, 0, 0.
+        plane = np.zeros((3, pairs, self.width + 1))
+        plane[0] = 1.0
+        lam, cost = multiplier[:, None], cost[:, None]
+        ratio = self.ratio_at_end()
+        count = np.arange(self.width, dtype=float)
+        chance = np.ones((3, 1, self.width))
+        above = 0
+        for t in range(last, -1, -1):
+            left, right = low[t], high[t]
+            if t < last:
+                after = low[t + 1]
+                if left < after:  # those claim at t + 1, whatever the pair
+                    plane[0, :, left:after] = lam * ratio[left:after]
+                    plane[1:, :, left:after] = 1.0
+                reach = count[: min(t + 1, self.width)]
+                ratio = ratio[: reach.size] * (
+                    (t - reach + b) * (t + 2) / ((t + a + b) * (t + 1 - reach))
+                )
+                s = count[left:right]
+                up = chance[:, :, : s.size]
+                up[0] = up[2] = (s + a) / (t + a + b)
+                up[1] = (s + 1) / (t + 2)
+                stay = plane[:, :, left:right]
+                go = stay + up * (plane[:, :, left + 1 : right + 1] - stay)
+                go[0] += cost
+            else:
+                go = np.full((3, pairs, right - left), np.inf)
+            best = np.minimum(lam * ratio[left:right], 1.0)
+            halt = best <= go[0]
+            claim = halt & (best < 1.0)
+            claims[:, t] = left - 1 + claim.sum(axis=1)
+            stops[:, t] = right - halt.sum(axis=1) + claim.sum(axis=1)
+            np.minimum(best, go[0], out=plane[0, :, left:right])
+            for k in (1, 2):
+                plane[k, :, left:right] = np.where(halt, claim, go[k])
+            if right < above:  # no longer in the window: given up
+                plane[0, :, right:above] = 1.0
+                plane[1:, :, right:above] = 0.0
+            above = right
+        return plane[1, :, 0], plane[2, :, 0], claims, stops
+
+
+def _first_guess(problem: _Problem, alpha: Fraction) -> tuple[float, float]:
+    """Likelihood ratio P1/P0 at the level's own rank, and at the very top."""
+    ratio = problem.ratio_at_end()
+    at_p = min(int(alpha * problem.horizon), problem.width - 1)
+    return 0.5 / float(ratio[at_p]), 2.0 / float(ratio[0])
+
+
+def _search(problem: _Problem, alpha: Fraction, cost: float) -> tuple[Ints, Ints]:
+    """Find the smallest multiplier whose test has size <= alpha; the size falls as it grows."""
+    low, high = _first_guess(problem, alpha)
+    window: _Window | None = None
+    limit = float(alpha)
+    while True:
+        tried = np.geomspace(low, high, _GRID)
+        size, _, claim, stop = problem.solve(np.full(_GRID, cost), tried, window)
+        if size[0] <= limit:
+            low, high = low**2 / high / 2, low
+        elif size[-1] > limit:
+            low, high = high, 2 * high**2 / low
+        else:
+            k = int(np.argmax(size <= limit))
+            low, high = float(tried[k - 1]), float(tried[k])
+            if high / low - 1 < _TOLERANCE:
+                return claim[k], stop[k]
+            # Claims only shrink and surrenders only grow with the multiplier.
+            bottom = np.maximum(claim[k] + 1, 0)
+            window = _Window(bottom, np.maximum(stop[k - 1], bottom))
+
+
+def _price(problem: _Problem, alpha: Fraction, wanted: float) -> float:
+    """Largest cost, roughly, at which the best level-alpha test has the wanted power."""
+    costs = np.geomspace(1e-5, 0.3, 6) * float(alpha)
+    low, high = _first_guess(problem, alpha)
+    multipliers = np.geomspace(low / 5, high, 10)
+    for _ in range(2):
+        size, power, _, _ = problem.solve(
+            np.repeat(costs, multipliers.size), np.tile(multipliers, costs.size)
+        )
+        table = zip(size.reshape(costs.size, -1), power.reshape(costs.size, -1), strict=True)
+        at_level = np.array([np.interp(float(alpha), x[::-1], y[::-1]) for x, y in table])
+        enough = np.flatnonzero(at_level >= wanted)
+        if enough.size == 0:
+            return float(costs[0])
+        k = int(enough[-1])
+        if k == costs.size - 1:
+            return float(costs[k])
+        between = (at_level[k] - wanted) / max(at_level[k] - at_level[k + 1], 1e-12)
+        price = costs[k] * (costs[k + 1] / costs[k]) ** between
+        costs = np.geomspace(costs[k], costs[k + 1], 6)
+    return float(price)
+
+
+# --- spending what is left of p -----------------------------------------------------------------
+
+
+def _within(boundary: Boundary, alpha: Fraction) -> bool:
+    """Is size <= alpha, beyond doubt?
+
+    Each step of the chain multiplies and adds non-negative numbers, so the relative rounding error
+    after n steps is below 8 n eps. Only inside that band are the paths counted with integers.
+    """
+    band = 8 * boundary.n * np.finfo(float).eps
+    size, limit = boundary.size(), float(alpha)
+    if size <= limit * (1 - band):
+        return True
+    in_doubt = size <= limit * (1 + band) and boundary.n <= 5000
+    return bool(in_doubt and exact_size(boundary) <= alpha)
+
+
+def _spend(boundary: Boundary, alpha: Fraction, design: Beta) -> Boundary:
+    """Turn further states into claims, best likelihood ratio first, while size <= p."""
+    while True:
+        spare = (float(alpha) - boundary.size()) * (1 + 1e-9)
+        t, null, gain = _candidates(boundary, design)
+        order = np.argsort(-gain / null, kind="stable")
+        order = order[null[order] <= spare]
+        # Claims overlap, so together they add at most the sum of what each adds alone.
+        chosen = t[order[np.cumsum(null[order]) <= spare]]
+        if chosen.size == 0:
+            return boundary
+        claim = boundary.claim.copy()
+        claim[chosen] += 1
+        larger = Boundary(claim, np.maximum(boundary.stop, claim + 1))
+        if not _within(larger, alpha):
+            return boundary
+        boundary = larger
+
+
+def _candidates(boundary: Boundary, design: Beta) -> tuple[Ints, Floats, Floats]:
+    """For each t, what claiming one more exceedance would add to P0(claim) and to P1(claim)."""
+    times, weights = [], []
+    for now, states, weight in forward(boundary):
+        place = int(boundary.claim[now]) + 1 - int(states[0])
+        if 0 <= place < states.size and weight[place] > 0:
+            times.append(now)
+            weights.append(weight[place])
+    t = np.array(times, np.int64)
+    s = boundary.claim[t] + 1
+    already = _claims_from(boundary, int(t.max(initial=0)), design)
+    null, gain = (
+        np.array(weights) * np.exp(law.log_pmf(t, s, boundary.n)) * (1 - chance[t])
+        for law, chance in zip((NULL, design), already, strict=True)
+    )
+    useful = null > 0
+    return t[useful], null[useful], gain[useful]
+
+
+def _claims_from(boundary: Boundary, last: int, design: Beta) -> tuple[Floats, Floats]:
+    """P0 and P1 of a later claim from the state just above each claim[t]; 0 if it gives up."""
+    width = int(
+        boundary.stop[: last + 1][boundary.stop[: last + 1] <= np.arange(last + 1)].max(initial=1)
+    )
+    law_a, law_b = np.array([[1.0], [design.a]]), np.array([[1.0], [design.b]])
+    s = np.arange(width + 1)
+    chance = np.zeros((2, width + 2))
+    found = np.zeros((2, last + 1))
+    for t in range(last, -1, -1):
+        up = (s + law_a) / (t + law_a + law_b)
+        chance[:, :-1] += up * (chance[:, 1:] - chance[:, :-1])
+        chance[:, max(int(boundary.stop[t]), 0) :] = 0.0
+        chance[:, : int(boundary.claim[t]) + 1] = 1.0
+        found[:, t] = chance[:, int(boundary.claim[t]) + 1]
+    return found[0], found[1]
