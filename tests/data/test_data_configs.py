@@ -1,0 +1,62 @@
+"""The same checks for every file of conf/data: a new loader is covered by listing it there."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+from hydra.utils import get_method
+from omegaconf import OmegaConf
+
+CONF = Path(__file__).parents[2] / "conf" / "data"
+FILES = sorted(CONF.glob("*.yaml"))
+
+
+def config(path):
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def test_there_are_configs():
+    assert {path.stem for path in FILES} >= {
+        "emoji",
+        "emoji_subcategory",
+        "emoji_captions",
+        "fashion_mnist",
+        "cifar10",
+        "cifar100",
+        "torchvision",
+        "image_folder",
+    }
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_config_names_a_loader_and_all_of_its_options(path):
+    options = config(path)
+    loader = get_method(options.pop("_target_"))
+    parameters = inspect.signature(loader).parameters
+    assert set(options) <= set(parameters)
+    assert {"train", "test", "seed", "size"} <= set(options)
+    assert options["seed"] == "${seed}"
+    assert options.get("root", "???") in ("${paths.data}", "???")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_loader_has_a_fingerprint_that_takes_the_same_options(path, tmp_path):
+    options = config(path)
+    module = importlib.import_module(options.pop("_target_").rpartition(".")[0])
+    (tmp_path / "file").touch()
+    options = {key: "CIFAR10" if value == "???" else value for key, value in options.items()}
+    if "root" in options:
+        options["root"] = str(tmp_path)
+    assert isinstance(module.fingerprint(**options), str)
+
+
+@pytest.mark.parametrize("name", ["emoji", "emoji_subcategory", "emoji_captions"])
+def test_embedded_configs_load_as_they_are(name):
+    options = config(CONF / f"{name}.yaml") | {"seed": 0}
+    loader = get_method(options.pop("_target_"))
+    splits = loader(**options)
+    assert len(splits.train) == options["train"]
+    assert len(splits.test) == options["test"]
+    assert splits.train.captions is not None
+    assert splits.train.labels is not None

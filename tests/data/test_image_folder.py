@@ -1,0 +1,186 @@
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from taggant.data import image_folder
+
+SUFFIXES = (".png", ".jpg", ".webp", ".bmp", ".gif")
+
+
+def fill(folder, count, seed=0):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for k in range(count):
+        height, width = rng.integers(20, 60, 2)
+        pixels = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{k:03d}{SUFFIXES[k % len(SUFFIXES)]}")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Undivided: 3 classes of 20, 15 and 10 files of all formats."""
+    for k, (name, count) in enumerate((("cat", 20), ("ant", 15), ("bee", 10))):
+        fill(tmp_path / "mine" / name, count, seed=k)
+    return tmp_path / "mine"
+
+
+@pytest.fixture
+def divided(tmp_path):
+    for k, (split, name) in enumerate((s, n) for s in ("train", "test") for n in ("ant", "bee")):
+        fill(tmp_path / "mine" / split / name, 8, seed=k)
+    return tmp_path / "mine"
+
+
+def test_undivided_folder(folder):
+    splits = image_folder.load(folder, size=16, seed=1)
+    assert splits.train.class_names == ("ant", "bee", "cat")
+    assert splits.train.images.shape == (36, 3, 16, 16)
+    assert splits.test.images.shape == (9, 3, 16, 16)
+    both = np.bincount([*splits.train.labels.tolist(), *splits.test.labels.tolist()])
+    assert both.tolist() == [15, 10, 20]
+    assert not set(splits.train.ids) & set(splits.test.ids)
+    assert image_folder.load(folder, size=16, seed=1).train.ids == splits.train.ids
+    assert image_folder.load(folder, size=16, seed=2).train.ids != splits.train.ids
+    assert splits.train.name == "mine"
+
+
+def test_divided_folder(divided):
+    splits = image_folder.load(divided, train=10)
+    assert (len(splits.train), len(splits.test)) == (10, 16)
+    assert splits.test.class_names == ("ant", "bee")
+
+
+def test_val_serves_as_test(divided):
+    (divided / "test").rename(divided / "val")
+    assert len(image_folder.load(divided).test) == 16
+
+
+def test_a_class_may_be_called_train(folder):
+    (folder / "cat").rename(folder / "train")
+    assert image_folder.load(folder).train.class_names == ("ant", "bee", "train")
+
+
+def test_hidden_files_are_ignored_and_nested_ones_found(folder):
+    (folder / "cat" / ".DS_Store").write_bytes(b"\0")
+    (folder / ".git" / "x").mkdir(parents=True)
+    (folder / "cat" / ".thumbs").mkdir()
+    (folder / "cat" / ".thumbs" / "a.png").write_bytes(b"no image")
+    before = image_folder.digest(folder)
+    (folder / "cat" / "more").mkdir()
+    fill(folder / "cat" / "more" / "still", 2, seed=9)
+    splits = image_folder.load(folder)
+    assert len(splits.train) + len(splits.test) == 47
+    assert image_folder.digest(folder) != before
+    shutil.rmtree(folder / ".git")
+    (folder / "cat" / ".DS_Store").unlink()
+    shutil.rmtree(folder / "cat" / "more")
+    assert image_folder.digest(folder) == before
+
+
+def test_copies_of_a_file_count_once(folder):
+    shutil.copy(folder / "cat" / "000.png", folder / "ant" / "copy.png")
+    splits = image_folder.load(folder)
+    assert len(splits.train) + len(splits.test) == 45
+
+
+def truncated(path):
+    content = (path.parent / "000.png").read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        truncated,
+        lambda path: path.write_bytes((path.parent / "001.jpg").read_bytes()[:300]),
+        lambda path: path.write_text("not an image"),
+        lambda path: path.write_bytes(b""),
+    ],
+    ids=["truncated png", "truncated jpeg", "text", "empty"],
+)
+def test_unreadable_files_are_named(folder, damage):
+    bad = folder / "bee" / "zzz bad.png"
+    damage(bad)
+    with pytest.raises(ValueError, match=r"bee/zzz bad\.png: no readable image.*on_error=skip"):
+        image_folder.load(folder)
+    with pytest.warns(UserWarning, match=r"left out 1 unreadable files:\n  .*zzz bad\.png"):
+        splits = image_folder.load(folder, on_error="skip")
+    assert len(splits.train) + len(splits.test) == 45
+
+
+def test_nothing_is_warned_of_without_cause(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image_folder.load(folder, on_error="skip")
+
+
+def test_all_files_of_a_class_unreadable(folder):
+    for path in (folder / "bee").iterdir():
+        path.write_bytes(b"x")
+    with (
+        pytest.warns(UserWarning, match="left out"),
+        pytest.raises(ValueError, match=r"no training image of 1 classes: \['bee'\]"),
+    ):
+        image_folder.load(folder, on_error="skip")
+
+
+def test_missing_root_and_root_that_is_a_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"data.root = .*nowhere: found nothing.*class"):
+        image_folder.load(tmp_path / "nowhere")
+    (tmp_path / "file").touch()
+    with pytest.raises(FileNotFoundError, match="found a file, a folder is needed"):
+        image_folder.load(tmp_path / "file")
+    with pytest.raises(FileNotFoundError, match="found nothing"):
+        image_folder.fingerprint(root=tmp_path / "nowhere")
+
+
+def test_empty_folder_one_class_and_loose_files(tmp_path):
+    with pytest.raises(ValueError, match=r"0 class folders \[\] and 0 files.*expected are"):
+        image_folder.load(tmp_path)
+    fill(tmp_path / "one", 3)
+    shutil.copy(tmp_path / "one" / "000.png", tmp_path)
+    with pytest.raises(ValueError, match=r"1 class folders \['one'\] and 1 files: at least 2"):
+        image_folder.load(tmp_path)
+    (tmp_path / "two").mkdir()
+    with pytest.raises(ValueError, match=r"no files in the class folders \['two'\]"):
+        image_folder.load(tmp_path)
+
+
+def test_train_without_test_and_unknown_test_class(divided):
+    fill(divided / "test" / "wasp", 2)
+    with pytest.raises(ValueError, match=r"classes \['wasp'\] that .*train has not"):
+        image_folder.load(divided)
+    shutil.rmtree(divided / "test")
+    with pytest.raises(ValueError, match=r"holds \['train'\]: beside train, one of"):
+        image_folder.load(divided)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": 0}, "data.size = 0"),
+        ({"on_error": "ignore"}, r"data.on_error = 'ignore': accepted are \('raise', 'skip'\)"),
+        ({"train": 37}, "data.train = 37: mine has only 36 train images"),
+        ({"test": 10}, "data.test = 10: mine has only 9 test images"),
+        ({"test_fraction": 1}, "data.test_fraction = 1"),
+        ({"train": 2}, "data.train = 2: mine has 3 classes"),
+    ],
+)
+def test_bad_options(folder, options, message):
+    with pytest.raises(ValueError, match=message):
+        image_folder.load(folder, **options)
+
+
+def test_digest_follows_names_and_content_not_place(folder, tmp_path):
+    before = image_folder.digest(folder)
+    assert image_folder.fingerprint(root=str(folder), size=64, train=3) == before
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert image_folder.digest(moved) == before
+    (moved / "cat" / "000.png").rename(moved / "cat" / "new.png")
+    renamed = image_folder.digest(moved)
+    assert renamed != before
+    (moved / "cat" / "new.png").write_bytes(b"other")
+    assert image_folder.digest(moved) not in (before, renamed)
