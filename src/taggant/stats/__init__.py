@@ -3,8 +3,8 @@
 from taggant.stats.alternatives import NULL, Alternative, Beta, Fixed, Histogram
 from taggant.stats.boundary import Boundary, Decisions
 from taggant.stats.intervals import Interval, clopper_pearson
-from taggant.stats.optimal import optimal
 from taggant.stats.sequential import besag_clifford, pprm, rank, two_sided
+from taggant.stats.stopping import optimal
 
 __all__ = [
     "NULL",

@@ -19,7 +19,7 @@ from taggant.stats.chain import NOTHING, OVER_FORGOTTEN, USED, StoppingStates, s
 Bools = NDArray[np.bool_]
 Ordering = Literal["stagewise", "likelihood"]
 
-_ROWS, _COLUMNS = 4096, 128  # a block of this many instances and reads stays in the cache
+_ROWS, _COLUMNS = 4096, 128  # a block stays in the cache, and its row sums fit 8 bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,19 +288,34 @@ class Boundary:
         t, s = np.full(m, -1, np.int64), np.zeros(m, np.int64)
         undecided = np.arange(m)
         for left in range(0, max(width, 1), _COLUMNS):
-            block = bits[undecided, left : left + _COLUMNS]
-            # One instance-wide cumulative sum, then each row is compared with its own boundary.
-            ended, total = self._block(block, left, s[undecided])
-            first = ended.argmax(axis=1)
-            found = ended[np.arange(undecided.size), first]
-            stopped = undecided[found]
-            t[stopped] = left + first[found]
-            s[stopped] = total[found, first[found]]
-            s[undecided[~found]] = total[~found, -1]
-            undecided = undecided[~found]
+            columns = slice(left, left + _COLUMNS)
+            block = bits[:, columns] if undecided.size == m else bits[undecided, columns]
+            before = s[undecided]
+            after = before + np.add.reduce(block.view(np.uint8), axis=1, dtype=np.uint8)
+            # Most instances are far from every threshold of the block: a sum settles them.
+            near = np.flatnonzero(self._may_stop(left, block.shape[1], before, after))
+            s[undecided] = after
+            if near.size:
+                ended, total = self._block(block[near], left, before[near])
+                first = ended.argmax(axis=1)
+                found = ended[np.arange(near.size), first]
+                stopped = undecided[near[found]]
+                t[stopped] = left + first[found]
+                s[stopped] = total[found, first[found]]
+                undecided = np.delete(undecided, near[found])
             if undecided.size == 0:
                 break
         return t, s
+
+    def _may_stop(self, left: int, width: int, before: Ints, after: Ints) -> Bools:
+        """Can a path from `before` at t = left to `after` at left + width meet a threshold?"""
+        rows = slice(left, left + width + 1)
+        t = np.arange(left, left + width + 1)
+        lowest = [self.stop[rows][self.stop[rows] <= t]]
+        if self.claim_high is not None:
+            lowest.append(self.claim_high[rows][self.claim_high[rows] <= t])
+        least = min((int(x.min()) for x in lowest if x.size), default=self.n)
+        return np.asarray((before <= self.claim[rows].max()) | (after >= least))
 
     def _block(self, block: Bools, left: int, before: Ints) -> tuple[Bools, Ints]:
         """Cumulative counts at t = left..left+width and where the test would stop."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from scipy.special import betaln, gammaln
 
 from taggant.stats.alternatives import NULL, Beta, Floats, Ints
 from taggant.stats.boundary import Boundary
@@ -28,8 +29,9 @@ from taggant.stats.sequential import rank
 WANTED_POWER = 0.98  # of the full rank test's, at the design alternative, by default
 WANTED_SIZE = 0.98  # of floor(p n)/n, by default
 
-_GRID = 16  # multipliers tried at once
+_GRID = 32  # multipliers tried at once
 _TOLERANCE = 1e-5  # relative precision of the multiplier; the left-over size is spent anyway
+_NEGLIGIBLE = 1e-3  # a smaller share of p is not worth spending
 _FIRST_HORIZON = 1024
 _OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that is far enough
 _RETRIES = 40
@@ -152,11 +154,9 @@ class _Problem:
         t = np.arange(self.horizon)
         return _Window(np.zeros_like(t), np.minimum(t + 1, self.width))
 
-    def ratio_at_end(self) -> Floats:
-        """P0/P1 of a path to (horizon - 1, s), over s."""
-        t, s = self.horizon - 1, np.arange(self.width)
-        log_ratio = NULL.log_pmf(t, s, self.horizon) - self.design.log_pmf(t, s, self.horizon)
-        return np.exp(np.minimum(log_ratio, 700.0))
+    def log_ratio(self, t: int, s: Ints) -> Floats:
+        """log P0/P1 of a path to (t, s), over s."""
+        return np.asarray(NULL.log_pmf(t, s, t + 1) - self.design.log_pmf(t, s, t + 1))
 
     def solve(
         self, cost: Floats, multiplier: Floats, window: _Window | None = None
@@ -166,49 +166,54 @@ class _Problem:
         Returns
         -------
         size, power : float arrays [pairs]
-        claim, stop : int arrays [pairs, horizon]
+        claim, stop : int arrays [horizon, pairs]
         """
         a, b = self.design.a, self.design.b
         window = window or self.whole()
         low, high = window.low.tolist(), window.high.tolist()
         pairs, last = cost.size, self.horizon - 1
-        claims, stops = np.empty((2, pairs, self.horizon), np.int64)
+        claims, stops = np.empty((2, self.horizon, pairs), np.int64)
         # Planes: V, P0(claim), P1(claim). Beyond the window the test has given up: 1, 0, 0.
         plane = np.zeros((3, pairs, self.width + 1))
         plane[0] = 1.0
-        lam, cost = multiplier[:, None], cost[:, None]
-        ratio = self.ratio_at_end()
-        count = np.arange(self.width, dtype=float)
-        chance = np.ones((3, 1, self.width))
+        price, cost = multiplier[:, None], cost[:, None]
+        s = np.arange(self.width, dtype=float)
+        moves = np.array([[a, 1.0, a]]).T[:, None], np.array([[a + b, 2.0, a + b]]).T[:, None]
+        # log P0/P1 = of_s + of_t + of_rest(t - s), tabulated once.
+        rest = np.arange(self.horizon, dtype=float)
+        of_rest = (gammaln(rest + 1) - gammaln(rest + b))[::-1].copy()
+        of_t = gammaln(rest + a + b) - gammaln(rest + 2)
+        of_s = gammaln(s + 1) - gammaln(s + a) + betaln(a, b)
+
+        def claim_price(t: int, left: int, right: int) -> Floats:
+            log_ratio = of_s[left:right] + of_rest[last - t + left : last - t + right]
+            return np.asarray(price * np.exp(np.minimum(log_ratio + of_t[t], 700.0)))
+
         above = 0
         for t in range(last, -1, -1):
             left, right = low[t], high[t]
-            if t < last:
+            if t == last:
+                go = np.full((3, pairs, right - left), np.inf)
+            else:
                 after = low[t + 1]
                 if left < after:  # those claim at t + 1, whatever the pair
-                    plane[0, :, left:after] = lam * ratio[left:after]
+                    plane[0, :, left:after] = claim_price(t + 1, left, after)
                     plane[1:, :, left:after] = 1.0
-                reach = count[: min(t + 1, self.width)]
-                ratio = ratio[: reach.size] * (
-                    (t - reach + b) * (t + 2) / ((t + a + b) * (t + 1 - reach))
-                )
-                s = count[left:right]
-                up = chance[:, :, : s.size]
-                up[0] = up[2] = (s + a) / (t + a + b)
-                up[1] = (s + 1) / (t + 2)
+                up = (s[left:right] + moves[0]) / (t + moves[1])
                 stay = plane[:, :, left:right]
-                go = stay + up * (plane[:, :, left + 1 : right + 1] - stay)
+                go = plane[:, :, left + 1 : right + 1] - stay
+                go *= up
+                go += stay
                 go[0] += cost
-            else:
-                go = np.full((3, pairs, right - left), np.inf)
-            best = np.minimum(lam * ratio[left:right], 1.0)
-            halt = best <= go[0]
-            claim = halt & (best < 1.0)
-            claims[:, t] = left - 1 + claim.sum(axis=1)
-            stops[:, t] = right - halt.sum(axis=1) + claim.sum(axis=1)
-            np.minimum(best, go[0], out=plane[0, :, left:right])
-            for k in (1, 2):
-                plane[k, :, left:right] = np.where(halt, claim, go[k])
+            claiming = claim_price(t, left, right)
+            halt = np.minimum(claiming, 1.0) <= go[0]
+            claim = halt & (claiming < 1.0)
+            count = claim.sum(axis=1)
+            claims[t] = left - 1 + count
+            stops[t] = right - halt.sum(axis=1) + count
+            np.minimum(claiming, go[0], out=claiming)
+            np.minimum(claiming, 1.0, out=plane[0, :, left:right])
+            plane[1:, :, left:right] = np.where(halt, claim, go[1:])
             if right < above:  # no longer in the window: given up
                 plane[0, :, right:above] = 1.0
                 plane[1:, :, right:above] = 0.0
@@ -218,9 +223,10 @@ class _Problem:
 
 def _first_guess(problem: _Problem, alpha: Fraction) -> tuple[float, float]:
     """Likelihood ratio P1/P0 at the level's own rank, and at the very top."""
-    ratio = problem.ratio_at_end()
+    last = problem.horizon - 1
     at_p = min(int(alpha * problem.horizon), problem.width - 1)
-    return 0.5 / float(ratio[at_p]), 2.0 / float(ratio[0])
+    ratio = np.exp(-problem.log_ratio(last, np.array([min(at_p, last), 0])))
+    return 0.5 * float(ratio[0]), 2.0 * float(ratio[1])
 
 
 def _search(problem: _Problem, alpha: Fraction, cost: float) -> tuple[Ints, Ints]:
@@ -239,10 +245,10 @@ def _search(problem: _Problem, alpha: Fraction, cost: float) -> tuple[Ints, Ints
             k = int(np.argmax(size <= limit))
             low, high = float(tried[k - 1]), float(tried[k])
             if high / low - 1 < _TOLERANCE:
-                return claim[k], stop[k]
+                return claim[:, k], stop[:, k]
             # Claims only shrink and surrenders only grow with the multiplier.
-            bottom = np.maximum(claim[k] + 1, 0)
-            window = _Window(bottom, np.maximum(stop[k - 1], bottom))
+            bottom = np.maximum(claim[:, k] + 1, 0)
+            window = _Window(bottom, np.maximum(stop[:, k - 1], bottom))
 
 
 def _price(problem: _Problem, alpha: Fraction, wanted: float) -> float:
@@ -287,7 +293,7 @@ def _within(boundary: Boundary, alpha: Fraction) -> bool:
 
 def _spend(boundary: Boundary, alpha: Fraction, design: Beta) -> Boundary:
     """Turn further states into claims, best likelihood ratio first, while size <= p."""
-    while True:
+    while boundary.size() < (1 - _NEGLIGIBLE) * float(alpha):
         spare = (float(alpha) - boundary.size()) * (1 + 1e-9)
         t, null, gain = _candidates(boundary, design)
         order = np.argsort(-gain / null, kind="stable")
@@ -302,6 +308,7 @@ def _spend(boundary: Boundary, alpha: Fraction, design: Beta) -> Boundary:
         if not _within(larger, alpha):
             return boundary
         boundary = larger
+    return boundary
 
 
 def _candidates(boundary: Boundary, design: Beta) -> tuple[Ints, Floats, Floats]:
