@@ -5,7 +5,7 @@ import inspect
 from pathlib import Path
 
 import pytest
-from hydra.utils import get_method
+from hydra.utils import get_method, instantiate
 from omegaconf import OmegaConf
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
@@ -53,10 +53,9 @@ def test_loader_has_a_fingerprint_that_takes_the_same_options(path, tmp_path):
 
 @pytest.mark.parametrize("name", ["emoji", "emoji_subcategory", "emoji_captions"])
 def test_embedded_configs_load_as_they_are(name):
-    options = config(CONF / f"{name}.yaml") | {"seed": 0}
-    loader = get_method(options.pop("_target_"))
-    splits = loader(**options)
-    assert len(splits.train) == options["train"]
-    assert len(splits.test) == options["test"]
+    options = OmegaConf.merge(OmegaConf.load(CONF / f"{name}.yaml"), {"seed": 0})
+    splits = instantiate(options)
+    assert len(splits.train) == options.train
+    assert len(splits.test) == options.test
     assert splits.train.captions is not None
     assert splits.train.labels is not None

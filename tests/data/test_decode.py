@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -101,6 +103,20 @@ def test_16_bit_grey_is_scaled_not_clipped():
     out = square(image, 8)[0].numpy()
     assert np.array_equal(out, np.round(wide / 257).astype(np.uint8))
     assert (out.min(), out.max()) == (0, 255)
+
+
+def test_16_bit_colour_keeps_its_range():
+    def chunk(kind, body):
+        checked = kind + body
+        return struct.pack(">I", len(body)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+    wide = np.random.default_rng(0).integers(0, 65536, (8, 8, 3)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in wide)
+    header = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    parts = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
+    image = Image.open(io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(parts)))
+    out = square(image, 8).permute(1, 2, 0).numpy()
+    assert np.array_equal(out, (wide >> 8).astype(np.uint8))
 
 
 def test_cmyk():

@@ -44,7 +44,7 @@ def test_undivided_folder(folder):
     assert not set(splits.train.ids) & set(splits.test.ids)
     assert image_folder.load(folder, size=16, seed=1).train.ids == splits.train.ids
     assert image_folder.load(folder, size=16, seed=2).train.ids != splits.train.ids
-    assert splits.train.name == "mine"
+    assert splits.train.name == "image folder"
 
 
 def test_divided_folder(divided):
@@ -163,10 +163,10 @@ def test_train_without_test_and_unknown_test_class(divided):
     [
         ({"size": 0}, "data.size = 0"),
         ({"on_error": "ignore"}, r"data.on_error = 'ignore': accepted are \('raise', 'skip'\)"),
-        ({"train": 37}, "data.train = 37: mine has only 36 train images"),
-        ({"test": 10}, "data.test = 10: mine has only 9 test images"),
+        ({"train": 37}, "data.train = 37: image folder has only 36 train images"),
+        ({"test": 10}, "data.test = 10: image folder has only 9 test images"),
         ({"test_fraction": 1}, "data.test_fraction = 1"),
-        ({"train": 2}, "data.train = 2: mine has 3 classes"),
+        ({"train": 2}, "data.train = 2: image folder has 3 classes"),
     ],
 )
 def test_bad_options(folder, options, message):

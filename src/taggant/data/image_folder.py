@@ -96,7 +96,9 @@ def load(
     else:
         orders = divide(labels, seed, test_fraction)
     try:
-        return assemble(root.name, class_names, (pool, orders[0]), (pool, orders[1]), (train, test))
+        return assemble(
+            "image folder", class_names, (pool, orders[0]), (pool, orders[1]), (train, test)
+        )
     finally:
         reader.warn()
 
