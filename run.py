@@ -1,9 +1,9 @@
 """taggant: mark images, train a victim on them, audit it, see what can be proved.
 
-    python run.py                                  the default run
-    python run.py +experiment=demo                 a named experiment (conf/experiment)
-    python run.py data=fashion_mnist audit.p=0.01  other parts, other values
-    python run.py --help                           every part and value there is
+The default run:             python run.py
+A named experiment:          python run.py +experiment=demo
+Other parts, other values:   python run.py data=fashion_mnist audit.p=0.01
+Every part and value:        python run.py --help
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from taggant.audit.engine import AuditError, Instances, Readings, read
 from taggant.data.augment import CropFlip
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
-from taggant.marking.publish import published_indices, publish, raw_sha256
+from taggant.marking.publish import publish, published_indices, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
 

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,11 +71,15 @@ class Readings:
         """T of each instance, [I]; needs a full reading."""
         if not self.full:
             raise ValueError("ranks need every hidden version read: audit with depth 'full'")
-        return self.bits.sum(1)
+        exceedances: NDArray[np.int64] = self.bits.sum(1)
+        return exceedances
 
     def save(self, folder: Path) -> None:
         """Write bit-packed."""
-        arrays = {"bits": np.packbits(self.bits, axis=1), "depth": self.depth}
+        arrays: dict[str, NDArray[Any]] = {
+            "bits": np.packbits(self.bits, axis=1),
+            "depth": self.depth,
+        }
         save_file(arrays, folder / "readings.safetensors")
         facts = {
             "n": self.n,
@@ -273,7 +278,8 @@ class _Reader:
         theirs = self._snap(scores)
         keys = self.slots.ties[slots[:, None], hidden]
         own_keys = self.slots.ties[slots, self.published[self.slots.instance[slots]]][:, None]
-        return (theirs > own) | ((theirs == own) & (keys > own_keys))
+        exceeds: NDArray[np.bool_] = (theirs > own) | ((theirs == own) & (keys > own_keys))
+        return exceeds
 
     def _snap(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
         wide = scores.astype(np.float64)
@@ -321,7 +327,7 @@ class _Slots:
         self.score = np.zeros(count, np.float32)
 
     def free(self) -> list[int]:
-        return np.flatnonzero(~self.busy).tolist()
+        return [int(slot) for slot in np.flatnonzero(~self.busy)]
 
     def take(
         self, slot: int, instance: int, order: NDArray[np.int64], ties: NDArray[np.uint64]
@@ -347,7 +353,7 @@ class _Tests:
         """Hidden versions read when the last test stopped; 0 where one has not."""
         for column, boundary in enumerate(self.boundaries):
             at = np.minimum(times, boundary.n - 1)
-            hit = boundary.decided(at, paths) & exists
+            hit = boundary.outcome(at, paths)[0] & exists
             first = np.take_along_axis(times, hit.argmax(1)[:, None], 1)[:, 0]
             fresh = hit.any(1) & (self.stopped[instance, column] == 0)
             self.stopped[instance[fresh], column] = first[fresh]

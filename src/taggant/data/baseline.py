@@ -23,6 +23,4 @@ def knn_accuracy(train: ImageSet, test: ImageSet) -> float:
     nearest = torch.cdist(asked, known).topk(max(NEIGHBOURS), largest=False).indices
     votes = train.labels[:LARGEST_TRAIN][nearest]
     truth = test.labels[:LARGEST_TEST]
-    return max(
-        float((votes[:, :k].mode(dim=1).values == truth).float().mean()) for k in NEIGHBOURS
-    )
+    return max(float((votes[:, :k].mode(dim=1).values == truth).float().mean()) for k in NEIGHBOURS)

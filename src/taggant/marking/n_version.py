@@ -127,9 +127,7 @@ class Sign:
         return {"strategy": "sign", "block": self.block}
 
 
-def _bits(
-    secret: bytes, ids: Sequence[str], indices: NDArray[Any], bits: int
-) -> NDArray[np.uint8]:
+def _bits(secret: bytes, ids: Sequence[str], indices: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """Secret uniform bits, uint8 0/1 [B, k, bits], one stream per (id, index)."""
     size = -(-bits // 8)
     streams = b"".join(

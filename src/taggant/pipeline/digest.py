@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,7 @@ def sources(config: Any) -> dict[str, str]:
 
 def library_versions() -> dict[str, str]:
     """Versions recorded in manifests (not part of an identity)."""
-    found = {"python": sys.version.split()[0]}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "absent"
-    return found
+    return {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}}
 
 
 def _targets(config: Any) -> Iterator[str]:

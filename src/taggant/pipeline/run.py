@@ -6,14 +6,14 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
@@ -58,6 +58,8 @@ def write(line: Line, folder: Path) -> None:
     """Go through the stages and write the run folder that reports and figures read."""
     cfg = line.cfg
     folder.mkdir(parents=True, exist_ok=True)
+    line.get(line.data)
+    line.new_victim()  # a wrong parameter is told now, not after hours
     artifacts = {name: line.get(stage) for name, stage in line.stages()}
     audit = artifacts["audit"].path
     for name in TABLES:
@@ -125,6 +127,7 @@ def summary(folder: Path, page: Path) -> str:
 def quiet_libraries() -> None:
     """Leave a person only what concerns them."""
     os.environ.setdefault("WANDB_SILENT", "true")
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
 

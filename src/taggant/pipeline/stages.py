@@ -185,9 +185,7 @@ class Line:
             callbacks.insert(1, AuditCallback(victim.snapshots, self._audit_live))
         trainer = self._trainer(victim, callbacks, folder)
         train_set = self.published.training_set(self.splits.train)
-        training.fit(
-            victim, trainer, train_set, self.splits.test, self._seed("train"), folder
-        )
+        training.fit(victim, trainer, train_set, self.splits.test, self._seed("train"), folder)
 
     def _trainer(
         self, victim: Any, callbacks: list[lightning.Callback], folder: Path

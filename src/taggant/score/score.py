@@ -93,4 +93,5 @@ class Score:
         if self.average == "confidences":
             return self.statistic(answers.logsumexp(1) - math.log(self.views), labels)
         scores = self.statistic(answers.flatten(0, 1), labels.repeat_interleave(self.views))
-        return scores.unflatten(0, (len(images), self.views)).mean(1)
+        per_view: Tensor = scores.unflatten(0, (len(images), self.views))
+        return per_view.mean(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torchvision
@@ -28,7 +28,7 @@ def from_torchvision(
         name, weights=None, num_classes=classes, **options
     )
     if isinstance(net, torchvision.models.ResNet):
-        net.conv1 = _stem(net.conv1, channels, image_size)
+        net.conv1 = _stem(net.conv1.out_channels, channels, image_size)
         if image_size <= SMALL:
             net.maxpool = nn.Identity()
     elif channels != 3:
@@ -49,14 +49,14 @@ def from_timm(
     if not timm.is_model(name):
         near = timm.list_models(f"*{name[:4]}*")[:12]
         raise ValueError(f"victim.net.name = {name!r}: unknown to timm. Near: {', '.join(near)}")
-    net: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels, **options)
+    net: Any = timm.create_model(name, num_classes=classes, in_chans=channels, **options)
     if isinstance(net, timm.models.resnet.ResNet) and image_size <= SMALL:
-        net.conv1 = nn.Conv2d(channels, net.conv1.out_channels, 3, padding=1, bias=False)
+        net.conv1 = _stem(net.bn1.num_features, channels, image_size)
         net.maxpool = nn.Identity()
-    return net
+    return cast(nn.Module, net)
 
 
-def _stem(conv: nn.Conv2d, channels: int, image_size: int) -> nn.Conv2d:
+def _stem(width: int, channels: int, image_size: int) -> Any:
     if image_size <= SMALL:
-        return nn.Conv2d(channels, conv.out_channels, 3, padding=1, bias=False)
-    return nn.Conv2d(channels, conv.out_channels, 7, stride=2, padding=3, bias=False)
+        return nn.Conv2d(channels, width, 3, padding=1, bias=False)
+    return nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)

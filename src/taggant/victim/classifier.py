@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -35,6 +36,8 @@ class Classifier(pl.LightningModule):
         spaced, or exactly those.
     augment : callable, optional
         Training augmentation on uint8 batches.
+    width : int, optional
+        Passed on to `net`, for networks that have a width.
     classes, channels, image_size : int
         Facts of the data.
     mean, std : sequence of float
@@ -64,12 +67,14 @@ class Classifier(pl.LightningModule):
         mean: Sequence[float],
         std: Sequence[float],
         augment: Augment | None = None,
+        width: int | None = None,
     ) -> None:
         super().__init__()
         if lr <= 0:
             raise ValueError(f"victim.lr = {lr}: a positive learning rate is needed")
-        self.net = net(classes=classes, channels=channels, image_size=image_size)
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        size = {} if width is None else {"width": width}
+        self.net = net(classes=classes, channels=channels, image_size=image_size, **size)
+        self.net.to(memory_format=torch.channels_last)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
         self.epochs = epochs
@@ -97,7 +102,7 @@ class Classifier(pl.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
         return loss
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Nesterov SGD, one cycle over the whole training."""
         optimizer = torch.optim.SGD(
             self.parameters(),

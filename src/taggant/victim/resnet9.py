@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-
-def _conv(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
-    )
+from taggant.victim.small_net import conv
 
 
 class _Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(_conv(width, width), _conv(width, width))
+        self.body = nn.Sequential(*conv(width, width), *conv(width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature map [B, width, H, W] -> the same shape."""
@@ -46,13 +40,13 @@ class ResNet9(nn.Module):
             raise ValueError(f"ResNet9 halves images three times: {image_size} px is too small")
         w = width
         self.features = nn.Sequential(
-            _conv(channels, w),
-            _conv(w, 2 * w),
+            *conv(channels, w),
+            *conv(w, 2 * w),
             nn.MaxPool2d(2),
             _Residual(2 * w),
-            _conv(2 * w, 4 * w),
+            *conv(2 * w, 4 * w),
             nn.MaxPool2d(2),
-            _conv(4 * w, 8 * w),
+            *conv(4 * w, 8 * w),
             nn.MaxPool2d(2),
             _Residual(8 * w),
             nn.AdaptiveMaxPool2d(1),

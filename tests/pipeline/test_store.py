@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from taggant.pipeline.files import write_atomically
+from taggant.pipeline.store import Stage, Store, StoreError
+
+
+def stage(compute, resumable=False, value=1) -> Stage:
+    return Stage("mark", {"value": value}, compute, resumable)
+
+
+def write(folder: Path) -> None:
+    (folder / "deep").mkdir(exist_ok=True)
+    (folder / "deep" / "a.txt").write_text("abc")
+
+
+def test_a_stage_is_computed_once(tmp_path):
+    calls = []
+
+    def compute(folder):
+        calls.append(folder)
+        write(folder)
+
+    store = Store(tmp_path)
+    first, second = store.get(stage(compute)), store.get(stage(compute))
+    assert (first.cached, second.cached, len(calls)) == (False, True, 1)
+    assert (second.path / "deep" / "a.txt").read_text() == "abc"
+
+
+def test_identity_decides_where_an_artifact_lies(tmp_path):
+    store = Store(tmp_path)
+    assert store.folder(stage(write, value=1)) != store.folder(stage(write, value=2))
+    assert stage(write).digest == stage(print).digest
+
+
+def test_a_failed_stage_leaves_nothing_finished(tmp_path):
+    def fail(folder):
+        write(folder)
+        raise OSError("disk full")
+
+    store = Store(tmp_path)
+    with pytest.raises(OSError, match="disk full"):
+        store.get(stage(fail))
+    assert not store.has(stage(write))
+    assert not store.get(stage(write)).cached
+
+
+def test_only_a_resumable_stage_gets_its_leftovers_back(tmp_path):
+    def interrupted(folder):
+        (folder / "epoch").write_text("3")
+        raise KeyboardInterrupt
+
+    seen = []
+    for resumable in (True, False):
+        store = Store(tmp_path / str(resumable))
+        with pytest.raises(KeyboardInterrupt):
+            store.get(stage(interrupted, resumable))
+        store.get(stage(lambda folder: seen.append((folder / "epoch").exists()), resumable))
+    assert seen == [True, False]
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])
+def test_damage_is_reported_by_name(tmp_path, damage):
+    store = Store(tmp_path)
+    path = store.get(stage(write)).path / "deep" / "a.txt"
+    if damage == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(b"abd" if damage == "flip" else b"ab")
+    with pytest.raises(StoreError, match=r"deep/a\.txt"):
+        store.get(stage(write))
+
+
+def test_concurrent_demands_compute_once(tmp_path):
+    calls = []
+    gate = threading.Event()
+
+    def slow(folder):
+        gate.wait(5)
+        calls.append(1)
+        write(folder)
+
+    threads = [threading.Thread(target=Store(tmp_path).get, args=(stage(slow),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    gate.set()
+    for thread in threads:
+        thread.join()
+    assert len(calls) == 1
+
+
+def test_write_atomically_replaces_whole_files_and_leaves_no_drafts(tmp_path):
+    path = tmp_path / "x"
+    write_atomically(path, b"one")
+    write_atomically(path, b"two", mode=0o600)
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,207 @@
+"""The command line as a user meets it, on the whole line at tiny size."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from safetensors.torch import load_file
+from tests.conftest import ROOT
+
+from taggant.marking.ledger import Ledger
+
+METRICS = {
+    "p",
+    "detection_rate",
+    "detection_rate_ci",
+    "used",
+    "false_detection_rate",
+    "false_detection_rate_ci",
+    "unused",
+    "mean_versions_read_used",
+    "mean_versions_read_unused",
+    "mean_queries_used",
+    "mean_queries_unused",
+    "utility",
+    "train_loss",
+    "psnr",
+}
+
+
+def environment(root: Path) -> dict[str, str]:
+    return {**os.environ, "TAGGANT_ROOT": str(root), "OMP_NUM_THREADS": "1"}
+
+
+def run(root: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "run.py", *overrides],
+        cwd=ROOT,
+        env=environment(root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def latest(root: Path, name: str = "smoke") -> Path:
+    return max((root / "runs" / name).iterdir())
+
+
+def result(folder: Path) -> dict:
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("smoke")
+    done = run(root, "+experiment=smoke", "logger=tensorboard")
+    assert done.returncode == 0, done.stderr
+    assert "report.html" in done.stdout
+    return root
+
+
+def test_smoke_writes_everything_a_reader_needs(smoke):
+    folder = latest(smoke)
+    record = result(folder)
+    assert record["schema"] == 1
+    assert set(record["metrics"]) >= METRICS
+    assert {"data", "mark", "train", "unlearn", "score", "audit"} <= set(record["stages"])
+    instances = pl.read_parquet(folder / "instances.parquet")
+    assert instances.height == record["metrics"]["used"] + record["metrics"]["unused"]
+    rate = instances.filter(group="used")["claim"].mean()
+    assert rate == pytest.approx(record["metrics"]["detection_rate"])
+    assert set(pl.read_csv(folder / "curves.csv")["epoch"]) == {2, 4}
+    assert (folder / "report.html").stat().st_size > 10_000
+    assert any((folder / "tensorboard").rglob("events*"))
+
+
+def test_a_second_run_computes_nothing(smoke):
+    first = result(latest(smoke))
+    assert run(smoke, "+experiment=smoke", "progress=false").returncode == 0
+    second = result(latest(smoke))
+    assert second["digest"] == first["digest"]
+    assert all(stage["cached"] for stage in second["stages"].values())
+    assert second["metrics"] == first["metrics"]
+
+
+def test_no_secret_leaves_the_ledger(smoke):
+    ledger = Ledger.load(next((smoke / "secrets" / "ledgers").iterdir()))
+    owner = (smoke / "secrets" / "owner.key").read_text()
+    published = ", ".join(map(str, ledger.published[:6]))
+    needles = [owner.encode(), bytes.fromhex(owner), published.encode()]
+    needles += [part for s in (ledger.secret, ledger.nonce) for part in (s, s.hex().encode())]
+    files = [p for part in ("store", "runs") for p in (smoke / part).rglob("*") if p.is_file()]
+    assert len(files) > 20
+    for path in files:
+        content = path.read_bytes()
+        assert not any(needle in content for needle in needles), path
+
+
+def test_auditing_does_not_disturb_training(smoke, tmp_path):
+    for part in ("secrets",):
+        (tmp_path / part).symlink_to(smoke / part)
+    done = run(tmp_path, "+experiment=smoke", "audit.live=false", "progress=false")
+    assert done.returncode == 0, done.stderr
+    live, silent = (next((r / "store" / "train").glob("[0-9a-f]*")) for r in (smoke, tmp_path))
+    assert live.name == silent.name
+    assert result(latest(smoke))["metrics"] == result(latest(tmp_path))["metrics"]
+    for name in ("final.safetensors", "epoch-00002.safetensors"):
+        assert (live / name).read_bytes() == (silent / name).read_bytes()
+
+
+def test_a_killed_run_goes_on_to_the_same_result(smoke, tmp_path):
+    (tmp_path / "secrets").symlink_to(smoke / "secrets")
+    command = [sys.executable, "run.py", "+experiment=smoke", "progress=false"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(tmp_path), stdout=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("store/train/.*.partial/resume.ckpt")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(tmp_path.glob("store/train/[0-9a-f]*"))
+    done = run(tmp_path, "+experiment=smoke", "progress=false")
+    assert done.returncode == 0, done.stderr
+    record = result(latest(tmp_path))
+    assert record["stages"]["data"]["cached"]
+    assert record["stages"]["mark"]["cached"]
+    assert record["digest"] == result(latest(smoke))["digest"]
+    whole, resumed = (
+        load_file(next((r / "store" / "train").glob("[0-9a-f]*")) / "final.safetensors")
+        for r in (smoke, tmp_path)
+    )
+    assert all(bool((whole[name] == resumed[name]).all()) for name in whole)
+
+
+def test_plan_says_what_would_run(smoke, tmp_path):
+    assert "stored" in run(smoke, "+experiment=smoke", "plan=true").stdout
+    fresh = run(tmp_path, "+experiment=smoke", "plan=true")
+    assert fresh.returncode == 0, fresh.stderr
+    assert "to run" in fresh.stdout
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["audit.pp=0.01"], r"no key 'audit.pp'. Did you mean 'p'? Accepted in 'audit'"),
+        (["victm.width=3"], "no key 'victm.width'"),
+        (["score=hing"], "entropy"),
+        (["marking/strategy=sgn"], "sign"),
+        (["experiment=demo"], "experiment"),
+        (["audit.p=0"], "audit.p = 0: accepted are numbers between 0 and 1"),
+        (["marking.n=10"], "0.05"),
+        (["marking.epsilon=0"], "marking.epsilon = 0: accepted are whole grey levels from 1"),
+        (["marking.epsilon=300"], "marking.epsilon = 300"),
+        (["marking.secret=" + "ab" * 32], "holds a secret itself"),
+        (["marking.used=5000"], "training images: accepted is at most"),
+        (["victim.lr=-1"], "victim.lr = -1"),
+        (["victim.snapshots=[99]"], "accepted are epochs 1 to 4"),
+        (["score.views=0"], "score.views = 0"),
+        (["audit.depth=some"], "accepted are 'full' and 'stopped'"),
+        (["data.train=999999"], "999999"),
+        (["victim.lr=1e9", "victim.epochs=1"], "training loss is nan"),
+        (["data=image_folder"], "root"),
+        (["data=image_folder", "data.root=/nowhere/at/all"], "/nowhere/at/all"),
+    ],
+)
+def test_mistakes_are_named_with_what_is_accepted(in_process, overrides, message):
+    status, errors = in_process("+experiment=smoke", "progress=false", *overrides)
+    assert status == 2
+    assert message.lower() in errors.lower()
+    assert "Traceback" not in errors
+
+
+@pytest.fixture
+def in_process(tmp_path, monkeypatch, capsys):
+    """Run the command line in this process: imports once, not once a case."""
+    import runpy
+
+    from hydra.core.global_hydra import GlobalHydra
+
+    def call(*overrides: str) -> tuple[int, str]:
+        monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
+        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        monkeypatch.setattr(sys, "argv", [str(ROOT / "run.py"), *overrides])
+        GlobalHydra.instance().clear()
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(ROOT / "run.py"), run_name="__main__")
+        return stop.value.code or 0, capsys.readouterr().err
+
+    return call
+
+
+def test_help_lists_the_groups_quickly():
+    done = run(Path("unused"), "--help")
+    assert done.returncode == 0
+    for group in ("data", "marking", "victim", "unlearning", "score", "audit", "trainer"):
+        assert group in done.stdout
