@@ -2,9 +2,23 @@
 
 from taggant.stats.alternatives import NULL, Alternative, Beta, Fixed, Histogram
 from taggant.stats.boundary import Boundary, Decisions
+from taggant.stats.evidence import anytime, anytime_p_values, e_process, log_e_value
 from taggant.stats.intervals import Interval, clopper_pearson
+from taggant.stats.multiple import (
+    Rejections,
+    benjamini_hochberg,
+    bonferroni,
+    e_bh,
+    fisher,
+    holm,
+    stouffer,
+    truncated_product,
+)
+from taggant.stats.radioactive import RadioactiveEvidence, log_cosine_p, radioactive_p
+from taggant.stats.ranks import SetRank, exceedances, randomised_p_values, rank_sum, set_rank
 from taggant.stats.sequential import besag_clifford, pprm, rank, two_sided
 from taggant.stats.stopping import optimal
+from taggant.stats.twins import twins_betting, twins_binomial, twins_log_e, twins_pprm, wins_needed
 
 __all__ = [
     "NULL",
@@ -15,10 +29,35 @@ __all__ = [
     "Fixed",
     "Histogram",
     "Interval",
+    "RadioactiveEvidence",
+    "Rejections",
+    "SetRank",
+    "anytime",
+    "anytime_p_values",
+    "benjamini_hochberg",
     "besag_clifford",
+    "bonferroni",
     "clopper_pearson",
+    "e_bh",
+    "e_process",
+    "exceedances",
+    "fisher",
+    "holm",
+    "log_cosine_p",
+    "log_e_value",
     "optimal",
     "pprm",
+    "radioactive_p",
+    "randomised_p_values",
     "rank",
+    "rank_sum",
+    "set_rank",
+    "stouffer",
+    "truncated_product",
+    "twins_betting",
+    "twins_binomial",
+    "twins_log_e",
+    "twins_pprm",
     "two_sided",
+    "wins_needed",
 ]

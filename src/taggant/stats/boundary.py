@@ -65,11 +65,14 @@ class Boundary:
 
     Guarantee: if the published index is uniform and secret and the model and the scores are
     independent of it given the versions, P(claim) = `size()`, exactly (docs/guarantees.md).
+    Replaying the same bits twice gives the same decisions.
 
     Attributes
     ----------
     claim, stop : int arrays [n], over t = 0..n-1 hidden versions read
     claim_high : int array [n] or None
+    null : Alternative
+        What `size` and the p-values refer to: the uniform chain for n versions of one image.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Boundary:
     claim: Ints
     stop: Ints
     claim_high: Ints | None = None
+    null: Alternative = NULL
 
     def __post_init__(self) -> None:
         for name in ("claim", "stop", "claim_high"):
@@ -195,6 +199,12 @@ class Boundary:
                 "stops; accepted are the pairs in boundary.states"
             )
         return np.asarray(values[place])
+
+    def claim_p_values(self) -> tuple[Floats, float]:
+        """Return the stage-wise p-value of every claiming state, in the order of `states`, and the
+        size."""
+        values, size = self._p_values("stagewise", _DESIGN)
+        return values[self.states.side != NOTHING], size
 
     # --- use -----------------------------------------------------------------------------------
 
@@ -353,7 +363,7 @@ def _order_and_sum(
     boundary: Boundary, ordering: Ordering, alternative: Alternative
 ) -> tuple[Floats, float]:
     states = boundary.states
-    null = states.mass(NULL)
+    null = states.mass(boundary.null)
     claims = states.side != NOTHING
     if ordering == "stagewise":
         two_sided = boundary.claim_high is not None
@@ -384,7 +394,7 @@ def _order_and_sum(
 def _evidence(boundary: Boundary, alternative: Alternative) -> Floats:
     """Log likelihood ratio of each stopping state; two-sided: of the half-and-half mixture."""
     states = boundary.states
-    null = NULL.log_pmf(states.t, states.s, states.n)
+    null = boundary.null.log_pmf(states.t, states.s, states.n)
     first = alternative.log_pmf(states.t, states.s, states.n)
     if boundary.claim_high is None:
         return np.asarray(first - null)

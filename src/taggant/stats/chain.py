@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taggant.stats.alternatives import Alternative, Floats, Ints
+from taggant.stats.alternatives import NULL, Alternative, Floats, Ints
 
 if TYPE_CHECKING:
     from taggant.stats.boundary import Boundary
@@ -103,7 +103,7 @@ def stopping_states(boundary: Boundary) -> StoppingStates:
         low, middle, high = decide(boundary, t, s)
         for part, side in ((low, USED), (middle, NOTHING), (high, OVER_FORGOTTEN)):
             if part.start < part.stop:
-                parts.append((t, s[part], w[part], side))
+                parts.append((t, s[part].copy(), w[part].copy(), side))  # not the whole window
     sizes = [s.size for _, s, _, _ in parts]
     weight = np.concatenate([w for _, _, w, _ in parts])
     kept = weight > 0
@@ -121,7 +121,14 @@ def exact_size(boundary: Boundary) -> Fraction:
 
     A path to (t, s) has null probability s! (t-s)! / (t+1)!. No rounding is involved. Takes about
     a second at n = 1000 for a wide test; meant for checking, not for inner loops.
+
+    Raises
+    ------
+    ValueError
+        If the null of the boundary is not the uniform chain.
     """
+    if boundary.null != NULL:
+        raise ValueError(f"null={boundary.null!r}: accepted is the uniform chain, {NULL!r}")
     paths, total = {0: 1}, Fraction(0)
     for t in range(boundary.n):
         stopped = np.array(sorted(paths), np.int64)

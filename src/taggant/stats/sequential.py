@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import betaln
 
-from taggant.stats.alternatives import Floats, Ints, log_choose, log_hypergeometric
+from taggant.stats.alternatives import NULL, Floats, Ints, log_choose, log_hypergeometric
 from taggant.stats.boundary import Boundary
 from taggant.stats.chain import OVER_FORGOTTEN, USED
 from taggant.stats.levels import Level, level, top_ranks, versions
@@ -128,16 +128,16 @@ def pprm(
         )
     if not (a > 0 and b > 0):
         raise ValueError(f"prior a={a!r}, b={b!r}: accepted are a > 0 and b > 0")
-    ratio = _Ratio(n - 1, a, b, math.log(share * alpha))
+    ratio = PriorPosteriorRatio(n - 1, a, b, math.log(share * alpha))
     t = np.arange(n)
-    claim = ratio.claim(tau)
-    stop = ratio.give_up(tau) if futility else t + 1
+    claim = ratio.claims(tau)
+    stop = ratio.surrenders(tau) if futility else t + 1
     stop = np.maximum(stop, claim + 1)
     stop[n - 1] = claim[n - 1] + 1
     return Boundary(claim, stop)
 
 
-class _Ratio:
+class PriorPosteriorRatio:
     """Where the prior-posterior ratio of one null T0 reaches 1/alpha1, for all t at once.
 
     1/R as a function of s has decreasing successive ratios, so it has one peak, and
@@ -169,7 +169,7 @@ class _Ratio:
             high = np.maximum(low, high)
         return low
 
-    def claim(self, tau: int) -> Ints:
+    def claims(self, tau: int) -> Ints:
         """Return the largest s at which every T0 > tau is excluded, over t; -1 if there is none.
 
         The hypergeometric likelihood has one peak in T0, so all T0 > tau are excluded once
@@ -187,7 +187,7 @@ class _Ratio:
         reach = (high <= right) & (high > low) & self.excluded(np.maximum(high, 0), T0)
         return np.asarray(np.where(reach, high, low))
 
-    def give_up(self, tau: int) -> Ints:
+    def surrenders(self, tau: int) -> Ints:
         """Return the smallest s at which every T0 <= tau is excluded, over t."""
         left = -(-self.t * tau // (self.N + 1))
         low = np.maximum(self._peak(tau), left - 1)
@@ -224,8 +224,6 @@ def two_sided(test: Callable[..., Boundary], n: int, p: Level, **options: object
     both = Boundary(side.claim, side.stop, t - side.claim)
     slack = 1 + 1e-9
     for which in (USED, OVER_FORGOTTEN):
-        from taggant.stats.alternatives import NULL
-
         if both.power_of_side(NULL, which) > float(half) * slack:
             raise ValueError(
                 f"two-sided {test!r}: one side has size {both.power_of_side(NULL, which):g} > p/2 "

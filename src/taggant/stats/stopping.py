@@ -34,7 +34,8 @@ _TOLERANCE = 1e-5  # relative precision of the multiplier; the left-over size is
 _NEGLIGIBLE = 1e-3  # a smaller share of p is not worth spending
 _FIRST_HORIZON = 1024
 _OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that is far enough
-_RETRIES = 40
+_PRICE_ROUNDS = 6
+_RETRIES = 100
 
 
 def optimal(
@@ -72,12 +73,13 @@ def optimal(
     design = Beta(a, b)
     if cost is not None and not cost > 0:
         raise ValueError(f"cost={cost!r}: accepted are cost > 0")
-    full = rank(n, alpha, curtailed=True)  # the limit of a vanishing cost
-    wanted = WANTED_POWER * full.power(design)
+    ranks = np.arange(int(alpha * n))
+    wanted = WANTED_POWER * float(np.exp(design.log_pmf(n - 1, ranks, n)).sum())
     for horizon in _horizons(n, alpha):
         problem = _Problem.of(n, alpha, design, horizon)
         if cost is None:
-            boundary = _cheapest(problem, n, alpha, wanted) or full
+            # In the limit of a vanishing cost nothing is read that could not change the outcome.
+            boundary = _cheapest(problem, n, alpha, wanted) or rank(n, alpha, curtailed=True)
         else:
             boundary = _at_cost(problem, n, alpha, float(cost))
         if _chance_of_reaching(boundary, horizon - 1, design) < _OPEN_END:
@@ -106,19 +108,24 @@ def _chance_of_reaching(boundary: Boundary, t: int, design: Beta) -> float:
 
 def _cheapest(problem: _Problem, n: int, alpha: Fraction, wanted: float) -> Boundary | None:
     """The test of the largest cost that has the wanted power and uses the level; None if none."""
-    price = _price(problem, alpha, wanted)
+    price, start = _price(problem, alpha, wanted)
     smallest = WANTED_SIZE * int(alpha * n) / n
-    for _ in range(_RETRIES):
-        boundary = _at_cost(problem, n, alpha, price)
+    for attempt in range(_RETRIES):
+        boundary = _at_cost(problem, n, alpha, price, start)
         if boundary.size() >= smallest and boundary.power(problem.design) >= wanted:
             return boundary
-        price *= 0.8
+        price, start = (
+            price * 0.93 ** (attempt + 1),
+            None,
+        )  # discrete tests can fall short of the wanted power
     return None
 
 
-def _at_cost(problem: _Problem, n: int, alpha: Fraction, cost: float) -> Boundary:
+def _at_cost(
+    problem: _Problem, n: int, alpha: Fraction, cost: float, start: _Bracket | None = None
+) -> Boundary:
     """The best test at a given cost, its left-over size spent, padded to n rows."""
-    claim, stop = _search(problem, alpha, cost)
+    claim, stop = _search(problem, alpha, cost, start or _wide(problem, alpha))
     rest = n - problem.horizon  # all is decided by the horizon: rows never reached
     boundary = Boundary(
         np.append(claim, np.repeat(claim[-1:], rest)), np.append(stop, np.repeat(stop[-1:], rest))
@@ -221,57 +228,81 @@ class _Problem:
         return plane[1, :, 0], plane[2, :, 0], claims, stops
 
 
-def _first_guess(problem: _Problem, alpha: Fraction) -> tuple[float, float]:
+@dataclass(frozen=True)
+class _Bracket:
+    """Multipliers between which the size crosses p, and the states still open between them."""
+
+    low: float
+    high: float
+    window: _Window | None = None
+
+
+def _wide(problem: _Problem, alpha: Fraction) -> _Bracket:
     """Likelihood ratio P1/P0 at the level's own rank, and at the very top."""
     last = problem.horizon - 1
-    at_p = min(int(alpha * problem.horizon), problem.width - 1)
-    ratio = np.exp(-problem.log_ratio(last, np.array([min(at_p, last), 0])))
-    return 0.5 * float(ratio[0]), 2.0 * float(ratio[1])
+    at_p = min(int(alpha * problem.horizon), problem.width - 1, last)
+    ratio = np.exp(-problem.log_ratio(last, np.array([at_p, 0])))
+    return _Bracket(0.2 * float(ratio[0]), 2.0 * float(ratio[1]))
 
 
-def _search(problem: _Problem, alpha: Fraction, cost: float) -> tuple[Ints, Ints]:
+def _open_states(claim: Ints, stop: Ints) -> _Window:
+    """States left open when claims can only grow beyond `claim` and surrenders beyond `stop`."""
+    bottom = np.maximum(claim + 1, 0)
+    return _Window(bottom, np.maximum(stop, bottom))
+
+
+def _search(
+    problem: _Problem, alpha: Fraction, cost: float, bracket: _Bracket
+) -> tuple[Ints, Ints]:
     """Find the smallest multiplier whose test has size <= alpha; the size falls as it grows."""
-    low, high = _first_guess(problem, alpha)
-    window: _Window | None = None
+    low, high, window = bracket.low, bracket.high, bracket.window
     limit = float(alpha)
     while True:
         tried = np.geomspace(low, high, _GRID)
         size, _, claim, stop = problem.solve(np.full(_GRID, cost), tried, window)
         if size[0] <= limit:
-            low, high = low**2 / high / 2, low
+            low, high, window = low**2 / high / 2, low, None
         elif size[-1] > limit:
-            low, high = high, 2 * high**2 / low
+            low, high, window = high, 2 * high**2 / low, None
         else:
             k = int(np.argmax(size <= limit))
             low, high = float(tried[k - 1]), float(tried[k])
             if high / low - 1 < _TOLERANCE:
                 return claim[:, k], stop[:, k]
-            # Claims only shrink and surrenders only grow with the multiplier.
-            bottom = np.maximum(claim[:, k] + 1, 0)
-            window = _Window(bottom, np.maximum(stop[:, k - 1], bottom))
+            # As the multiplier grows, claims only shrink and surrenders only grow.
+            window = _open_states(claim[:, k], stop[:, k - 1])
 
 
-def _price(problem: _Problem, alpha: Fraction, wanted: float) -> float:
-    """Largest cost, roughly, at which the best level-alpha test has the wanted power."""
-    costs = np.geomspace(1e-5, 0.3, 6) * float(alpha)
-    low, high = _first_guess(problem, alpha)
-    multipliers = np.geomspace(low / 5, high, 10)
-    for _ in range(2):
-        size, power, _, _ = problem.solve(
-            np.repeat(costs, multipliers.size), np.tile(multipliers, costs.size)
+def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _Bracket | None]:
+    """Largest cost, within a few percent, at which the level-alpha test has the wanted power."""
+    limit, bracket = float(alpha), _wide(problem, alpha)
+    costs = np.geomspace(1e-5, 0.3, 6) * limit
+    for _ in range(_PRICE_ROUNDS):
+        tried = np.geomspace(bracket.low, bracket.high, 10)
+        size, power, claim, stop = problem.solve(
+            np.repeat(costs, tried.size), np.tile(tried, costs.size), bracket.window
         )
-        table = zip(size.reshape(costs.size, -1), power.reshape(costs.size, -1), strict=True)
-        at_level = np.array([np.interp(float(alpha), x[::-1], y[::-1]) for x, y in table])
-        enough = np.flatnonzero(at_level >= wanted)
-        if enough.size == 0:
-            return float(costs[0])
-        k = int(enough[-1])
-        if k == costs.size - 1:
-            return float(costs[k])
-        between = (at_level[k] - wanted) / max(at_level[k] - at_level[k + 1], 1e-12)
-        price = costs[k] * (costs[k + 1] / costs[k]) ** between
-        costs = np.geomspace(costs[k], costs[k + 1], 6)
-    return float(price)
+        size, power = size.reshape(costs.size, -1), power.reshape(costs.size, -1)
+        row = np.arange(costs.size)
+        k = np.clip(np.argmax(size <= limit, axis=1), 1, tried.size - 1)
+        # Power at the level itself: above the chord between two multipliers, below the larger test.
+        reach = (limit - size[row, k]) / np.maximum(size[row, k - 1] - size[row, k], 1e-300)
+        chord = power[row, k] + np.clip(reach, 0, 1) * (power[row, k - 1] - power[row, k])
+        first = int(np.flatnonzero(chord >= wanted).max(initial=0))
+        too_dear = np.flatnonzero(power[row, k - 1] < wanted)
+        last = int(min(too_dear[too_dear > first], default=costs.size - 1))
+        least, most = int(k[first : last + 1].min()) - 1, int(k[first : last + 1].max())
+        # A larger cost only widens claims and surrenders: the cheapest pairs bound the window.
+        at = first * tried.size
+        bracket = _Bracket(
+            float(tried[least]),
+            float(tried[most]),
+            _open_states(claim[:, at + most], stop[:, at + least]),
+        )
+        if costs[last] <= 1.1 * costs[first]:
+            break
+        costs = np.geomspace(costs[first], costs[last], 6)
+    return float(costs[0]), bracket
 
 
 # --- spending what is left of p -----------------------------------------------------------------

@@ -1,0 +1,275 @@
+"""How many versions, which test, what it will cost: before anything is published.
+
+All numbers are exact; nothing is simulated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from taggant.stats.alternatives import NULL, Alternative, Beta
+from taggant.stats.boundary import Boundary
+from taggant.stats.evidence import anytime
+from taggant.stats.levels import Level, level
+from taggant.stats.sequential import besag_clifford, pprm, rank
+from taggant.stats.stopping import optimal
+
+Test = Callable[..., Boundary]
+
+TESTS: Mapping[str, Test] = {
+    "optimal": optimal,
+    "rank": rank,
+    "rank, curtailed": partial(rank, curtailed=True),
+    "pprm": pprm,
+    "pprm, futility stop": partial(pprm, futility=True),
+    "pprm, split 0.1, futility stop": partial(pprm, split=0.1, futility=True),
+    "besag_clifford, h = 2": besag_clifford,
+    "besag_clifford, h = 10": partial(besag_clifford, h=10),
+    "anytime": anytime,
+}
+
+EXHAUSTIVE = ("rank",)  # n to try when none is given: this many times the least possible
+_MULTIPLES = (1, 2, 3, 5, 10, 20, 50)
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One test at one n: exact operating characteristics.
+
+    Attributes
+    ----------
+    test : str
+    n : int
+        Versions of each image to be marked.
+    size, power : float
+        Claim probability of unused and of used instances.
+    reads_used, reads_unused : float
+        Mean hidden versions read; queries are K (1 + reads) with K augmentations.
+    """
+
+    test: str
+    n: int
+    size: float
+    power: float
+    reads_used: float
+    reads_unused: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Comparison of tests, and a recommendation.
+
+    Attributes
+    ----------
+    rows : tuple of PlanRow
+    recommended : PlanRow or None
+        The row with the fewest reads on used instances among those with the wanted power within
+        the budget (ties: smaller n). None if there is none.
+    excluded : tuple of (test, n, reason)
+        Tests that do not exist at this n and p.
+    """
+
+    p: float
+    rows: tuple[PlanRow, ...]
+    recommended: PlanRow | None
+    excluded: tuple[tuple[str, int, str], ...]
+
+
+def plan(
+    n: int | Sequence[int] | None,
+    p: Level,
+    alternative: Alternative,
+    power: float = 0.0,
+    budget: float = math.inf,
+    tests: Mapping[str, Test] = TESTS,
+) -> Plan:
+    """Compare tests and recommend one.
+
+    Parameters
+    ----------
+    n : int, several, or None
+        Versions of each image; None tries multiples of the least possible, ceil(1/p).
+    p : float, str or Fraction
+        Bound on the false-detection rate.
+    alternative : Alternative
+        What is expected of used instances, e.g. ``Beta.with_mean(0.01)``.
+    power : float
+        Wanted probability of a claim on a used instance, 0..1.
+    budget : float
+        Largest acceptable mean number of hidden versions read on used instances.
+    tests : mapping of name to callable (n, p) -> Boundary
+
+    Raises
+    ------
+    ValueError
+        If none of the tests exists at any n.
+    """
+    if not 0 <= power <= 1:
+        raise ValueError(f"power={power!r} is outside the accepted range 0..1")
+    least = math.ceil(1 / level(p))
+    if n is None:
+        sizes: Sequence[int] = [k * least for k in _MULTIPLES]
+    else:
+        sizes = [n] if isinstance(n, int) else list(n)
+    rows: list[PlanRow] = []
+    excluded: list[tuple[str, int, str]] = []
+    for count in sizes:
+        for name, test in tests.items():
+            try:
+                boundary = test(count, p)
+            except ValueError as reason:  # no such test at this n and p: shown, not hidden
+                excluded.append((name, count, str(reason)))
+                continue
+            rows.append(_row(name, boundary, alternative))
+    if not rows:
+        raise ValueError(f"no test exists at p={p}: {excluded[0][2]}")
+    suited = [row for row in rows if row.power >= power and row.reads_used <= budget]
+    best = min(suited, key=lambda row: (round(row.reads_used, 6), row.n), default=None)
+    return Plan(float(level(p)), tuple(rows), best, tuple(excluded))
+
+
+def _row(name: str, boundary: Boundary, alternative: Alternative) -> PlanRow:
+    return PlanRow(
+        test=name,
+        n=boundary.n,
+        size=boundary.size(),
+        power=boundary.power(alternative),
+        reads_used=boundary.expected_queries(alternative),
+        reads_unused=boundary.expected_queries(NULL),
+    )
+
+
+# --- sets of images ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class SetPlan:
+    """What a set of m images needs for claims at false discovery rate q.
+
+    Attributes
+    ----------
+    level : float
+        Level of one image's test at which Benjamini-Hochberg balances: q R/m for R discoveries.
+    n_least : int
+        A p-value cannot be below 1/n, so n must be at least this.
+    n : int
+        Versions the plan was made for.
+    boundary : Boundary
+        Test of one image, built a little above `level` so that the random threshold of
+        Benjamini-Hochberg stays within its claims.
+    discoveries : float
+        Expected number of claims that Benjamini-Hochberg keeps, from p-values of that boundary.
+    discoveries_full : float
+        The same from fully read ranks.
+    reads_used, reads_unused : float
+        Mean hidden versions read.
+    """
+
+    level: float
+    n_least: int
+    n: int
+    boundary: Boundary
+    discoveries: float
+    discoveries_full: float
+    reads_used: float
+    reads_unused: float
+
+
+def plan_set(
+    images: int,
+    q: float,
+    used: float,
+    alternative: Alternative,
+    n: int | None = None,
+    margin: float = 1.25,
+    test: Test = optimal,
+) -> SetPlan:
+    """Plan audits of many images whose claims go through Benjamini-Hochberg.
+
+    Tests stopped at p = 0.05 are useless here: no p-value of theirs is below the null mass of the
+    earliest claim, about 1/20, while Benjamini-Hochberg asks for q R/m. The level of one image
+    follows from the balance  level = (q/m) * E[claims at that level].
+
+    Parameters
+    ----------
+    images : int
+        m, images that will be audited.
+    q : float
+        Wanted false discovery rate, 0 < q < 1.
+    used : float
+        Expected share of them that was used, 0 < used <= 1.
+    alternative : Alternative
+        What is expected of used instances.
+    n : int, optional
+        Versions of each image; by default ten times the least that the level allows.
+    margin : float
+        The boundary is built at margin * level (>= 1).
+    test : callable (n, p) -> Boundary
+
+    Raises
+    ------
+    ValueError
+        If no level balances (too few used images, too weak an alternative), or n is too small.
+    """
+    if images < 1 or not 0 < q < 1 or not 0 < used <= 1 or margin < 1:
+        raise ValueError(
+            f"images={images!r}, q={q!r}, used={used!r}, margin={margin!r}: accepted are images "
+            ">= 1, 0 < q < 1, 0 < used <= 1, margin >= 1"
+        )
+    depth = n or 100_000 if isinstance(alternative, Beta) else n
+    if depth is None:
+        raise ValueError("n=None: accepted with a Beta alternative only; give n")
+    balanced = _balance(_rank_power(depth, alternative), q, used, depth)
+    least = math.ceil(1 / balanced)
+    count = n if n is not None else 10 * least
+    balanced = _balance(_rank_power(count, alternative), q, used, count)
+    boundary = test(count, _rounded(min(margin * balanced, 0.5)))
+    values, size = boundary.claim_p_values()
+    mass = boundary.states.mass(alternative)[boundary.states.side != 0]
+    order = np.argsort(values)
+    reach, found = values[order], np.cumsum(mass[order])
+    share = used * found + (1 - used) * reach
+    kept = np.flatnonzero(reach <= q * share)
+    full = _rank_power(count, alternative)
+    return SetPlan(
+        level=balanced,
+        n_least=least,
+        n=count,
+        boundary=boundary,
+        discoveries=float(images * share[kept[-1]]) if kept.size else 0.0,
+        discoveries_full=images * (used * full(balanced) + (1 - used) * balanced),
+        reads_used=boundary.expected_queries(alternative),
+        reads_unused=boundary.expected_queries(NULL),
+    )
+
+
+def _rank_power(n: int, alternative: Alternative) -> Callable[[float], float]:
+    """Chance that a used image has (T + 1)/n <= x."""
+    total = np.cumsum(np.exp(alternative.log_pmf(n - 1, np.arange(n), n)))
+
+    def power(x: float) -> float:
+        top = int(x * n + 1e-9)
+        return float(total[top - 1]) if top >= 1 else 0.0
+
+    return power
+
+
+def _balance(power: Callable[[float], float], q: float, used: float, n: int) -> float:
+    """Largest level k/n with level <= q (used power + (1 - used) level)."""
+    for k in range(int(q * n), 0, -1):
+        x = k / n
+        if x <= q * (used * power(x) + (1 - used) * x):
+            return x
+    raise ValueError(
+        f"q={q}, used={used}, n={n}: no level balances, so Benjamini-Hochberg would keep nothing; "
+        "accepted are more versions, a larger share of used images or a stronger alternative"
+    )
+
+
+def _rounded(p: float) -> float:
+    return float(f"{p:.6g}")
