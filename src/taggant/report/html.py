@@ -253,6 +253,7 @@ Words = Callable[[Any], str]
 
 KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
     "p": ("p", level, "accepted false claims, per audit"),
+    "size": ("Exact size", lambda value: percent(value, 2), "false claims of this test, computed"),
     "detection_rate": ("Detection rate", percent, "share of used images claimed"),
     "used": ("Used images", quantity, "marked and trained on"),
     "false_detection_rate": ("False-detection rate", percent, "share of unused images claimed"),
@@ -266,14 +267,16 @@ KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
         "mean, published one included",
     ),
     "utility": ("Utility", percent, "on the test split"),
-    "utility_baseline": ("Utility baseline", percent, "a simple method, same split"),
+    "utility_baseline": ("Nearest neighbours", percent, "test accuracy of k-NN on raw pixels"),
     "train_loss": ("Train loss", quantity, "at the audited epoch"),
     "psnr": ("PSNR", lambda value: f"{value:.1f} dB", "published against raw, mean"),
     "ssim": ("SSIM", lambda value: f"{value:.3f}", "mean; 1 would be equal"),
     "linf": ("Largest change", lambda value: f"{value:.3g} / 255", "of any pixel value"),
     "versions": ("Versions per image", quantity, "one published, the others hidden"),
     "train_images": ("Training images", quantity, "marked ones included"),
+    "test_images": ("Test images", quantity, ""),
     "marked_fraction": ("Marked share", percent, "of the training images"),
+    "grid": ("Score grid", quantity, "scores rounded to this; 0: arithmetic equal in every slot"),
     "equal_versions_rate": (
         "Equal versions",
         lambda value: percent(value, 2),
