@@ -200,11 +200,9 @@ class Boundary:
             )
         return np.asarray(values[place])
 
-    def claim_p_values(self) -> tuple[Floats, float]:
-        """Return the stage-wise p-value of every claiming state, in the order of `states`, and the
-        size."""
-        values, size = self._p_values("stagewise", _DESIGN)
-        return values[self.states.side != NOTHING], size
+    def claim_p_values(self) -> Floats:
+        """Return the stage-wise p-value of every claiming state, in the order of `states`."""
+        return np.asarray(self._p_values("stagewise", _DESIGN)[0][self.states.side != NOTHING])
 
     # --- use -----------------------------------------------------------------------------------
 

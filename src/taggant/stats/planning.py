@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -33,8 +34,10 @@ TESTS: Mapping[str, Test] = {
     "anytime": anytime,
 }
 
-EXHAUSTIVE = ("rank",)  # n to try when none is given: this many times the least possible
-_MULTIPLES = (1, 2, 3, 5, 10, 20, 50)
+_SHARES = [Fraction(k, 20) for k in range(20, 7, -2)]  # of the balanced level, to try
+_KEEP_IN_SETS = 0.995  # near the balance, a little power decides over every claim
+_LARGE = 100_000  # versions that stand for "as many as you like"
+_MULTIPLES = (1, 2, 3, 5, 10, 20, 50)  # n to try when none is given, times the least possible
 
 
 @dataclass(frozen=True)
@@ -154,14 +157,13 @@ class SetPlan:
     Attributes
     ----------
     level : float
-        Level of one image's test at which Benjamini-Hochberg balances: q R/m for R discoveries.
+        Level of one image's test: about q R/m for R expected discoveries.
     n_least : int
         A p-value cannot be below 1/n, so n must be at least this.
     n : int
         Versions the plan was made for.
     boundary : Boundary
-        Test of one image, built a little above `level` so that the random threshold of
-        Benjamini-Hochberg stays within its claims.
+        Test of one image at that level.
     discoveries : float
         Expected number of claims that Benjamini-Hochberg keeps, from p-values of that boundary.
     discoveries_full : float
@@ -184,16 +186,17 @@ def plan_set(
     images: int,
     q: float,
     used: float,
-    alternative: Alternative,
+    alternative: Beta,
     n: int | None = None,
-    margin: float = 1.25,
-    test: Test = optimal,
+    slack: float = 0.05,
 ) -> SetPlan:
     """Plan audits of many images whose claims go through Benjamini-Hochberg.
 
     Tests stopped at p = 0.05 are useless here: no p-value of theirs is below the null mass of the
     earliest claim, about 1/20, while Benjamini-Hochberg asks for q R/m. The level of one image
-    follows from the balance  level = (q/m) * E[claims at that level].
+    follows from the balance  level = (q/m) * E[claims at that level]; below it, the level with the
+    most expected claims is taken. The numbers are large-set expectations, not guarantees; the
+    false discovery rate is guaranteed whatever they are.
 
     Parameters
     ----------
@@ -203,49 +206,56 @@ def plan_set(
         Wanted false discovery rate, 0 < q < 1.
     used : float
         Expected share of them that was used, 0 < used <= 1.
-    alternative : Alternative
-        What is expected of used instances.
+    alternative : Beta
+        What is expected of used instances; also the design of the optimal test.
     n : int, optional
         Versions of each image; by default ten times the least that the level allows.
-    margin : float
-        The boundary is built at margin * level (>= 1).
-    test : callable (n, p) -> Boundary
+    slack : float
+        Claims are counted only if Benjamini-Hochberg would keep them even with this share fewer.
 
     Raises
     ------
     ValueError
         If no level balances (too few used images, too weak an alternative), or n is too small.
     """
-    if images < 1 or not 0 < q < 1 or not 0 < used <= 1 or margin < 1:
+    if images < 1 or not 0 < q < 1 or not 0 < used <= 1 or not 0 <= slack < 1:
         raise ValueError(
-            f"images={images!r}, q={q!r}, used={used!r}, margin={margin!r}: accepted are images "
-            ">= 1, 0 < q < 1, 0 < used <= 1, margin >= 1"
+            f"images={images!r}, q={q!r}, used={used!r}, slack={slack!r}: accepted are images "
+            ">= 1, 0 < q < 1, 0 < used <= 1, 0 <= slack < 1"
         )
-    depth = n or 100_000 if isinstance(alternative, Beta) else n
-    if depth is None:
-        raise ValueError("n=None: accepted with a Beta alternative only; give n")
-    balanced = _balance(_rank_power(depth, alternative), q, used, depth)
-    least = math.ceil(1 / balanced)
+    depth = n if n is not None else _LARGE
+    least = math.ceil(1 / _balance(_rank_power(depth, alternative), q, used, depth))
     count = n if n is not None else 10 * least
-    balanced = _balance(_rank_power(count, alternative), q, used, count)
-    boundary = test(count, _rounded(min(margin * balanced, 0.5)))
-    values, size = boundary.claim_p_values()
-    mass = boundary.states.mass(alternative)[boundary.states.side != 0]
-    order = np.argsort(values)
-    reach, found = values[order], np.cumsum(mass[order])
-    share = used * found + (1 - used) * reach
-    kept = np.flatnonzero(reach <= q * share)
     full = _rank_power(count, alternative)
+    balanced = _balance(full, q, used, count)
+    levels = sorted({max(share * balanced, Fraction(1, count)) for share in _SHARES})
+    tests = [
+        optimal(count, x, b=alternative.b, a=alternative.a, keep=_KEEP_IN_SETS) for x in levels
+    ]
+    claims = [_discoveries(test, alternative, q, used, slack) for test in tests]
+    best = int(np.argmax(claims))
     return SetPlan(
-        level=balanced,
+        level=float(levels[best]),
         n_least=least,
         n=count,
-        boundary=boundary,
-        discoveries=float(images * share[kept[-1]]) if kept.size else 0.0,
-        discoveries_full=images * (used * full(balanced) + (1 - used) * balanced),
-        reads_used=boundary.expected_queries(alternative),
-        reads_unused=boundary.expected_queries(NULL),
+        boundary=tests[best],
+        discoveries=images * claims[best],
+        discoveries_full=images * (used * full(float(balanced)) + (1 - used) * float(balanced)),
+        reads_used=tests[best].expected_queries(alternative),
+        reads_unused=tests[best].expected_queries(NULL),
     )
+
+
+def _discoveries(
+    test: Boundary, alternative: Alternative, q: float, used: float, slack: float
+) -> float:
+    """Share of images that Benjamini-Hochberg claims from stopped p-values, in a large set."""
+    values = test.claim_p_values()
+    order = np.argsort(values)
+    found = np.cumsum(test.states.mass(alternative)[test.states.side != 0][order])
+    share = used * found + (1 - used) * values[order]
+    kept = np.flatnonzero(values[order] <= q * (1 - slack) * share)
+    return float(share[kept[-1]]) if kept.size else 0.0
 
 
 def _rank_power(n: int, alternative: Alternative) -> Callable[[float], float]:
@@ -259,17 +269,13 @@ def _rank_power(n: int, alternative: Alternative) -> Callable[[float], float]:
     return power
 
 
-def _balance(power: Callable[[float], float], q: float, used: float, n: int) -> float:
+def _balance(power: Callable[[float], float], q: float, used: float, n: int) -> Fraction:
     """Largest level k/n with level <= q (used power + (1 - used) level)."""
     for k in range(int(q * n), 0, -1):
         x = k / n
         if x <= q * (used * power(x) + (1 - used) * x):
-            return x
+            return Fraction(k, n)
     raise ValueError(
         f"q={q}, used={used}, n={n}: no level balances, so Benjamini-Hochberg would keep nothing; "
         "accepted are more versions, a larger share of used images or a stronger alternative"
     )
-
-
-def _rounded(p: float) -> float:
-    return float(f"{p:.6g}")

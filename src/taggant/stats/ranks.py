@@ -151,7 +151,7 @@ def _tilt(mean: float, n: int) -> float:
 
     def excess(theta: float) -> float:
         weights = np.exp(theta * steps)
-        return float(np.dot(weights, steps)) / float(weights.sum()) - mean
+        return float((weights * steps).sum() / weights.sum()) - mean
 
     if mean >= (n - 1) / 2:
         return 0.0

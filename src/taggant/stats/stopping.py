@@ -26,7 +26,6 @@ from taggant.stats.chain import exact_size, forward
 from taggant.stats.levels import Level, level, top_ranks, versions
 from taggant.stats.sequential import rank
 
-WANTED_POWER = 0.98  # of the full rank test's, at the design alternative, by default
 WANTED_SIZE = 0.98  # of floor(p n)/n, by default
 
 _GRID = 32  # multipliers tried at once
@@ -39,7 +38,12 @@ _RETRIES = 100
 
 
 def optimal(
-    n: int, p: Level, b: float = 50.0, cost: float | None = None, a: float = 1.0
+    n: int,
+    p: Level,
+    b: float = 50.0,
+    cost: float | None = None,
+    a: float = 1.0,
+    keep: float = 0.98,
 ) -> Boundary:
     """Return the test with the fewest reads and misses at the design alternative q ~ Beta(a, b).
 
@@ -56,7 +60,9 @@ def optimal(
         Design alternative; Beta(1, 50) puts the published version at the top 2 % on average.
     cost : float, optional
         Price of reading one hidden version, in units of one missed detection. By default the
-        largest one found whose test keeps 0.98 of the full rank test's power at the design.
+        largest one found whose test keeps enough power.
+    keep : float
+        Share of the full rank test's power at the design that the chosen cost must keep, 0..1.
 
     Raises
     ------
@@ -73,8 +79,10 @@ def optimal(
     design = Beta(a, b)
     if cost is not None and not cost > 0:
         raise ValueError(f"cost={cost!r}: accepted are cost > 0")
+    if not 0 <= keep < 1:
+        raise ValueError(f"keep={keep!r} is outside the accepted range 0 <= keep < 1")
     ranks = np.arange(int(alpha * n))
-    wanted = WANTED_POWER * float(np.exp(design.log_pmf(n - 1, ranks, n)).sum())
+    wanted = keep * float(np.exp(design.log_pmf(n - 1, ranks, n)).sum())
     for horizon in _horizons(n, alpha):
         problem = _Problem.of(n, alpha, design, horizon)
         if cost is None:
