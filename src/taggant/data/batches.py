@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,6 +75,6 @@ class Batches:
             yield images, self.labels[chosen]
 
     def _generator(self, device: torch.device | str, stream: int) -> torch.Generator:
-        # Injective for fewer than 2**20 streams an epoch and 2**20 epochs.
-        mixed = (self.seed * (1 << 20) + self.epoch) * (1 << 20) + stream
-        return torch.Generator(device).manual_seed(mixed % (1 << 63))
+        # Torch's CPU generator looks at 32 bits of its seed only, so they are mixed first.
+        mixed = np.random.SeedSequence([self.seed, self.epoch, stream]).generate_state(1)
+        return torch.Generator(device).manual_seed(int(mixed[0]))

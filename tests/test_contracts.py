@@ -1,0 +1,110 @@
+"""Every yaml of every group composes, and what it names can be made."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from tests.conftest import ROOT, random_set
+
+from taggant.score import Oracle
+
+CONF = ROOT / "conf"
+NOT_AN_OPTION = {"base"}  # what scores share
+
+
+def options(group: str) -> list[str]:
+    files = (CONF / group).glob("*.yaml")
+    return sorted(path.stem for path in files if path.stem not in NOT_AN_OPTION)
+
+
+def config(*overrides: str):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", ["paths.root=root", *overrides])
+
+
+GROUPS = [
+    "data",
+    "marking",
+    "marking/strategy",
+    "victim",
+    "victim/net",
+    "victim/augment",
+    "unlearning",
+    "score",
+    "score/access",
+    "audit",
+    "audit/test",
+    "trainer",
+    "logger",
+]
+
+
+@pytest.mark.parametrize(
+    "override", [f"{group}={name}" for group in GROUPS for name in options(group)]
+)
+def test_every_option_composes(override):
+    composed = config(override, "+experiment=smoke")
+    composed.data = {"root": "root"}  # `data=image_folder` leaves root to the user
+    assert OmegaConf.to_container(composed, resolve=False)
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_composes_by_plus_and_only_by_plus(name):
+    assert config(f"+experiment={name}").name == name
+    assert "experiment" not in OmegaConf.load(CONF / "config.yaml").defaults
+
+
+@pytest.mark.parametrize("name", options("marking/strategy"))
+def test_strategies_are_pure_and_stay_in_the_ball(name):
+    scheme = instantiate(config(f"marking/strategy={name}", "marking.n=20").marking.scheme)
+    data = random_set(3, size=32)
+    every = scheme.versions(bytes(32), data.images, data.ids, np.tile(np.arange(20), (3, 1)))
+    some = scheme.versions(bytes(32), data.images[1:2], data.ids[1:2], np.array([[4, 17]]))
+    assert torch.equal(some[0], every[1, [4, 17]])
+    assert (every.int() - data.images[:, None].int()).abs().max() <= 10
+    assert scheme.parameters()["n"] == 20
+
+
+@pytest.mark.parametrize("access", options("score/access"))
+@pytest.mark.parametrize("name", options("score"))
+@pytest.mark.parametrize("views", [1, 3])
+def test_scores_are_functions_of_one_image(name, access, views):
+    score = instantiate(
+        config(f"score={name}", f"score/access={access}", f"score.views={views}").score
+    )
+    data = random_set(6, size=16)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 4)).double()
+    oracle = Oracle(_Float(model), score.access, batch_size=4)
+    drawn = score.draw_views(list(range(6)))
+    together = score(oracle, data.images, data.labels, drawn)
+    alone = torch.cat(
+        [
+            score(oracle, data.images[i : i + 1], data.labels[i : i + 1], drawn[i : i + 1])
+            for i in range(6)
+        ]
+    )
+    assert torch.isfinite(together).all()
+    assert torch.allclose(together, alone, atol=1e-5)
+
+
+class _Float(torch.nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        return self.net(images.double() / 255)
+
+
+@pytest.mark.parametrize("name", options("audit/test"))
+def test_tests_keep_their_size(name):
+    audit = instantiate(config(f"audit/test={name}", "audit.p=0.05").audit)
+    boundary = audit.boundaries(200)[0.05]
+    assert boundary.size() <= 0.05 + 1e-12

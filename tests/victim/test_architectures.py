@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from taggant.victim.architectures import from_timm, from_torchvision
+from taggant.victim.resnet9 import ResNet9
+from taggant.victim.small_net import SmallNet
+
+
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (SmallNet, {"width": 4}),
+        (ResNet9, {"width": 4}),
+        (from_torchvision, {"name": "resnet18"}),
+        (from_timm, {"name": "resnet10t"}),
+    ],
+)
+@pytest.mark.parametrize(("channels", "image_size"), [(1, 28), (3, 32)])
+def test_every_net_maps_images_to_logits(make, options, channels, image_size):
+    net = make(classes=7, channels=channels, image_size=image_size, **options).eval()
+    assert net(torch.randn(2, channels, image_size, image_size)).shape == (2, 7)
+
+
+def test_small_images_get_the_cifar_stem_and_large_ones_do_not():
+    small = from_torchvision("resnet18", 10, 3, 32)
+    large = from_torchvision("resnet18", 10, 3, 224)
+    assert (small.conv1.stride, large.conv1.stride) == ((1, 1), (2, 2))
+    assert isinstance(small.maxpool, torch.nn.Identity)
+    assert isinstance(large.maxpool, torch.nn.MaxPool2d)
+
+
+def test_unknown_names_are_answered_with_known_ones():
+    with pytest.raises(ValueError, match="resnet18"):
+        from_torchvision("resnet81", 10)
+    with pytest.raises(ValueError, match="resnet"):
+        from_timm("resnet81", 10)
+
+
+@pytest.mark.parametrize("net", [SmallNet, ResNet9])
+def test_too_small_images_are_refused(net):
+    with pytest.raises(ValueError, match="4 px is too small"):
+        net(classes=2, image_size=4)
