@@ -38,6 +38,12 @@ def test_unknown_names_are_answered_with_known_ones():
         from_timm("resnet81", 10)
 
 
+@pytest.mark.parametrize("make", [from_torchvision, from_timm])
+def test_a_width_is_refused_where_the_net_has_its_own(make):
+    with pytest.raises(ValueError, match=r"victim\.width = 4: resnet18 .* accepted is null"):
+        make("resnet18", 10, width=4)
+
+
 @pytest.mark.parametrize("net", [SmallNet, ResNet9])
 def test_too_small_images_are_refused(net):
     with pytest.raises(ValueError, match="4 px is too small"):

@@ -12,21 +12,20 @@ SMALL = 64
 
 
 def from_torchvision(
-    name: str, classes: int, channels: int = 3, image_size: int = 32, **options: Any
+    name: str, classes: int, channels: int = 3, image_size: int = 32, width: None = None
 ) -> nn.Module:
     """Untrained torchvision classifier; ResNets get the CIFAR stem for images up to 64 px.
 
     Raises
     ------
     ValueError
-        For an unknown name, listing the names there are.
+        For an unknown name, listing the names there are, or for a width.
     """
+    _no_width(name, width)
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
         raise ValueError(f"victim.net.name = {name!r}: accepted are {', '.join(known)}")
-    net: nn.Module = torchvision.models.get_model(
-        name, weights=None, num_classes=classes, **options
-    )
+    net: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes)
     if isinstance(net, torchvision.models.ResNet):
         net.conv1 = _stem(net.conv1.out_channels, channels, image_size)
         if image_size <= SMALL:
@@ -37,23 +36,29 @@ def from_torchvision(
 
 
 def from_timm(
-    name: str, classes: int, channels: int = 3, image_size: int = 32, **options: Any
+    name: str, classes: int, channels: int = 3, image_size: int = 32, width: None = None
 ) -> nn.Module:
     """Untrained timm classifier; ResNets get the CIFAR stem for images up to 64 px.
 
     Raises
     ------
     ValueError
-        For an unknown name, naming the nearest ones.
+        For an unknown name, naming the nearest ones, or for a width.
     """
+    _no_width(name, width)
     if not timm.is_model(name):
         near = timm.list_models(f"*{name[:4]}*")[:12]
         raise ValueError(f"victim.net.name = {name!r}: unknown to timm. Near: {', '.join(near)}")
-    net: Any = timm.create_model(name, num_classes=classes, in_chans=channels, **options)
+    net: Any = timm.create_model(name, num_classes=classes, in_chans=channels)
     if isinstance(net, timm.models.resnet.ResNet) and image_size <= SMALL:
         net.conv1 = _stem(net.bn1.num_features, channels, image_size)
         net.maxpool = nn.Identity()
     return cast(nn.Module, net)
+
+
+def _no_width(name: str, width: int | None) -> None:
+    if width is not None:
+        raise ValueError(f"victim.width = {width}: {name} has a width of its own, accepted is null")
 
 
 def _stem(width: int, channels: int, image_size: int) -> Any:
