@@ -70,7 +70,8 @@ def anytime(n: int, p: Level, b: float = 50.0, a: float = 1.0) -> Boundary:
     Raises
     ------
     ValueError
-        If n < 1/p, or unless a <= 1 <= b (otherwise E_t does not fall with the exceedances).
+        If n < 1/p, if E_t cannot reach 1/p, or unless a <= 1 <= b (otherwise E_t does not fall
+        with the exceedances).
     """
     n, alpha = versions(n), level(p)
     top_ranks(n, alpha)
@@ -79,6 +80,11 @@ def anytime(n: int, p: Level, b: float = 50.0, a: float = 1.0) -> Boundary:
         raise ValueError(f"a={a!r}, b={b!r}: accepted are a <= 1 <= b")
     t = np.arange(n)
     claim = last_true(lambda s: log_e_value(t, np.minimum(s, t), b, a) >= -np.log(float(alpha)), t)
+    if claim.max() < 0:
+        raise ValueError(
+            f"n={n}, p={p}, b={b}: no e-value ever reaches 1/p, the largest is "
+            f"{float(np.exp(log_e_value(n - 1, 0, b, a))):.4g}; accepted are larger n, p or b"
+        )
     stop = t + 1
     stop[-1] = claim[-1] + 1
     return Boundary(claim, stop)

@@ -6,6 +6,7 @@ A fresh coin per comparison is wrong: within a tie T would be binomial instead o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -142,7 +143,7 @@ def rank_sum(totals: ArrayLike, n: int) -> float:
     floor = np.maximum(pmf, 0.0)
     with np.errstate(divide="ignore"):
         log_mass = np.log(floor) - theta * np.arange(x + 1)
-    return min(float(logsumexp(log_mass)) + m * (log_norm - np.log(n)), 0.0)
+    return min(float(logsumexp(log_mass)) + m * (log_norm - math.log(n)), 0.0)
 
 
 def _tilt(mean: float, n: int) -> float:

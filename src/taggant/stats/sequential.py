@@ -150,11 +150,13 @@ class PriorPosteriorRatio:
 
     def excluded(self, s: Ints, T0: int) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Is T0 excluded at (t, s)? States that T0 makes impossible count as excluded."""
-        return np.asarray(self._log_inverse(s, T0) <= self.log_alpha)
+        return np.asarray(self.log_inverse(s, T0) <= self.log_alpha)
 
-    def _log_inverse(self, s: Ints, T0: int) -> Floats:
+    def log_inverse(self, s: Ints, T0: int) -> Floats:
+        """Return log 1/R_t(T0) = log posterior/prior at (t, s), over t; -inf if impossible."""
         t = self.t
         likelihood = log_hypergeometric(s, self.N, T0, t)
+        s = np.minimum(s, t)  # beyond t the likelihood is 0 already
         mixture = log_choose(t, s) + betaln(self.a + s, self.b + t - s) - betaln(self.a, self.b)
         return np.asarray(likelihood - mixture)
 

@@ -33,6 +33,7 @@ _TOLERANCE = 1e-5  # relative precision of the multiplier; the left-over size is
 _NEGLIGIBLE = 1e-3  # a smaller share of p is not worth spending
 _FIRST_HORIZON = 1024
 _OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that is far enough
+_ROUNDING = 1e-11  # relative; sizes this close to p are decided in integers
 _PRICE_ROUNDS = 6
 _RETRIES = 100
 
@@ -133,11 +134,16 @@ def _at_cost(
     problem: _Problem, n: int, alpha: Fraction, cost: float, start: _Bracket | None = None
 ) -> Boundary:
     """The best test at a given cost, its left-over size spent, padded to n rows."""
-    claim, stop = _search(problem, alpha, cost, start or _wide(problem, alpha))
     rest = n - problem.horizon  # all is decided by the horizon: rows never reached
-    boundary = Boundary(
-        np.append(claim, np.repeat(claim[-1:], rest)), np.append(stop, np.repeat(stop[-1:], rest))
-    )
+    bracket = start or _wide(problem, alpha)
+    for rounding in (_ROUNDING, -_ROUNDING):
+        claim, stop = _search(problem, float(alpha) * (1 + rounding), cost, bracket)
+        boundary = Boundary(
+            np.append(claim, np.repeat(claim[-1:], rest)),
+            np.append(stop, np.repeat(stop[-1:], rest)),
+        )
+        if _within(boundary, alpha):
+            break
     return _spend(boundary, alpha, problem.design)
 
 
@@ -259,12 +265,9 @@ def _open_states(claim: Ints, stop: Ints) -> _Window:
     return _Window(bottom, np.maximum(stop, bottom))
 
 
-def _search(
-    problem: _Problem, alpha: Fraction, cost: float, bracket: _Bracket
-) -> tuple[Ints, Ints]:
-    """Find the smallest multiplier whose test has size <= alpha; the size falls as it grows."""
+def _search(problem: _Problem, limit: float, cost: float, bracket: _Bracket) -> tuple[Ints, Ints]:
+    """Find the smallest multiplier whose test has size <= limit; the size falls as it grows."""
     low, high, window = bracket.low, bracket.high, bracket.window
-    limit = float(alpha)
     while True:
         tried = np.geomspace(low, high, _GRID)
         size, _, claim, stop = problem.solve(np.full(_GRID, cost), tried, window)
@@ -283,7 +286,7 @@ def _search(
 
 def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _Bracket | None]:
     """Largest cost, within a few percent, at which the level-alpha test has the wanted power."""
-    limit, bracket = float(alpha), _wide(problem, alpha)
+    limit, bracket = float(alpha) * (1 + _ROUNDING), _wide(problem, alpha)
     costs = np.geomspace(1e-5, 0.3, 6) * limit
     for _ in range(_PRICE_ROUNDS):
         tried = np.geomspace(bracket.low, bracket.high, 10)

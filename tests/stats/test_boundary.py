@@ -1,0 +1,185 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.stats.conftest import TESTS, all_orders, build, cached
+
+from taggant import stats
+from taggant.stats import NULL, Beta, Boundary, Fixed, Histogram
+from taggant.stats.alternatives import log_choose
+
+LEVELS = {2: 0.5, 3: 0.4, 5: 0.4, 7: 0.3, 8: 0.25}
+
+
+def step_by_step(boundary: Boundary, bits: np.ndarray) -> tuple[int, int, int]:
+    """The audit as a person would do it: (side, hidden versions read, exceedances)."""
+    s = 0
+    for t in range(boundary.n):
+        if t:
+            s += int(bits[t - 1])
+        if s <= boundary.claim[t]:
+            return 1, t, s
+        if boundary.claim_high is not None and s >= boundary.claim_high[t]:
+            return -1, t, s
+        between = boundary.claim_high is None or s <= t - boundary.stop[t]
+        if s >= boundary.stop[t] and between:
+            return 0, t, s
+    raise AssertionError("undecided at the last row")
+
+
+def make(name: str, n: int, p: float) -> Boundary:
+    return build(name, n, p) or stats.rank(n, 0.5)
+
+
+@pytest.mark.parametrize("n", LEVELS)
+@pytest.mark.parametrize("name", TESTS)
+def test_enumeration_over_all_orders_agrees_with_the_chain(name, n):
+    boundary = build(name, n, LEVELS[n])
+    if boundary is None:
+        return
+    decisions = boundary.run(all_orders(n))
+    assert decisions.claim.mean() == pytest.approx(boundary.size(), abs=1e-12)
+    assert decisions.claim.mean() <= LEVELS[n] + 1e-12
+    assert decisions.read.mean() == pytest.approx(boundary.expected_queries(NULL), abs=1e-12)
+    for side in (1, -1):
+        share = (decisions.side == side).mean()
+        assert share == pytest.approx(boundary.power_of_side(NULL, side), abs=1e-12)
+    # p-values: exactly the null probability of evidence at least as strong, and P(p <= x) <= x
+    for x in np.unique(decisions.p_value):
+        assert (decisions.p_value <= x).mean() == pytest.approx(x, abs=1e-12)
+
+
+@pytest.mark.parametrize("law", [Beta(1, 4), Beta(2, 3), Fixed(0.2), Fixed(0.0), Fixed(1.0)])
+@pytest.mark.parametrize("name", ["optimal", "besag_clifford 2", "two-sided rank"])
+def test_alternatives_agree_with_enumeration_over_all_bit_strings(name, law):
+    n = 8
+    boundary = make(name, n, 0.25)
+    bits = (np.arange(2 ** (n - 1))[:, None] >> np.arange(n - 1) & 1).astype(bool)
+    s = bits.sum(axis=1)
+    # exchangeable: the probability of a string is that of its total, shared equally
+    mass = np.exp(law.log_pmf(n - 1, s, n) - log_choose(n - 1, s))
+    assert mass.sum() == pytest.approx(1, abs=1e-12)
+    decisions = boundary.run(bits)
+    assert mass @ decisions.claim == pytest.approx(boundary.power(law), abs=1e-12)
+    assert mass @ decisions.read == pytest.approx(boundary.expected_queries(law), abs=1e-12)
+
+
+def test_histogram_alternative_is_the_average_over_its_totals():
+    boundary, bits = cached("optimal")(8, 0.25), all_orders(8)
+    totals, counts = bits.sum(axis=1), np.array([5, 0, 3, 0, 0, 1, 0, 1])
+    claims = boundary.run(bits).claim
+    expected = sum(c / 10 * claims[totals == k].mean() for k, c in enumerate(counts))
+    law = Histogram.of(np.repeat(np.arange(8), counts), 8)
+    assert law == Histogram(tuple(counts.tolist()))
+    assert boundary.power(law) == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(ValueError, match="accepted are n=9"):
+        cached("optimal")(9, 0.25).power(law)
+
+
+def test_mass_of_the_stopping_states_sums_to_one(test_of):
+    boundary = test_of(200, 0.1)
+    for law in (NULL, Beta(1, 50), Fixed(0.02)):
+        assert boundary.states.mass(law).sum() == pytest.approx(1, abs=1e-9)
+
+
+def test_p_value_is_at_most_the_size_exactly_for_claims(test_of):
+    boundary = test_of(200, 0.1)
+    states = boundary.states
+    for ordering in ("stagewise", "likelihood"):
+        values = boundary.p_value(states.t, states.s, ordering=ordering)
+        np.testing.assert_array_equal(values <= boundary.size(), states.side != 0)
+        order = np.argsort(values, kind="stable")
+        below = np.cumsum(states.mass(NULL)[order])
+        assert np.all(below <= values[order] * (1 + 1e-9))  # P(p <= x) <= x at every jump
+    with pytest.raises(ValueError, match="accepted are the pairs in"):
+        boundary.p_value(0, 0)
+    with pytest.raises(ValueError, match="stagewise"):
+        boundary.p_value(states.t, states.s, ordering="best")
+
+
+def test_known_p_values():
+    rank = stats.rank(100, 0.05)
+    np.testing.assert_allclose(rank.p_value(99, np.arange(100)), np.arange(1, 101) / 100)
+    clifford = stats.besag_clifford(100, 0.05, h=2)
+    draws = np.arange(2, 40)
+    np.testing.assert_allclose(clifford.p_value(draws, 2), 2 / draws)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    name=st.sampled_from(sorted(TESTS)),
+    q=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+    cuts=st.lists(st.integers(1, 98), max_size=5),
+)
+def test_replay_equals_stepwise_equals_blocks(name, q, seed, cuts):
+    boundary = make(name, 100, 0.1)
+    bits = np.random.default_rng(seed).random((7, boundary.n - 1)) < q
+    decisions = boundary.run(bits)
+    stepwise = np.array([step_by_step(boundary, row) for row in bits])
+    np.testing.assert_array_equal(stepwise[:, 0], decisions.side)
+    np.testing.assert_array_equal(stepwise[:, 1], decisions.read)
+    np.testing.assert_array_equal(stepwise[:, 2], decisions.exceedances)
+    np.testing.assert_array_equal(decisions.claim, decisions.side != 0)
+    np.testing.assert_array_equal(decisions.claim, decisions.p_value <= boundary.size())
+
+    stopped, counts = np.full(7, -1), np.zeros(7, int)  # an engine that reads ahead in blocks
+    edges = [0, *sorted(set(cuts) & set(range(boundary.n - 1))), boundary.n - 1]
+    for left, right in pairwise(edges):
+        todo = np.flatnonzero(stopped < 0)
+        if todo.size:
+            t, s = boundary.stopped_at(bits[todo, left:right], left, counts[todo])
+            stopped[todo], counts[todo] = t, s
+    np.testing.assert_array_equal(stopped, decisions.read)
+    np.testing.assert_array_equal(counts, decisions.exceedances)
+
+    shallow = boundary.run(bits, depth=decisions.read)  # later columns are never looked at
+    np.testing.assert_array_equal(shallow.read, decisions.read)
+    order = np.random.default_rng(seed).permutation(7)  # instances do not influence each other
+    np.testing.assert_array_equal(boundary.run(bits[order]).p_value, decisions.p_value[order])
+
+
+def test_long_and_many_rows_take_the_same_decisions():
+    rng = np.random.default_rng(1)
+    bits = rng.random((5000, 999)) < rng.random((5000, 1)) ** 4
+    for name in ("pprm", "optimal", "two-sided optimal", "rank"):
+        boundary = cached(name)(1000, 0.05)
+        decisions = boundary.run(bits)
+        for k in range(0, 5000, 250):
+            expected = step_by_step(boundary, bits[k])
+            assert expected == (decisions.side[k], decisions.read[k], decisions.exceedances[k])
+
+
+def test_undecided_instances_are_never_guessed():
+    boundary = stats.rank(10, 0.2)
+    with pytest.raises(ValueError, match="2 of 2 instances are undecided"):
+        boundary.run(np.zeros((2, 8), bool))
+    with pytest.raises(ValueError, match="the first is instance 1 with 5 versions read"):
+        boundary.run(np.zeros((2, 9), bool), depth=[9, 5])
+    with pytest.raises(ValueError, match="depth"):
+        boundary.run(np.zeros((2, 9), bool), depth=[9, 10])
+    with pytest.raises(ValueError, match="accepted are up to 9"):
+        boundary.run(np.zeros((2, 10), bool))
+    with pytest.raises(ValueError, match="accepted are up to n-1 = 9"):
+        boundary.stopped_at(np.zeros((2, 5), bool), read=5)
+    with pytest.raises(ValueError, match="bool array"):
+        boundary.run(np.zeros((2, 9)))
+    assert len(boundary.run(np.zeros((0, 9), bool))) == 0
+
+
+def test_arrays_that_are_no_test_are_refused():
+    with pytest.raises(ValueError, match="undecided"):
+        Boundary([-1, -1], [1, 2])
+    with pytest.raises(ValueError, match="cannot be both"):
+        Boundary([-1, 1], [1, 1])
+    with pytest.raises(ValueError, match="stop has shape"):
+        Boundary([-1, 0], [1, 1, 1])
+    with pytest.raises(ValueError, match="overlaps"):
+        Boundary([-1, 0], [1, 1], [1, 0])
+    with pytest.raises(ValueError, match="undecided"):
+        Boundary([-1, -1, 0], [1, 2, 2], [1, 2, 3])
+    boundary = Boundary([-1, 0], [1, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        boundary.claim[0] = 3

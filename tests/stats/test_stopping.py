@@ -1,0 +1,86 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from taggant import stats
+from taggant.stats import NULL, Beta, Boundary
+from taggant.stats.stopping import _Problem
+
+DESIGN = Beta(1, 50)
+
+
+def objective(boundary: Boundary, cost: float, multiplier: float, law: Beta) -> float:
+    """Cost * reads + misses + multiplier * size: what the dynamic programme minimises."""
+    reads, power = boundary.expected_queries(law), boundary.power(law)
+    return cost * reads + 1 - power + multiplier * boundary.power(NULL)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_neighbouring_test_of_the_same_size_is_better(seed):
+    """Local optimality: random changes of the boundary never win at no more size."""
+    rng = np.random.default_rng(seed)
+    n, cost, law = 60, 2e-3, Beta(1, 30)
+    best = stats.optimal(n, 0.1, b=30, cost=cost)
+    value = cost * best.expected_queries(law) - best.power(law)
+    spare = 0.1 - best.size()
+    for _ in range(200):
+        claim, stop = best.claim.copy(), best.stop.copy()
+        rows = rng.integers(5, n - 1, rng.integers(1, 4))
+        claim[rows] += rng.integers(-1, 2, rows.size)
+        stop[rows] += rng.integers(-1, 2, rows.size)
+        claim = np.maximum(claim, -1)
+        stop = np.maximum(stop, claim + 1)
+        other = Boundary(claim, stop)
+        if other.size() <= best.size():
+            # what is gained may not exceed the price of the size that rounding leaves unused
+            gain = value - (cost * other.expected_queries(law) - other.power(law))
+            assert gain <= 10 * spare + 1e-12
+
+
+@pytest.mark.parametrize("multiplier", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("cost", [1e-4, 0.02])
+def test_programme_is_the_optimum_over_all_tests(multiplier, cost):
+    """Every threshold test of n = 5: none has a lower cost * reads + misses + multiplier * size."""
+    n, law = 5, Beta(1, 5)
+    problem = _Problem(n, n, law)
+    size, power, claim, stop = problem.solve(np.array([cost]), np.array([multiplier]))
+    best = Boundary(claim[:, 0], stop[:, 0])
+    assert best.size() == pytest.approx(size[0], abs=1e-14)
+    assert best.power(law) == pytest.approx(power[0], abs=1e-14)
+    rows = [[(c, g) for c in range(-1, t + 1) for g in range(c + 1, t + 2)] for t in range(n - 1)]
+    rows.append([(c, c + 1) for c in range(-1, n)])
+    everything = min(
+        objective(Boundary(*zip(*test, strict=True)), cost, multiplier, law)
+        for test in product(*rows)
+    )
+    assert objective(best, cost, multiplier, law) == pytest.approx(everything, abs=1e-12)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.05, 0.01])
+def test_default_keeps_the_wanted_power(p):
+    wanted = stats.rank(500, p).power(DESIGN)
+    for keep in (0.9, 0.98, 0.995):
+        test = stats.optimal(500, p, keep=keep)
+        assert test.power(DESIGN) >= keep * wanted
+    thrifty, keen = stats.optimal(500, p, keep=0.9), stats.optimal(500, p, keep=0.995)
+    assert thrifty.expected_queries(DESIGN) < keen.expected_queries(DESIGN)
+
+
+def test_large_n_stops_at_a_short_horizon_without_loss():
+    """The horizon is an economy, not an approximation of the size."""
+    test = stats.optimal(20_000, 0.05)
+    assert test.size() <= 0.05
+    assert test.states.t.max() < 4096
+    assert test.power(DESIGN) >= 0.98 * (1 - 0.95**50) * 0.999
+
+
+def test_cost_zero_limit_is_the_curtailed_rank_test():
+    cheap = stats.optimal(100, 0.05, cost=1e-9)
+    full = stats.rank(100, 0.05, curtailed=True)
+    assert cheap.power(DESIGN) == pytest.approx(full.power(DESIGN), rel=1e-9)
+
+
+def test_unused_share_of_the_level_is_small():
+    for n, p in ((100, 0.1), (1000, 0.05), (1000, 0.005)):
+        assert 0.999 * p < stats.optimal(n, p).size() <= p
