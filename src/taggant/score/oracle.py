@@ -11,6 +11,10 @@ from torch import Tensor, nn
 Access = Callable[[Tensor], Tensor]
 
 
+class QueryError(RuntimeError):
+    """A query was not answered, or not in the form that was agreed."""
+
+
 class Oracle:
     """Answers queries about a model at one access level, and counts them.
 
