@@ -18,10 +18,10 @@ demo: setup  ## Mark, train, audit and report on the embedded images (about 5 mi
 	$(PY) run.py +experiment=demo
 
 test: lint typecheck  ## Lint, type-check and run the tests
-	$(PY) -m pytest -m "not slow"
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: setup  ## Run every test, the long ones too
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
 
 lint: setup  ## ruff: style and formatting
 	$(PY) -m ruff check .
