@@ -67,6 +67,14 @@ class Readings:
         """Whether every hidden version of every instance was read."""
         return bool((self.depth == self.n - 1).all())
 
+    def serves(self, until: Sequence[Boundary] | None) -> bool:
+        """Whether these tests can be replayed; without tests, whether the reading is full."""
+        if self.full:
+            return True
+        return until is not None and all(
+            (_stops(test, self.bits, self.depth) > 0).all() for test in until
+        )
+
     def exceedances(self) -> NDArray[np.int64]:
         """T of each instance, [I]; needs a full reading."""
         if not self.full:
@@ -359,6 +367,15 @@ class _Tests:
             self.stopped[instance[fresh], column] = first[fresh]
         stops = self.stopped[instance]
         return np.where((stops > 0).all(1), stops.max(1), 0)
+
+
+def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Hidden versions read when a test stopped on recorded bits, [I]; 0 where it has not."""
+    times = 1 + np.arange(bits.shape[1])[None]
+    paths = np.cumsum(bits, axis=1)
+    at = np.minimum(times, test.n - 1)
+    hit = test.outcome(np.broadcast_to(at, paths.shape), paths)[0] & (times <= depth[:, None])
+    return np.where(hit.any(1), 1 + hit.argmax(1), 0)
 
 
 def _keys(seed: int, purpose: str, image_id: str, count: int) -> NDArray[np.uint64]:

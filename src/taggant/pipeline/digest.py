@@ -21,12 +21,14 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def sources(config: Any) -> dict[str, str]:
-    """Source hash of every module that a ``_target_`` in `config` names.
+def sources(config: Any, modules: Sequence[str] = ()) -> dict[str, str]:
+    """Source hash of every module that a ``_target_`` in `config` names, and of `modules`.
 
-    An edited method gets a new identity, so its old artifacts are never taken for its own.
+    An edited method gets a new identity, so its old artifacts are never taken for its own. A
+    package counts with all its files.
     """
-    return {target: _source_of(target) for target in sorted(set(_targets(config)))}
+    hashes = {target: _source_of(target) for target in _targets(config)}
+    return hashes | {module: _module_hash(module) for module in modules}
 
 
 def library_versions() -> dict[str, str]:
@@ -47,7 +49,7 @@ def _targets(config: Any) -> Iterator[str]:
 
 @cache
 def _source_of(target: str) -> str:
-    """Hash of the module a target lies in; library modules count by name and version."""
+    """Hash of the module a target lies in; library modules count by name."""
     module = target
     while "." in module:
         module = module.rpartition(".")[0]
@@ -57,7 +59,23 @@ def _source_of(target: str) -> str:
             continue
         if spec is not None and spec.origin is not None:
             package = module.partition(".")[0]
-            if package != "taggant":
-                return package
-            return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:16]
+            return _module_hash(module) if package == "taggant" else package
     raise ModuleNotFoundError(f"_target_ {target!r}: no such module")
+
+
+@cache
+def _module_hash(module: str) -> str:
+    """Hash of a module's file, or of all Python files of a package."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"{module}: no such module")
+    origin = Path(spec.origin)
+    if spec.submodule_search_locations is None:
+        return _hash(origin.read_bytes())
+    files = sorted(origin.parent.rglob("*.py"))
+    named = [f"{p.relative_to(origin.parent).as_posix()} {_hash(p.read_bytes())}" for p in files]
+    return _hash("\n".join(named).encode())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]

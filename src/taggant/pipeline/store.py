@@ -2,57 +2,82 @@
 
 An artifact is a folder ``<stage>/<digest>`` with a manifest that lists the SHA-256 of every file.
 It is written elsewhere and renamed when complete, so a killed run leaves none half-written; jobs
-that need the same artifact at once compute it once.
+that need the same artifact at once compute it once. Locks lie in ``.locks``; the system drops
+them when their process ends, however it ends.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from taggant.pipeline.digest import digest, library_versions
 from taggant.pipeline.files import sha256, write_atomically
 
 MANIFEST = "manifest.json"
+LOCKS = ".locks"
+PARTIAL = ".partial"
+PATIENCE = 1.0
+"""Seconds to wait for another process before saying so."""
 
 
 class StoreError(RuntimeError):
     """An artifact is not what its manifest says."""
 
 
-@dataclass(frozen=True)
+def _always(_: Path) -> bool:
+    return True
+
+
+@dataclass(frozen=True, eq=False)
 class Stage:
     """One step of a run.
 
     Attributes
     ----------
     name : str
-        data, mark, train, unlearn, score or audit.
+        data, mark, train, unlearn, score, audit or report.
     identity : mapping
-        Everything the outcome depends on: resolved config, seed, digests of inputs. Plain values.
+        Everything the outcome depends on beside `needs`: resolved config, seed, sources. Plain
+        values.
     compute : callable
         Writes the artifact's files into the folder it is given. The folder of an interrupted
         attempt is handed over again if `resumable`.
     resumable : bool
         Whether `compute` can go on from what an interrupted attempt left.
+    needs : tuple of Stage
+        What `compute` reads; their digests are part of this stage's.
+    extent : callable, optional
+        Says in plain values how much of the outcome is recorded, where that is a choice (readings
+        of a model may stop early). It is no part of the digest: whoever builds on this stage gets
+        the same from any record that is long enough. Records lie side by side.
+    serves : callable
+        Whether another extent's record, in the folder given, is long enough for this stage.
     """
 
     name: str
     identity: Mapping[str, Any]
     compute: Callable[[Path], None]
     resumable: bool = False
+    needs: tuple[Stage, ...] = ()
+    extent: Callable[[], Mapping[str, Any]] | None = None
+    serves: Callable[[Path], bool] = _always
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Identity digest, 32 hex digits."""
-        return digest({"stage": self.name, **self.identity})
+        inputs = [[need.name, need.digest] for need in self.needs]
+        return digest({"stage": self.name, "inputs": inputs, **self.identity})
 
 
 @dataclass(frozen=True)
@@ -71,36 +96,88 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.computed: set[str] = set()
+        self._verified: dict[Path, tuple[tuple[int, int, int], ...]] = {}
 
     def folder(self, stage: Stage) -> Path:
         """Where a stage's artifact lies or will lie."""
-        return self.root / stage.name / stage.digest
+        folder = self.root / stage.name / stage.digest
+        return folder if stage.extent is None else folder / digest(stage.extent())
 
     def has(self, stage: Stage) -> bool:
         """Whether a stage is finished."""
-        return (self.folder(stage) / MANIFEST).exists()
+        return self.find(stage) is not None
 
-    def get(self, stage: Stage) -> Artifact:
-        """Return a stage's artifact, computing it if it is not there.
+    def find(self, stage: Stage) -> Path | None:
+        """The folder that holds a stage's outcome, if there is one."""
+        folder = self.folder(stage)
+        if (folder / MANIFEST).exists():
+            return folder
+        return next((other for other in self.records(stage) if stage.serves(other)), None)
+
+    def records(self, stage: Stage) -> list[Path]:
+        """Folders of all extents to which a stage's outcome is recorded, checked."""
+        if stage.extent is None:
+            return []
+        found = sorted(self.folder(stage).parent.glob(f"[!.]*/{MANIFEST}"))
+        for path in found:
+            self._verify(path.parent)
+        return [path.parent for path in found]
+
+    def get(self, stage: Stage, needs_ready: bool = False) -> Artifact:
+        """Return a stage's artifact, computing it, and before it what it needs, if not there.
+
+        Parameters
+        ----------
+        stage : Stage
+        needs_ready : bool
+            What the stage needs is at hand, though not in the store: it is called from inside the
+            computation of one of its needs.
 
         Raises
         ------
         StoreError
             If a stored file's content is not what the manifest says, naming the file.
         """
-        folder = self.folder(stage)
-        if not self.has(stage):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.root / stage.name / f".{stage.digest}.lock"):
-                if not self.has(stage):
-                    return self._compute(stage, folder)
-        return self._read(stage, folder)
+        found, cached = self.find(stage), True
+        if found is None:
+            for need in () if needs_ready else stage.needs:
+                self.get(need)
+            with self._lock(stage):
+                found = self.find(stage)
+                if found is None:
+                    found, cached = self._compute(stage), False
+        seconds = self._verify(found)["seconds"]
+        return Artifact(stage.name, stage.digest, found, seconds, cached)
 
-    def _compute(self, stage: Stage, folder: Path) -> Artifact:
-        partial = folder.with_name(f".{folder.name}.partial")
-        if partial.exists() and not stage.resumable:
-            shutil.rmtree(partial)
-        partial.mkdir(exist_ok=True)
+    def manifest(self, stage: Stage) -> Mapping[str, Any] | None:
+        """Manifest of a stage's artifact (of several records, the one that took longest)."""
+        home = self.root / stage.name / stage.digest
+        where = MANIFEST if stage.extent is None else f"[!.]*/{MANIFEST}"
+        return max(map(_read, home.glob(where)), key=lambda m: m["seconds"], default=None)
+
+    @contextmanager
+    def _lock(self, stage: Stage) -> Iterator[None]:
+        """Held while a stage is computed; extents of one stage share it."""
+        locks = self.root / LOCKS
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"{stage.name}-{stage.digest}")
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            message = f"waiting for another process that computes {stage.name} {stage.digest[:8]}"
+            print(message, file=sys.stderr, flush=True)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _compute(self, stage: Stage) -> Path:
+        folder = self.folder(stage)
+        partial = folder.with_name(f".{folder.name}{PARTIAL}")
+        _clear(partial, keep=stage.resumable)
+        partial.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
         stage.compute(partial)
         seconds = time.perf_counter() - start
@@ -110,23 +187,68 @@ class Store:
             "stage": stage.name,
             "digest": stage.digest,
             "identity": stage.identity,
-            "files": {str(p.relative_to(partial)): sha256(p) for p in files},
+            "inputs": [[need.name, need.digest] for need in stage.needs],
+            "extent": None if stage.extent is None else stage.extent(),
+            "files": {p.relative_to(partial).as_posix(): sha256(p) for p in files},
             "seconds": round(seconds, 3),
             "libraries": library_versions(),
         }
-        write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1, default=str).encode())
+        write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
         partial.replace(folder)
-        return Artifact(stage.name, stage.digest, folder, seconds, cached=False)
+        self.computed.add(stage.digest)
+        return folder
 
-    def _read(self, stage: Stage, folder: Path) -> Artifact:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        for name, expected in manifest["files"].items():
-            path = folder / name
-            if not path.exists():
-                raise StoreError(f"{path} is missing; remove {folder} to compute it again")
-            if sha256(path) != expected:
-                raise StoreError(
-                    f"{path} was changed after it was stored (its SHA-256 is not the manifest's); "
-                    f"remove {folder} to compute it again"
-                )
-        return Artifact(stage.name, stage.digest, folder, manifest["seconds"], cached=True)
+    def _verify(self, folder: Path) -> dict[str, Any]:
+        """Manifest of an artifact; its files are hashed once a process, and again if touched."""
+        manifest = _read(folder / MANIFEST)
+        state = tuple(_state(folder / name, folder) for name in manifest["files"])
+        if self._verified.get(folder) != state:
+            check(folder, manifest)
+            self._verified[folder] = state
+        return manifest
+
+
+def check(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare an artifact's files with its manifest.
+
+    Raises
+    ------
+    StoreError
+        Naming the file that is missing or differs.
+    """
+    for name, expected in manifest["files"].items():
+        _state(folder / name, folder)
+        if sha256(folder / name) != expected:
+            raise StoreError(
+                f"{folder / name} was changed after it was stored (its SHA-256 is not the "
+                f"manifest's); remove {folder} to compute it again"
+            )
+
+
+def _state(path: Path, folder: Path) -> tuple[int, int, int]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise StoreError(f"{path} is missing; remove {folder} to compute it again") from None
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise StoreError(
+            f"{path} is damaged ({error}); remove {path.parent} to compute it again"
+        ) from error
+    return manifest
+
+
+def _clear(partial: Path, keep: bool) -> None:
+    """Remove an interrupted attempt; of one that can be resumed, only half-written files."""
+    if not partial.exists():
+        return
+    if not keep:
+        shutil.rmtree(partial)
+        return
+    for draft in partial.rglob(".*"):
+        draft.unlink()

@@ -1,0 +1,101 @@
+"""One run's line of stages, from data to report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import pytorch_lightning as lightning
+
+from taggant.audit.callback import AuditCallback
+from taggant.pipeline.digest import digest
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.audit import Audit
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.stages.report import Report
+from taggant.pipeline.stages.score import Scores
+from taggant.pipeline.stages.train import Train
+from taggant.pipeline.stages.unlearn import Unlearn
+from taggant.pipeline.store import Stage
+
+
+class Line:
+    """The stages of a setting, wired.
+
+    Parameters
+    ----------
+    setting : Setting
+        Config, store and loggers.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.store = setting.store
+        self.data = Data(setting)
+        self.mark = Mark(setting, self.data)
+        self.train = Train(setting, self.data, self.mark, self._watchers)
+        self.unlearn = Unlearn(setting, self.train)
+        self.scores = Scores(setting, self.mark, self.train, self.unlearn)
+        self.audit = Audit(setting, self.data, self.mark, self.train, self.scores)
+        self.report = Report(setting, self.audit, self.record)
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """Every stage that has results, in order, by the name it has in the run's record."""
+        curve = {f"score/epoch-{e}": stage for e, stage in self.scores.curve.items()}
+        return {
+            "data": self.data.stage,
+            "mark": self.mark.stage,
+            "train": self.train.stage,
+            "unlearn": self.unlearn.stage,
+            **curve,
+            "score": self.scores.final,
+            "audit": self.audit.stage,
+        }
+
+    @property
+    def digest(self) -> str:
+        """What tells this run's results from any other's, 32 hex digits."""
+        return digest([stage.digest for stage in self.stages.values()])
+
+    def check(self) -> None:
+        """Make every part once, so that a wrong parameter is told now, not after hours."""
+        for part in (self.scores.boundaries, self.scores.score, self.stages):
+            assert part
+        self.train.new_victim()
+
+    def record(self) -> dict[str, Any]:
+        """``result.json``: what ran, what it took, what came out."""
+        audit = self.store.get(self.audit.stage).path
+        return {
+            "schema": 1,
+            "experiment": self.setting.cfg.name,
+            "digest": self.digest,
+            "stages": {name: self._entry(stage) for name, stage in self.stages.items()},
+            "metrics": json.loads((audit / "metrics.json").read_text()),
+        }
+
+    def _entry(self, stage: Stage) -> dict[str, Any]:
+        manifest = self.store.manifest(stage)
+        return {
+            "digest": stage.digest,
+            "seconds": None if manifest is None else manifest["seconds"],
+            "cached": stage.digest not in self.store.computed,
+        }
+
+    def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
+        """The audit as a view on training, if it is wanted."""
+        return [AuditCallback(epochs, self._audit_live)] if self.scores.audit.live else []
+
+    def _audit_live(self, epoch: int, victim: lightning.LightningModule) -> dict[str, float]:
+        stage = self.scores.at_epoch(epoch, victim)
+        self.store.get(stage, needs_ready=True)
+        rates = self.audit.rates_at(self.scores.readings(stage))
+        return {
+            f"{name}/p={p}": row[name]
+            for p, row in rates.items()
+            for name in ("detection_rate", "false_detection_rate")
+        }

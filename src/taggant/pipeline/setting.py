@@ -1,0 +1,62 @@
+"""What every stage of a run shares: its config, its store and its seeds."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from taggant.pipeline.store import Store
+
+Plain = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A composed config and what comes with it.
+
+    Attributes
+    ----------
+    cfg : DictConfig
+        The composed config.
+    store : Store
+        Where stages lie.
+    loggers : sequence of Logger
+        Told of losses and curves while training.
+    told : sequence of mapping
+        ``audit`` configs of the sweep's other runs that read the same models: one reading then
+        serves them all.
+    """
+
+    cfg: DictConfig
+    store: Store
+    loggers: Sequence[Any] = ()
+    told: Sequence[Plain] = ()
+
+    @classmethod
+    def of(
+        cls, cfg: DictConfig, loggers: Sequence[Any] = (), told: Sequence[Plain] = ()
+    ) -> Setting:
+        """The setting of a composed config, with the store that it names."""
+        return cls(cfg, Store(Path(cfg.paths.store)), loggers, told)
+
+    def config(self, group: str) -> dict[str, Any]:
+        """A config group, resolved to plain values."""
+        resolved = OmegaConf.to_container(self.cfg[group], resolve=True)
+        assert isinstance(resolved, dict)
+        return {str(key): value for key, value in resolved.items()}
+
+    def seed(self, purpose: str) -> int:
+        """A stage's own seed, split from the public root seed."""
+        sequence = np.random.SeedSequence([int(self.cfg.seed), zlib.crc32(purpose.encode())])
+        return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(12))
+
+    @property
+    def progress(self) -> bool:
+        """Whether progress bars are shown."""
+        return bool(self.cfg.progress)

@@ -1,0 +1,124 @@
+"""Audit: decisions, curves and metrics, replayed from readings."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from safetensors.torch import save_file
+
+from taggant.audit.engine import Readings
+from taggant.audit.instance import AuditResult, claims_by_p, decide
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.stages.score import FULL, Scores
+from taggant.pipeline.stages.train import Train
+from taggant.pipeline.store import Stage
+
+CODE = (__name__, "taggant.audit.instance", "taggant.stats")
+CONFIG = ("_target_", "p", "test", "curve", "depth")
+CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+SAMPLES = 6
+
+
+class Audit:
+    """What the readings prove."""
+
+    def __init__(
+        self, setting: Setting, data: Data, mark: Mark, train: Train, scores: Scores
+    ) -> None:
+        self.setting = setting
+        self.data = data
+        self.mark = mark
+        self.train = train
+        self.scores = scores
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on test, p and depth; not on batches, blocks, or whether one watched."""
+        config = self.setting.config("audit")
+        identity = {
+            "config": {key: config[key] for key in CONFIG},
+            "sources": sources(config, CODE),
+        }
+        needs = (self.scores.final, *self.scores.curve.values())
+        return Stage("audit", identity, self._compute, needs=needs)
+
+    def rates_at(self, readings: Readings) -> dict[float, dict[str, Any]]:
+        """Rates of both groups at each p."""
+        return {p: self._decide(readings, p).rates() for p in self.scores.boundaries}
+
+    def _decide(self, readings: Readings, p: float) -> AuditResult:
+        boundary, used = self.scores.boundaries[p], self.mark.published.used
+        return decide(readings, boundary, p, used, self.scores.score.views)
+
+    def _compute(self, folder: Path) -> None:
+        readings = self.scores.readings(self.scores.final)
+        result = self._decide(readings, self.scores.audit.p)
+        full = self.scores.audit.depth == FULL
+        self._instances(result, readings if full else None).write_parquet(
+            folder / "instances.parquet"
+        )
+        if full:
+            levels = [p for p in CLAIM_LEVELS if int(p * readings.n) >= 1]
+            claims_by_p(readings, result.used, levels).write_csv(folder / "claims.csv")
+        self._curves().write_csv(folder / "curves.csv")
+        metrics = {**result.rates(), **self._facts(), "grid": readings.grid}
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        raw, published = self.mark.instances.raw.images, self.mark.published.images
+        samples = {"raw": raw[:SAMPLES], "published": published[:SAMPLES]}
+        save_file({k: v.contiguous() for k, v in samples.items()}, folder / "samples.safetensors")
+
+    def _instances(self, result: AuditResult, full: Readings | None) -> pl.DataFrame:
+        raw = self.mark.instances.raw
+        assert raw.labels is not None
+        exceedances = [None] * len(raw) if full is None else full.exceedances()
+        return pl.DataFrame(
+            {
+                "id": raw.ids,
+                "group": np.where(result.used, "used", "unused"),
+                "label": raw.labels.numpy(),
+                "exceedances": pl.Series(exceedances, dtype=pl.Int64),
+                "versions_read": result.versions_read,
+                "queries": result.queries,
+                "claim": result.claim,
+                "p_value": result.p_value,
+            }
+        )
+
+    def _curves(self) -> pl.DataFrame:
+        history = {row["epoch"]: row for row in self.train.history}
+        rows = []
+        for epoch, stage in self.scores.curve.items():
+            for p, rates in self.rates_at(self.scores.readings(stage)).items():
+                row = {"epoch": epoch, "p": p}
+                for kind in ("detection", "false_detection"):
+                    row[f"{kind}_rate"] = rates[f"{kind}_rate"]
+                    row[f"{kind}_low"], row[f"{kind}_high"] = rates[f"{kind}_rate_ci"]
+                for group in ("used", "unused"):
+                    row[f"mean_versions_read_{group}"] = rates[f"mean_versions_read_{group}"]
+                row["train_loss"] = history[epoch]["train_loss"]
+                row["utility"] = history[epoch]["utility"]
+                rows.append(row)
+        return pl.DataFrame(rows)
+
+    def _facts(self) -> dict[str, Any]:
+        """What a reader needs beside the rates."""
+        train_images, used = len(self.mark.training_set), self.mark.published.used
+        last = self.train.history[-1]
+        return {
+            "utility": last["utility"],
+            "utility_baseline": self.data.baseline,
+            "train_loss": last["train_loss"],
+            **self.mark.quality,
+            "versions": self.mark.scheme.n,
+            "train_images": train_images,
+            "test_images": len(self.data.splits.test),
+            "marked_fraction": float(used.sum()) / train_images,
+        }

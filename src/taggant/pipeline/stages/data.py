@@ -1,0 +1,64 @@
+"""Data: train and test images, and what nearest neighbours reach on them."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+from hydra.utils import get_method, instantiate
+
+from taggant.data.baseline import knn_accuracy
+from taggant.data.imageset import ImageSet, Splits
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.store import Stage
+
+CODE = (
+    __name__,
+    "taggant.data.assemble",
+    "taggant.data.baseline",
+    "taggant.data.decode",
+    "taggant.data.imageset",
+)
+BASELINE = "baseline.json"
+
+
+class Data:
+    """The images of a run."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the options and on the files' content, not on where they lie."""
+        config = self.setting.config("data")
+        arguments = {key: value for key, value in config.items() if key != "_target_"}
+        module = config["_target_"].rpartition(".")[0]
+        identity = {
+            "config": {key: value for key, value in config.items() if key != "root"},
+            "content": get_method(f"{module}.fingerprint")(**arguments),
+            "sources": sources(config, CODE),
+        }
+        return Stage("data", identity, self._compute)
+
+    def _compute(self, folder: Path) -> None:
+        splits: Splits = instantiate(self.setting.cfg.data)
+        for part in ("train", "test"):
+            (folder / part).mkdir(exist_ok=True)
+            getattr(splits, part).save(folder / part)
+        baseline = knn_accuracy(splits.train, splits.test)
+        (folder / BASELINE).write_text(json.dumps({"knn_accuracy": baseline}))
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Train and test images."""
+        path = self.setting.store.get(self.stage).path
+        return Splits(ImageSet.load(path / "train"), ImageSet.load(path / "test"))
+
+    @property
+    def baseline(self) -> float:
+        """Accuracy (0..1) of nearest neighbours."""
+        path = self.setting.store.get(self.stage).path / BASELINE
+        return float(json.loads(path.read_text())["knn_accuracy"])

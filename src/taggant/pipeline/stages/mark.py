@@ -1,0 +1,122 @@
+"""Mark: the published versions. The ledger is no part of it, it lies with the secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+
+from taggant.audit.engine import Instances
+from taggant.data.imageset import ImageSet
+from taggant.marking.ledger import SIMULATED, Ledger, fingerprint, owner_key
+from taggant.marking.publish import Published, choose, publish, raw_sha256
+from taggant.marking.quality import quality
+from taggant.marking.scheme import Scheme
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.store import Stage
+
+CODE = (
+    __name__,
+    "taggant.marking.ledger",
+    "taggant.marking.publish",
+    "taggant.marking.quality",
+)
+CONFIG = ("scheme", "used", "unused")
+QUALITY = "quality.json"
+
+
+class Mark:
+    """What the owner publishes, and what she keeps."""
+
+    def __init__(self, setting: Setting, data: Data) -> None:
+        self.setting = setting
+        self.data = data
+
+    @cached_property
+    def scheme(self) -> Scheme:
+        """The marking scheme."""
+        scheme: Scheme = instantiate(self.setting.cfg.marking.scheme)
+        return scheme
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the owner's key through a fingerprint, on the published indices not at all."""
+        marking = self.setting.config("marking")
+        identity = {
+            "config": {key: marking[key] for key in CONFIG},
+            "secret": fingerprint(self._key),
+            "simulated": marking["secret"] == SIMULATED,
+            "seed": self.setting.seed("mark"),
+            "sources": sources(marking["scheme"], CODE),
+        }
+        return Stage("mark", identity, self._compute, needs=(self.data.stage,))
+
+    @cached_property
+    def _key(self) -> bytes:
+        return owner_key(str(self.setting.cfg.marking.secret), int(self.setting.cfg.seed))
+
+    def _compute(self, folder: Path) -> None:
+        marking = self.setting.cfg.marking
+        train, seed = self.data.splits.train, self.setting.seed("mark")
+        chosen = choose(train, marking.used, marking.unused, seed)
+        ledger = Ledger.draw(
+            self._key,
+            self.stage.digest,
+            self.scheme.parameters(),
+            self.scheme.n,
+            chosen.ids,
+            raw_sha256(chosen.images),
+        )
+        ledger.save(self.ledger_path)
+        published = publish(self.scheme, ledger, chosen, marking.used)
+        published.save(folder)
+        measured = quality(chosen.images, published.images)
+        (folder / QUALITY).write_text(json.dumps(vars(measured)))
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies."""
+        return Path(self.setting.cfg.paths.secrets) / "ledgers" / f"{self.stage.digest}.json"
+
+    @cached_property
+    def published(self) -> Published:
+        """What the victim gets to see."""
+        return Published.load(self.setting.store.get(self.stage).path)
+
+    @property
+    def quality(self) -> Mapping[str, Any]:
+        """PSNR, SSIM and the like of the published versions."""
+        path = self.setting.store.get(self.stage).path / QUALITY
+        measured: Mapping[str, Any] = json.loads(path.read_text())
+        return measured
+
+    @cached_property
+    def training_set(self) -> ImageSet:
+        """The victim's training images: used instances marked, unused ones left out."""
+        return self.published.training_set(self.data.splits.train)
+
+    @cached_property
+    def instances(self) -> Instances:
+        """What the owner brings to the audit.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the ledger is gone.
+        """
+        published, train = self.published, self.data.splits.train
+        if not self.ledger_path.exists():
+            raise FileNotFoundError(
+                f"{self.ledger_path}: the ledger of these published images is gone; without it "
+                f"nothing can be audited. Remove {self.setting.store.folder(self.stage)} to mark "
+                "again."
+            )
+        position = {image_id: i for i, image_id in enumerate(train.ids)}
+        raw = train.select([position[i] for i in published.ids])
+        return Instances(raw, self.scheme, Ledger.load(self.ledger_path), published)

@@ -1,0 +1,79 @@
+"""Report: the run folder's files, as they were when the results were new."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+
+from taggant import report
+from taggant.marking.ledger import SIMULATED
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.audit import Audit
+from taggant.pipeline.store import Stage
+
+CODE = (__name__, "taggant.report")
+
+
+class Report:
+    """What a person reads of a run."""
+
+    def __init__(self, setting: Setting, audit: Audit, records: Any) -> None:
+        self.setting = setting
+        self.audit = audit
+        self.records = records
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the results and on the run's name."""
+        identity = {"name": self.setting.cfg.name, "sources": sources({}, CODE)}
+        return Stage("report", identity, self._compute, needs=(self.audit.stage,))
+
+    def _compute(self, folder: Path) -> None:
+        audit = self.setting.store.get(self.audit.stage).path
+        for path in audit.iterdir():
+            if path.suffix in (".parquet", ".csv", ".safetensors"):
+                shutil.copyfile(path, folder / path.name)
+        (folder / "context.json").write_text(json.dumps(self._context(), indent=1))
+        (folder / "result.json").write_text(json.dumps(self.records(), indent=1))
+        report.write(folder)
+
+    def _context(self) -> dict[str, Any]:
+        """The setting, for the reader of a report."""
+        cfg, mark, scores = self.setting.cfg, self.audit.mark, self.audit.scores
+        splits, scheme = self.audit.data.splits, mark.scheme
+        return {
+            "experiment": cfg.name,
+            "data": splits.train.name,
+            "victim": f"{cfg.victim._target_.rpartition('.')[2]} ({_option('victim/net')})",
+            "scheme": ", ".join(f"{k} {v}" for k, v in scheme.parameters().items()),
+            "score": _option("score"),
+            "access": _option("score/access"),
+            "views": scores.score.views,
+            "test": _option("audit/test"),
+            "n": scheme.n,
+            "p": scores.audit.p,
+            "seed": int(cfg.seed),
+            "secret": SIMULATED if cfg.marking.secret == SIMULATED else "file",
+            "commitment": mark.published.commitment,
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "train_images": len(mark.training_set),
+            "test_images": len(splits.test),
+            "class_count": len(splits.train.class_names),
+            "unlearning": _option("unlearning"),
+            "command": " ".join(["python run.py", *HydraConfig.get().overrides.task]),
+        }
+
+
+def _option(group: str) -> str:
+    """The option chosen for a config group."""
+    choice = HydraConfig.get().runtime.choices.get(group)
+    return "none" if choice is None else str(choice)

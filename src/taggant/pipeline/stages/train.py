@@ -1,0 +1,126 @@
+"""Train: the victim, its snapshots and its history. It never sees the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+from hydra.utils import instantiate
+
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Plain, Setting
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.store import Stage
+from taggant.victim import training
+from taggant.victim.classifier import snapshot_epochs
+
+CODE = (__name__, "taggant.data.augment", "taggant.data.batches", "taggant.victim.training")
+
+PLACE = ("accelerator", "devices", "num_nodes", "strategy")
+"""Trainer arguments that say where to compute, of which only the world size counts."""
+
+Watchers = Callable[[Sequence[int]], Sequence[lightning.Callback]]
+"""Makes callbacks that watch the victim at the given epochs; they leave its weights alone."""
+
+
+class Train:
+    """The victim before unlearning."""
+
+    def __init__(self, setting: Setting, data: Data, mark: Mark, watchers: Watchers) -> None:
+        self.setting = setting
+        self.data = data
+        self.mark = mark
+        self.watchers = watchers
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on precision and world size, not on device, progress or loggers."""
+        config, trainer = self.setting.config("victim"), self.setting.config("trainer")
+        identity = {
+            "config": config,
+            "trainer": {key: value for key, value in trainer.items() if key not in PLACE},
+            "world": world_size(trainer),
+            "seed": self.setting.seed("train"),
+            "sources": sources(config, CODE),
+        }
+        needs = (self.data.stage, self.mark.stage)
+        return Stage("train", identity, self._compute, resumable=True, needs=needs)
+
+    @cached_property
+    def snapshots(self) -> tuple[int, ...]:
+        """Epochs (from 1) after which weights are kept."""
+        config = self.setting.config("victim")
+        return snapshot_epochs(config["snapshots"], config["epochs"])
+
+    def new_victim(self) -> Any:
+        """A fresh victim; its weights are a function of the seed."""
+        train = self.data.splits.train
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.setting.seed("train"))
+            return instantiate(
+                self.setting.cfg.victim,
+                classes=len(train.class_names),
+                channels=train.images.shape[1],
+                image_size=train.images.shape[-1],
+                mean=train.mean,
+                std=train.std,
+            )
+
+    def load(self, weights: Path) -> Any:
+        """A victim with stored weights."""
+        victim = self.new_victim()
+        training.load_weights(victim, weights)
+        return victim
+
+    def final(self) -> Any:
+        """The trained victim."""
+        return self.load(self.setting.store.get(self.stage).path / training.FINAL)
+
+    def at_epoch(self, epoch: int) -> Any:
+        """The victim as it was after an epoch."""
+        path = self.setting.store.get(self.stage).path
+        return self.load(path / training.snapshot_name(epoch))
+
+    @cached_property
+    def history(self) -> Sequence[dict[str, float]]:
+        """Loss of every epoch, utility at the snapshots."""
+        return training.read_history(self.setting.store.get(self.stage).path)
+
+    def _compute(self, folder: Path) -> None:
+        victim, test = self.new_victim(), self.data.splits.test
+        history, checkpoint = training.callbacks(test, folder)
+        trainer = self._trainer(victim, [history, *self.watchers(self.snapshots), checkpoint])
+        seed = self.setting.seed("train")
+        training.fit(victim, trainer, self.mark.training_set, test, seed, folder)
+
+    def _trainer(self, victim: Any, callbacks: list[lightning.Callback]) -> lightning.Trainer:
+        if self.setting.progress:
+            callbacks = [*callbacks, lightning.callbacks.RichProgressBar()]
+        trainer: lightning.Trainer = instantiate(
+            self.setting.cfg.trainer,
+            max_epochs=victim.epochs,
+            callbacks=callbacks,
+            logger=list(self.setting.loggers) or False,
+            enable_progress_bar=self.setting.progress,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+        )
+        return trainer
+
+
+def world_size(trainer: Plain) -> int:
+    """Processes that share a training step: devices times nodes."""
+    devices = trainer["devices"]
+    if isinstance(devices, (list, tuple)):
+        count = len(devices)
+    elif devices in ("auto", "-1", -1):
+        count = max(1, torch.cuda.device_count())
+    else:
+        count = int(devices)
+    return count * int(trainer.get("num_nodes", 1))
