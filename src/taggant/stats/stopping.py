@@ -33,6 +33,7 @@ _TOLERANCE = 1e-5  # relative precision of the multiplier; the left-over size is
 _NEGLIGIBLE = 1e-3  # a smaller share of p is not worth spending
 _FIRST_HORIZON = 1024
 _OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that is far enough
+_GAP = 1e-2  # a larger share of p left over is first spent on the neighbouring test's rows
 _ROUNDING = 1e-11  # relative; sizes this close to p are decided in integers
 _PRICE_ROUNDS = 6
 _RETRIES = 100
@@ -137,14 +138,44 @@ def _at_cost(
     rest = n - problem.horizon  # all is decided by the horizon: rows never reached
     bracket = start or _wide(problem, alpha)
     for rounding in (_ROUNDING, -_ROUNDING):
-        claim, stop = _search(problem, float(alpha) * (1 + rounding), cost, bracket)
-        boundary = Boundary(
-            np.append(claim, np.repeat(claim[-1:], rest)),
-            np.append(stop, np.repeat(stop[-1:], rest)),
+        rows = _search(problem, float(alpha) * (1 + rounding), cost, bracket)
+        above, below = (
+            Boundary(
+                np.append(claim, np.repeat(claim[-1:], rest)),
+                np.append(stop, np.repeat(stop[-1:], rest)),
+            )
+            for claim, stop in rows
         )
-        if _within(boundary, alpha):
+        if _within(below, alpha):
             break
-    return _spend(boundary, alpha, problem.design)
+    found = [_spend(below, alpha, problem.design)]
+    if below.size() < (1 - _GAP) * alpha:
+        found.append(_spend(_late_rows(below, above, alpha), alpha, problem.design))
+
+    def loss(test: Boundary) -> float:
+        return cost * test.expected_queries(problem.design) - test.power(problem.design)
+
+    return min(found, key=loss)
+
+
+def _late_rows(below: Boundary, above: Boundary, alpha: Fraction) -> Boundary:
+    """Take as many of the last rows of a test that exceeds alpha as alpha allows.
+
+    Where few ranks may be claimed, the size jumps by a whole rank between two multipliers.
+    """
+    t = np.arange(below.n)
+
+    def mixed(first: int) -> Boundary:
+        late = t >= first
+        return Boundary(
+            np.where(late, above.claim, below.claim), np.where(late, above.stop, below.stop)
+        )
+
+    low, high = 0, below.n  # from `high` on it fits
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _within(mixed(middle), alpha) else (middle, high)
+    return mixed(high)
 
 
 # --- the stopping problem ----------------------------------------------------------------------
@@ -265,8 +296,15 @@ def _open_states(claim: Ints, stop: Ints) -> _Window:
     return _Window(bottom, np.maximum(stop, bottom))
 
 
-def _search(problem: _Problem, limit: float, cost: float, bracket: _Bracket) -> tuple[Ints, Ints]:
-    """Find the smallest multiplier whose test has size <= limit; the size falls as it grows."""
+def _search(
+    problem: _Problem, limit: float, cost: float, bracket: _Bracket
+) -> tuple[tuple[Ints, Ints], tuple[Ints, Ints]]:
+    """Find where the size crosses the limit; it falls as the multiplier grows.
+
+    Returns
+    -------
+    (claim, stop) of the last test found above the limit, and of the first within it
+    """
     low, high, window = bracket.low, bracket.high, bracket.window
     while True:
         tried = np.geomspace(low, high, _GRID)
@@ -279,7 +317,7 @@ def _search(problem: _Problem, limit: float, cost: float, bracket: _Bracket) -> 
             k = int(np.argmax(size <= limit))
             low, high = float(tried[k - 1]), float(tried[k])
             if high / low - 1 < _TOLERANCE:
-                return claim[:, k], stop[:, k]
+                return (claim[:, k - 1], stop[:, k - 1]), (claim[:, k], stop[:, k])
             # As the multiplier grows, claims only shrink and surrenders only grow.
             window = _open_states(claim[:, k], stop[:, k - 1])
 
