@@ -3,6 +3,8 @@
 The default run:             python run.py
 A named experiment:          python run.py +experiment=demo
 Other parts, other values:   python run.py data=fashion_mnist audit.p=0.01
+A sweep:                     python run.py -m +experiment=demo score=margin,hinge audit.p=0.01,0.05
+What would run:              python run.py +experiment=demo plan=true
 Every part and value:        python run.py --help
 """
 
@@ -17,10 +19,10 @@ from taggant.cli import explain_errors
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(cfg: DictConfig) -> None:
-    from taggant.pipeline.run import run  # here, so that --help and mistypings answer at once
+def main(cfg: DictConfig) -> float | None:
+    from taggant.pipeline.job import start  # here, so that --help and mistypings answer at once
 
-    run(cfg)
+    return start(cfg)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,11 @@ class Readings:
         Scores were rounded to multiples of this before comparing; 0 where the arithmetic was
         found equal in every slot of a batch.
     queries : int
-        Images the oracle was asked, read-ahead and probe included.
+        Images the oracle was asked for scores, read-ahead included, the probe left out.
+    shard : (int, int)
+        (i, k): instances i, i + k, i + 2 k, ... of those marked; (0, 1) are all.
+    device : str
+        Where the model answered.
     """
 
     bits: NDArray[np.bool_]
@@ -61,6 +65,8 @@ class Readings:
     n: int
     grid: float
     queries: int
+    shard: tuple[int, int] = (0, 1)
+    device: str = "cpu"
 
     @property
     def full(self) -> bool:
@@ -94,6 +100,8 @@ class Readings:
             "grid": self.grid,
             "queries": self.queries,
             "width": self.bits.shape[1],
+            "shard": self.shard,
+            "device": self.device,
         }
         (folder / "readings.json").write_text(json.dumps(facts))
 
@@ -103,7 +111,42 @@ class Readings:
         arrays = load_file(folder / "readings.safetensors")
         facts = json.loads((folder / "readings.json").read_text())
         bits = np.unpackbits(arrays["bits"], axis=1, count=facts["width"]).astype(bool)
-        return cls(bits, arrays["depth"], facts["n"], facts["grid"], facts["queries"])
+        return cls(
+            bits,
+            arrays["depth"],
+            facts["n"],
+            facts["grid"],
+            facts["queries"],
+            tuple(facts["shard"]),
+            facts["device"],
+        )
+
+    @classmethod
+    def merge(cls, shards: Sequence[Readings]) -> Readings:
+        """Put the shards 0..k-1 of k together.
+
+        Guarantee: equal bit for bit to an unsharded reading wherever the arithmetic of a forward
+        does not depend on batch-mates (grid 0, which the probe checks).
+
+        Raises
+        ------
+        ValueError
+            If they are not the k shards of one reading.
+        """
+        k = len(shards)
+        if sorted(part.shard for part in shards) != [(i, k) for i in range(k)]:
+            raise ValueError(f"shards {[part.shard for part in shards]} are not 0..{k - 1} of {k}")
+        facts = {(part.n, part.grid, part.device) for part in shards}
+        if len(facts) > 1:
+            raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
+        depth = np.zeros(sum(len(part.depth) for part in shards), np.int64)
+        bits = np.zeros((len(depth), max(part.bits.shape[1] for part in shards)), bool)
+        for part in shards:
+            rows = slice(part.shard[0], None, k)
+            depth[rows] = part.depth
+            bits[rows, : part.bits.shape[1]] = part.bits
+        n, grid, device = facts.pop()
+        return cls(bits, depth, n, grid, sum(p.queries for p in shards), (0, 1), device)
 
 
 @dataclass(frozen=True)
@@ -143,6 +186,8 @@ def read(
     until: Sequence[Boundary] | None = None,
     block: int = 16,
     progress: Progress | None = None,
+    shard: tuple[int, int] = (0, 1),
+    earlier: Readings | None = None,
 ) -> Readings:
     """Read hidden versions until every test has stopped.
 
@@ -160,6 +205,12 @@ def read(
         Hidden versions of one instance read ahead per round. Decisions do not depend on it.
     progress : callable, optional
         Told after each round.
+    shard : (int, int)
+        (i, k): read only every k-th instance, from the i-th on.
+    earlier : Readings, optional
+        A reading of the same model, score, seed and shard to go on from. Where its device or its
+        grid differs from this one's, everything is read anew: bits of different arithmetic do not
+        mix.
 
     Raises
     ------
@@ -169,7 +220,8 @@ def read(
     if block < 1:
         raise ValueError(f"audit.block = {block}: accepted are 1, 2, 3, ...")
     instances.check_published()
-    return _Reader(oracle, score, instances, seed, until, block, progress).run()
+    reader = _Reader(oracle, score, instances, seed, until, block, progress, shard)
+    return reader.run(earlier)
 
 
 class _Reader:
@@ -184,34 +236,57 @@ class _Reader:
         until: Sequence[Boundary] | None,
         block: int,
         progress: Progress | None,
+        shard: tuple[int, int],
     ) -> None:
         raw = instances.raw
         assert raw.labels is not None
         self.oracle, self.score, self.instances = oracle, score, instances
-        self.seed, self.block, self.progress = seed, block, progress
+        self.seed, self.block, self.progress, self.shard = seed, block, progress, shard
+        self.mine = range(shard[0], len(raw), shard[1])
         self.n = instances.ledger.n
         self.raw, self.labels = raw, raw.labels
         self.tests = None if until is None else _Tests(until, len(raw))
         self.published = published_indices(instances.ledger, raw.ids)
         self.views = score.draw_views([_stream(seed, "views", i) for i in raw.ids])
         in_flight = max(1, min(ORDER_MEMORY // (12 * self.n), 4 * oracle.batch_size // block))
-        self.slots = _Slots(min(in_flight, len(raw)), self.n)
+        self.slots = _Slots(min(in_flight, len(self.mine)), self.n)
         self.read = np.zeros(len(raw), np.int64)
         self.exceeded = np.zeros(len(raw), np.int64)
         self.bits: list[list[NDArray[np.bool_]]] = [[] for _ in range(len(raw))]
+        self.recorded = 0
         self.shuffle = np.random.default_rng(_stream(seed, "rows", ""))
-        self.before = oracle.queries
 
-    def run(self) -> Readings:
+    def run(self, earlier: Readings | None) -> Readings:
         self.grid = self._probe()
-        waiting = list(range(len(self.raw)))[::-1]
+        self.before = self.oracle.queries
+        device = str(self.oracle.device.type)
+        if earlier is not None and (earlier.grid, earlier.device) == (self.grid, device):
+            self._resume(earlier)
+        waiting = [i for i in self.mine if not self._done(i)][::-1]
         while waiting or self.slots.busy.any():
             self._admit(waiting)
             self._round()
             if self.progress is not None:
                 free = len(waiting) + int(self.slots.busy.sum())
-                self.progress(len(self.raw) - free, self.oracle.queries - self.before)
+                self.progress(len(self.mine) - free, self.oracle.queries - self.before)
         return self._readings()
+
+    def _resume(self, earlier: Readings) -> None:
+        """Take over recorded bits, and where each test stopped on them."""
+        mine = np.array(self.mine)
+        self.read[mine] = earlier.depth
+        self.exceeded[mine] = (earlier.bits & _real(earlier)).sum(1)
+        self.recorded = earlier.queries
+        for row, i in enumerate(self.mine):
+            self.bits[i].append(earlier.bits[row, : earlier.depth[row]])
+        if self.tests is not None:
+            for column, test in enumerate(self.tests.boundaries):
+                self.tests.stopped[mine, column] = _stops(test, earlier.bits, earlier.depth)
+
+    def _done(self, instance: int) -> bool:
+        if self.read[instance] == self.n - 1:
+            return True
+        return self.tests is not None and bool((self.tests.stopped[instance] > 0).all())
 
     def _admit(self, waiting: list[int]) -> None:
         """Fill free slots; the new instances' published versions are scored in the next round."""
@@ -317,11 +392,13 @@ class _Reader:
         self.slots.busy[slots[finished]] = False
 
     def _readings(self) -> Readings:
-        bits = np.zeros((len(self.raw), int(self.read.max())), bool)
-        for i, parts in enumerate(self.bits):
-            bits[i, : self.read[i]] = np.concatenate(parts)
-        queries = self.oracle.queries - self.before
-        return Readings(bits, self.read, self.n, self.grid, queries)
+        depth = self.read[list(self.mine)]
+        bits = np.zeros((len(depth), int(depth.max())), bool)
+        for row, i in enumerate(self.mine):
+            bits[row, : depth[row]] = np.concatenate(self.bits[i])
+        queries = self.recorded + self.oracle.queries - self.before
+        device = str(self.oracle.device.type)
+        return Readings(bits, depth, self.n, self.grid, queries, self.shard, device)
 
 
 class _Slots:
@@ -367,6 +444,13 @@ class _Tests:
             self.stopped[instance[fresh], column] = first[fresh]
         stops = self.stopped[instance]
         return np.where((stops > 0).all(1), stops.max(1), 0)
+
+
+def _real(readings: Readings) -> NDArray[np.bool_]:
+    """Which columns of `bits` were read, [I, D]; the others are padding."""
+    columns: NDArray[np.int64] = np.arange(readings.bits.shape[1])
+    real: NDArray[np.bool_] = columns < readings.depth[:, None]
+    return real
 
 
 def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) -> NDArray[np.int64]:

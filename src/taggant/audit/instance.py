@@ -92,11 +92,13 @@ class InstanceAudit:
         test can be replayed) or stops with the tests.
     live : bool
         Whether the detection curve is audited during training, by a callback.
+    shard : str, optional
+        ``i/k`` reads only every k-th instance, from the i-th on (from 1).
 
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, or an unknown depth.
+        For p or a curve's p outside 0..1, an unknown depth or no such shard.
     """
 
     p: float
@@ -106,6 +108,7 @@ class InstanceAudit:
     block: int = 16
     depth: str = "full"
     live: bool = True
+    shard: str | None = None
 
     def __post_init__(self) -> None:
         for value in self.levels:
@@ -113,6 +116,18 @@ class InstanceAudit:
                 raise ValueError(f"audit.p = {value}: accepted are numbers between 0 and 1")
         if self.depth not in ("full", "stopped"):
             raise ValueError(f"audit.depth = {self.depth!r}: accepted are 'full' and 'stopped'")
+
+        assert self.part
+
+    @cached_property
+    def part(self) -> tuple[int, int]:
+        """The shard as (i, k) from 0; (0, 1) without."""
+        if self.shard is None:
+            return 0, 1
+        i, _, k = str(self.shard).partition("/")
+        if not (i.isdecimal() and k.isdecimal() and 1 <= int(i) <= int(k)):
+            raise ValueError(f"audit.shard = {self.shard!r}: accepted are 1/4, 2/4, 3/4, 4/4, ...")
+        return int(i) - 1, int(k)
 
     @cached_property
     def levels(self) -> tuple[float, ...]:

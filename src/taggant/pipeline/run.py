@@ -7,58 +7,87 @@ import logging
 import os
 import shutil
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.table import Table
 
 from taggant.pipeline.files import write_atomically
 from taggant.pipeline.line import Line
-from taggant.pipeline.setting import Setting
+from taggant.pipeline.plan import plan
+from taggant.pipeline.setting import Plain, Setting, plain
+from taggant.pipeline.store import MANIFEST
+
+OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
+"""Config that no result depends on; the others become columns of the table of results."""
 
 
-def run(cfg: DictConfig) -> Path | None:
-    """Run a composed config; returns the run folder (None for ``plan=true``)."""
+def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
+    """Run a composed config.
+
+    Parameters
+    ----------
+    cfg : DictConfig
+        The composed config.
+    told : sequence of mapping
+        ``audit`` configs of a sweep's other runs on the same models.
+
+    Returns
+    -------
+    mapping
+        The run's metrics; empty where it came to none (``plan=true``, ``audit.shard``).
+    """
     console = Console(soft_wrap=True)
     quiet_libraries()
+    if cfg.plan:
+        console.print(plan([Line(Setting.of(cfg, told=told))]))
+        return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
     loggers = [instantiate(node) for node in cfg.logger.values()]
-    line = Line(Setting.of(cfg, loggers))
-    if cfg.plan:
-        console.print(plan(line))
-        return None
+    line = Line(Setting.of(cfg, loggers, told))
     try:
-        write(line, folder)
+        if cfg.audit.shard is not None:
+            console.print(score_shard(line))
+            return {}
+        metrics = write(line, folder)
     finally:
         for logger in loggers:
             logger.finalize("finished")
-    console.print(summary(folder))
-    return folder
+    console.print(summary(metrics, folder))
+    return metrics
 
 
-def plan(line: Line) -> Table:
-    """What would run, and what is already there."""
-    table = Table("stage", "digest", "state")
-    for name, stage in line.stages.items():
-        table.add_row(name, stage.digest, "stored" if line.store.has(stage) else "to run")
-    return table
-
-
-def write(line: Line, folder: Path) -> None:
+def write(line: Line, folder: Path) -> Mapping[str, Any]:
     """Go through the stages and fill the run folder, which figures and tables read."""
     if not line.store.has(line.report.stage):
         line.check()
     report = line.store.get(line.report.stage).path
-    shutil.copytree(report, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest*"))
-    write_atomically(folder / "result.json", json.dumps(line.record(), indent=1).encode())
+    shutil.copytree(report, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
+    record = line.record()
+    config = {key: plain(value) for key, value in line.setting.cfg.items() if key not in OUTSIDE}
+    write_atomically(folder / "config.json", json.dumps(config, indent=1).encode())
+    write_atomically(folder / "result.json", json.dumps(record, indent=1).encode())
+    metrics: Mapping[str, Any] = record["metrics"]
+    return metrics
 
 
-def summary(folder: Path) -> str:
+def score_shard(line: Line) -> str:
+    """Read one shard's instances and stop there."""
+    line.check()
+    for stage in line.scores.stages:
+        line.store.get(stage)
+    return (
+        f"shard {line.scores.audit.shard} is read. When all are, the same command without "
+        "audit.shard puts them together"
+    )
+
+
+def summary(metrics: Mapping[str, Any], folder: Path) -> str:
     """The last line of a run."""
-    metrics = json.loads((folder / "result.json").read_text())["metrics"]
     low, high = metrics["false_detection_rate_ci"]
     return (
         f"[bold]used images claimed: {metrics['detection_rate']:.1%}[/bold] "

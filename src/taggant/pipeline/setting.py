@@ -47,9 +47,7 @@ class Setting:
 
     def config(self, group: str) -> dict[str, Any]:
         """A config group, resolved to plain values."""
-        resolved = OmegaConf.to_container(self.cfg[group], resolve=True)
-        assert isinstance(resolved, dict)
-        return {str(key): value for key, value in resolved.items()}
+        return {str(key): value for key, value in plain(self.cfg[group]).items()}
 
     def seed(self, purpose: str) -> int:
         """A stage's own seed, split from the public root seed."""
@@ -60,3 +58,8 @@ class Setting:
     def progress(self) -> bool:
         """Whether progress bars are shown."""
         return bool(self.cfg.progress)
+
+
+def plain(config: Any) -> Any:
+    """Resolved plain values of a config node; any other value as it is."""
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config

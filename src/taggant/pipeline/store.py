@@ -156,6 +156,12 @@ class Store:
         where = MANIFEST if stage.extent is None else f"[!.]*/{MANIFEST}"
         return max(map(_read, home.glob(where)), key=lambda m: m["seconds"], default=None)
 
+    def manifests(self, name: str = "*") -> list[dict[str, Any]]:
+        """Manifests of all artifacts of a stage's name, or of all stages."""
+        found = [*self.root.glob(f"{name}/[!.]*/{MANIFEST}")]
+        found += self.root.glob(f"{name}/[!.]*/[!.]*/{MANIFEST}")
+        return [_read(path) for path in sorted(found)]
+
     @contextmanager
     def _lock(self, stage: Stage) -> Iterator[None]:
         """Held while a stage is computed; extents of one stage share it."""

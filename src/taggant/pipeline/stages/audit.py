@@ -47,8 +47,7 @@ class Audit:
             "config": {key: config[key] for key in CONFIG},
             "sources": sources(config, CODE),
         }
-        needs = (self.scores.final, *self.scores.curve.values())
-        return Stage("audit", identity, self._compute, needs=needs)
+        return Stage("audit", identity, self._compute, needs=self.scores.stages)
 
     def rates_at(self, readings: Readings) -> dict[float, dict[str, Any]]:
         """Rates of both groups at each p."""

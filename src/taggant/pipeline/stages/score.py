@@ -30,6 +30,7 @@ from taggant.stats import Boundary
 
 CODE = (__name__, "taggant.audit.engine", "taggant.score")
 FULL = "full"
+WHOLE = (0, 1)
 
 
 class Scores:
@@ -91,6 +92,11 @@ class Scores:
         """A stage's readings, made if need be."""
         return Readings.load(self.setting.store.get(stage).path)
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All readings: the final model's, and the snapshots'."""
+        return self.final, *self.curve.values()
+
     def _stage(
         self, made_by: Stage, epoch: int, model: Callable[[], Any], title: str, full: bool
     ) -> Stage:
@@ -106,25 +112,37 @@ class Scores:
             return None if full else self.tests
 
         def extent() -> Plain:
-            tests = until()
-            return {"until": FULL if tests is None else sorted(map(_boundary_digest, tests))}
-
-        def compute(folder: Path) -> None:
-            self._read(model, until(), title).save(folder)
+            tests, shard = until(), self.audit.part
+            digests = FULL if tests is None else sorted(map(_boundary_digest, tests))
+            return {"until": digests, "shard": list(shard)}
 
         def serves(folder: Path) -> bool:
-            return Readings.load(folder).serves(until())
+            recorded = Readings.load(folder)
+            return recorded.shard in (WHOLE, self.audit.part) and recorded.serves(until())
+
+        def compute(folder: Path) -> None:
+            records = [Readings.load(path) for path in self.setting.store.records(stage)]
+            merged = _merged(records, until()) if self.audit.part == WHOLE else None
+            (merged or self._read(model(), records, until(), title)).save(folder)
 
         needs = (self.mark.stage, made_by)
-        return Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
+        stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
+        return stage
 
     def _read(
-        self, model: Callable[[], Any], until: Sequence[Boundary] | None, title: str
+        self,
+        model: Any,
+        records: Sequence[Readings],
+        until: Sequence[Boundary] | None,
+        title: str,
     ) -> Readings:
-        victim, device = _placed(model(), str(self.setting.cfg.trainer.accelerator))
+        """Ask the model, going on from the deepest record of the same instances."""
+        victim, device = _placed(model, str(self.setting.cfg.trainer.accelerator))
         oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
-        instances = self.mark.instances
-        with rounds(title, len(instances.raw), self.setting.progress) as progress:
+        instances, shard = self.mark.instances, self.audit.part
+        same = [record for record in records if record.shard == shard]
+        count = len(range(shard[0], len(instances.raw), shard[1]))
+        with rounds(title, count, self.setting.progress) as progress:
             return read(
                 oracle,
                 self.score,
@@ -133,7 +151,19 @@ class Scores:
                 until,
                 self.audit.block,
                 progress,
+                shard,
+                max(same, key=lambda record: int(record.depth.sum()), default=None),
             )
+
+
+def _merged(records: Sequence[Readings], until: Sequence[Boundary] | None) -> Readings | None:
+    """A reading put together from shards that serve; None where there is no complete set."""
+    serving = [record for record in records if record.shard != WHOLE and record.serves(until)]
+    for k in sorted({record.shard[1] for record in serving}):
+        shards = {record.shard[0]: record for record in serving if record.shard[1] == k}
+        if len(shards) == k:
+            return Readings.merge(list(shards.values()))
+    return None
 
 
 def _placed(victim: Any, accelerator: str) -> tuple[Any, torch.device]:
@@ -144,4 +174,6 @@ def _placed(victim: Any, accelerator: str) -> tuple[Any, torch.device]:
 
 
 def _boundary_digest(boundary: Boundary) -> str:
-    return digest([boundary.claim.tolist(), boundary.stop.tolist()])
+    high = boundary.claim_high
+    arrays = (boundary.claim, boundary.stop, *(() if high is None else (high,)))
+    return digest([array.tolist() for array in arrays])
