@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -66,8 +68,6 @@ def test_combinations_against_scipy(p):
 def test_fisher_where_the_library_underflows():
     assert chi2.logsf(3000, 20) == -np.inf or chi2.logsf(3000, 20) < -1000
     log_p = np.full(10, -150.0)  # statistic 3000, 20 degrees of freedom
-    import math
-
     terms = sum(1500.0**k / math.factorial(k) for k in range(10))
     assert stats.fisher(log_p) == pytest.approx(-1500 + math.log(terms), rel=1e-12)
     assert stats.fisher([0.0, 0.0]) == 0.0

@@ -3,6 +3,8 @@ from itertools import permutations, product
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binom
 
 from taggant import stats
@@ -60,6 +62,19 @@ def test_label_only_scores(percent):
     if percent == 8:
         assert coin == pytest.approx(0.078, abs=0.0011)
     assert coin != pytest.approx(0.05, abs=0.005)
+
+
+@settings(deadline=None)
+@given(scores=st.lists(st.integers(0, 3), min_size=2, max_size=12), seed=st.integers(0, 2**32 - 1))
+def test_relabelling_the_versions_changes_nothing(scores, seed):
+    rng = np.random.default_rng(seed)
+    values, keys = np.array(scores, float), rng.random(len(scores))
+    before = exceedances_of_each(values, keys).sum(axis=1)
+    order = rng.permutation(len(scores))
+    after = exceedances_of_each(values[order], keys[order]).sum(axis=1)
+    np.testing.assert_array_equal(before[order], after)
+    # only the order of scores counts, not their scale
+    np.testing.assert_array_equal(exceedances_of_each(np.exp(values), keys).sum(axis=1), before)
 
 
 def test_exceedances_refuse_what_they_cannot_compare():
