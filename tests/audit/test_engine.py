@@ -124,10 +124,10 @@ def test_reading_orders_are_random_permutations_without_the_published_version():
     seen: list[list[int]] = [[] for _ in range(50)]
 
     class Recorder(NVersion):
-        def versions(self, secret, images, ids, indices):
+        def versions(self, secret, images, ids, indices, labels=None):
             for image_id, row in zip(ids, indices, strict=True):
                 seen[audited.raw.ids.index(image_id)].extend(row.tolist())
-            return super().versions(secret, images, ids, indices)
+            return super().versions(secret, images, ids, indices, labels)
 
     recorded = dataclasses.replace(audited, scheme=Recorder(10, 10, Sign(2)))
     read(oracle(Pixels(), 4096), SCORE, recorded, 0, block=1)

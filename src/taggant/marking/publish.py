@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from taggant.data.imageset import ImageSet
 from taggant.marking.ledger import Ledger
+from taggant.marking.place import Place
 from taggant.marking.scheme import Scheme
 
 BATCH = 512
@@ -36,12 +37,19 @@ class Published:
         published just the same but never trained on (group *unused*).
     commitment : str
         The ledger's public commitment.
+    made : Place
+        Where they were made. An audit makes hidden versions there, or where the published ones
+        come out the same.
+    precision : str
+        Of the marker's arithmetic: float32 or bfloat16, or "integers" where no marker is used.
     """
 
     images: Tensor
     ids: tuple[str, ...]
     used: NDArray[np.bool_]
     commitment: str
+    made: Place = field(default_factory=Place.here)
+    precision: str = "integers"
 
     def training_set(self, train: ImageSet) -> ImageSet:
         """The victim's training data: used instances marked, unused ones left out."""
@@ -54,7 +62,13 @@ class Published:
     def save(self, folder: Path) -> None:
         """Write the images losslessly and the rest as JSON."""
         save_file({"images": self.images.contiguous()}, folder / "published.safetensors")
-        record = {"ids": self.ids, "used": self.used.tolist(), "commitment": self.commitment}
+        record = {
+            "ids": self.ids,
+            "used": self.used.tolist(),
+            "commitment": self.commitment,
+            "made": asdict(self.made),
+            "precision": self.precision,
+        }
         (folder / "published.json").write_text(json.dumps(record))
 
     @classmethod
@@ -63,7 +77,9 @@ class Published:
         record = json.loads((folder / "published.json").read_text())
         images = load_file(folder / "published.safetensors")["images"]
         used = np.array(record["used"], dtype=bool)
-        return cls(images, tuple(record["ids"]), used, record["commitment"])
+        made = Place(**record["made"])
+        ids = tuple(record["ids"])
+        return cls(images, ids, used, record["commitment"], made, record["precision"])
 
 
 def choose(train: ImageSet, used: int, unused: int, seed: int) -> ImageSet:
@@ -88,21 +104,83 @@ def choose(train: ImageSet, used: int, unused: int, seed: int) -> ImageSet:
 
 def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Published:
     """Make the published version of each image, the first `used` of which enter training."""
-    versions = published_versions(scheme, ledger, raw.images, raw.ids)
-    return Published(versions, raw.ids, np.arange(len(raw)) < used, ledger.commitment())
+    place = Place.here()
+    versions = published_versions(scheme, ledger, raw, place)
+    precision = str(scheme.parameters().get("precision", "integers"))
+    chosen = np.arange(len(raw)) < used
+    return Published(versions, raw.ids, chosen, ledger.commitment(), place, precision)
 
 
-def published_versions(
-    scheme: Scheme, ledger: Ledger, images: Tensor, ids: Sequence[str]
-) -> Tensor:
+def published_versions(scheme: Scheme, ledger: Ledger, raw: ImageSet, place: Place) -> Tensor:
     """The published version of each image, uint8 [B, C, H, W], made as hidden ones are."""
-    indices = published_indices(ledger, ids)
-    parts = [
-        scheme.versions(ledger.secret, images[i : i + BATCH], ids[i : i + BATCH], chunk)[:, 0]
-        for i in range(0, len(ids), BATCH)
-        for chunk in [indices[i : i + BATCH, None]]
-    ]
+    indices = published_indices(ledger, raw.ids)[:, None]
+    parts = []
+    for start in range(0, len(raw), BATCH):
+        part = slice(start, start + BATCH)
+        labels = None if raw.labels is None else raw.labels[part]
+        versions = place.versions(
+            scheme, ledger.secret, raw.images[part], raw.ids[part], indices[part], labels
+        )
+        parts.append(versions[:, 0].cpu())
     return torch.cat(parts)
+
+
+def remake_place(scheme: Scheme, ledger: Ledger, raw: ImageSet, published: Published) -> Place:
+    """Where the published versions come out again bit for bit: here, or where they were made.
+
+    Hidden versions must be made at the place returned.
+
+    Raises
+    ------
+    RemakeError
+        If they come out the same at neither place.
+    """
+    tried = []
+    for place in dict.fromkeys((Place.here(), published.made)):
+        if not place.reachable:
+            tried.append(f"{place} is not at hand")
+            continue
+        remade = published_versions(scheme, ledger, raw, place)
+        differs = (remade != published.images).flatten(1).any(1)
+        if not differs.any():
+            return place
+        first = raw.ids[int(differs.nonzero()[0])]
+        tried.append(
+            f"{int(differs.sum())} of {len(differs)} published images differ from what the ledger "
+            f"makes again on {place} (the first: {first})"
+        )
+    raise RemakeError(
+        f"{'; '.join(tried)}. The published file, the raw images, the marker or the marking device "
+        f"changed (it was {published.made}); the audit refuses."
+    )
+
+
+class RemakeError(RuntimeError):
+    """The published versions cannot be made again, so hidden ones would mean nothing."""
+
+
+def equal_versions_rate(
+    scheme: Scheme, ledger: Ledger, raw: ImageSet, images: int = 16, versions: int = 64
+) -> float:
+    """Share of pairs of versions of an image that are equal after rounding, by a sample.
+
+    Equal versions are left as ties, never drawn again: that would depend on the published index.
+
+    Parameters
+    ----------
+    images, versions : int
+        Images sampled (the first ones: the raw set is in random order), and versions of each.
+    """
+    few = raw.select(list(range(min(images, len(raw)))))
+    count = min(versions, scheme.n)
+    indices = np.tile(np.arange(count), (len(few), 1))
+    made = Place.here().versions(scheme, ledger.secret, few.images, few.ids, indices, few.labels)
+    pairs = equal = 0
+    for row in made.cpu():
+        _, counts = np.unique(row.flatten(1).numpy(), axis=0, return_counts=True)
+        equal += int((counts * (counts - 1)).sum())
+        pairs += count * (count - 1)
+    return equal / pairs
 
 
 def published_indices(ledger: Ledger, ids: Sequence[str]) -> NDArray[np.int64]:

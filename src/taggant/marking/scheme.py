@@ -13,13 +13,19 @@ class Scheme(Protocol):
     """Makes versions of images: a pure function of (secret, image, id, index, parameters).
 
     Nothing else may enter, above all not the published index: the guarantee needs the published
-    version to be made exactly as the hidden ones are.
+    version to be made exactly as the hidden ones are. What else is asked for in the same call, and
+    in which order, changes no bit (at one device class, precision and thread count).
     """
 
     n: int
 
     def versions(
-        self, secret: bytes, images: Tensor, ids: Sequence[str], indices: NDArray[Any]
+        self,
+        secret: bytes,
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[Any],
+        labels: Tensor | None = None,
     ) -> Tensor:
         """Make the versions ``indices`` of each image.
 
@@ -28,11 +34,13 @@ class Scheme(Protocol):
         secret : bytes
             The ledger's 32-byte secret.
         images : Tensor, uint8 [B, C, H, W], 0..255
-            Raw images.
+            Raw images; they are marked on their device.
         ids : sequence of str, length B
             Content ids of the raw images.
         indices : int array [B, k], 0..n-1
             Which versions of each image.
+        labels : Tensor, int64 [B], optional
+            Public classes of the images, for schemes that mark class-wise.
 
         Returns
         -------
@@ -43,4 +51,23 @@ class Scheme(Protocol):
 
     def parameters(self) -> Mapping[str, Any]:
         """Everything that fixes the versions besides secret and image (enters the commitment)."""
+        ...
+
+
+class Strategy(Protocol):
+    """How the n versions of an image are made different from each other."""
+
+    def __call__(
+        self,
+        secret: bytes,
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[Any],
+        epsilon: int,
+    ) -> Tensor:
+        """Versions uint8 [B, k, C, H, W] within `epsilon` grey levels (0..255) of `images`."""
+        ...
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What fixes the marks besides secret, image and epsilon."""
         ...

@@ -1,0 +1,78 @@
+"""Where versions are made: their bits hold per device class, precision and thread count."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from taggant.marking.marker import deterministic
+from taggant.marking.scheme import Scheme
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device and its thread count, with what else may explain other bits.
+
+    Attributes
+    ----------
+    device : {"cpu", "cuda"}
+    threads : int
+        Threads of a CPU launch.
+    name : str
+        Hardware.
+    torch : str
+        Version.
+    """
+
+    device: str
+    threads: int
+    name: str = ""
+    torch: str = torch.__version__
+
+    @classmethod
+    def here(cls) -> Place:
+        """This machine: its GPU if it has one, else its CPU at the present thread count."""
+        if torch.cuda.is_available():
+            return cls("cuda", torch.get_num_threads(), torch.cuda.get_device_name())
+        return cls("cpu", torch.get_num_threads(), platform.machine())
+
+    @property
+    def reachable(self) -> bool:
+        """Whether versions can be made there from this process."""
+        return self.device == "cpu" or torch.cuda.is_available()
+
+    def versions(
+        self,
+        scheme: Scheme,
+        secret: bytes,
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[Any],
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """`scheme.versions` made at this place, on its device."""
+        with self._threads(), deterministic(), torch.autocast(self.device, enabled=False):
+            images = images.to(self.device)
+            return scheme.versions(secret, images, ids, indices, labels)
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        before = torch.get_num_threads()
+        if before == self.threads or self.device != "cpu":
+            yield
+            return
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+    def __str__(self) -> str:
+        return f"{self.device} ({self.name}, {self.threads} threads, torch {self.torch})"

@@ -1,0 +1,1 @@
+"""How the n versions of an image differ: one strategy a file."""

@@ -1,0 +1,117 @@
+"""Thousands of versions from a few backward passes: a sketch of the marker's Jacobian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from taggant.marking.launch import Recent, image_keys
+from taggant.marking.marker import Marker
+from taggant.marking.strategies.sign import check_block, unblock
+from taggant.marking.stream import derive, gaussians
+
+LEVELS = 1023
+COORDINATE = 127
+"""Largest entries of the sketch and of a carrier. k LEVELS COORDINATE < 2^24 keeps every partial
+sum exact in float32, so a version is the same in whichever product it is made."""
+LARGEST_SKETCH = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Jacobian:
+    """d_i = epsilon sign(J^T u_i), where J holds the gradients of k random features of an image.
+
+    To first order <φ(x + d), u> is linear in u, so k backward passes serve all versions of an
+    image; each further version costs one product of small integers. Carriers u_i are Gaussian in
+    k dimensions; through the k secret directions of the sketch they are random directions of the
+    feature space. Each pixel's k gradients are scaled to whole numbers (which changes no sign but
+    of near-zero sums), so all sums are exact. Pixels without a gradient stay as they are.
+
+    Parameters
+    ----------
+    marker : Marker
+        φ.
+    k : int
+        Directions of the sketch, 1..128: one launch holds them all.
+    block : int
+        The mark is constant on blocks of this side.
+    memory : int
+        Bytes of sketches kept at hand.
+
+    Raises
+    ------
+    ValueError
+        For k outside 1..128 or block < 1.
+    """
+
+    marker: Marker
+    k: int = 64
+    block: int = 1
+    memory: int = 256 << 20
+    _recent: Recent = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.k <= LARGEST_SKETCH:
+            raise ValueError(f"marking.strategy.k = {self.k}: accepted are 1 to {LARGEST_SKETCH}")
+        check_block(self.block)
+        object.__setattr__(self, "_recent", Recent(self.memory))
+
+    def __call__(
+        self,
+        secret: bytes,
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[Any],
+        epsilon: int,
+    ) -> Tensor:
+        """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
+        versions = images.new_empty(*indices.shape, *images.shape[1:])
+        rows_of: dict[Any, list[int]] = {}
+        for row, key in enumerate(image_keys(secret, images, ids)):
+            rows_of.setdefault(key, []).append(row)
+        for key, rows in rows_of.items():
+            image, image_id = images[rows[0]], ids[rows[0]]
+            sketch = self._recent.find(key)
+            if sketch is None:
+                sketch = self._recent.keep(key, self.sketch(secret, image, image_id))
+            wanted = indices[rows]
+            carriers = self.carriers(secret, image_id, wanted.ravel()).to(image.device)
+            signs = (carriers @ sketch.flatten(1)).sign().view(-1, *sketch.shape[1:])
+            moves = epsilon * unblock(signs, self.block, *image.shape[1:]).to(torch.int16)
+            marked = (image.to(torch.int16) + moves).clamp_(0, 255).to(torch.uint8)
+            versions[rows] = marked.view(*wanted.shape, *image.shape)
+        return versions
+
+    def sketch(self, secret: bytes, image: Tensor, image_id: str) -> Tensor:
+        """Whole-number gradients float32 [k, C, H/b, W/b] of k random features of an image.
+
+        One launch of k copies of the image: its shape and content depend on nothing else.
+        """
+        key = derive(secret, f"sketch/{image_id}")
+        drawn = gaussians(key, np.arange(self.k), self.marker.dimension(image))
+        directions = torch.from_numpy(drawn).to(image.device)
+        pixels = image.float().expand(self.k, *image.shape)
+        gradient = self.marker.gradient(
+            lambda pixels: (self.marker(pixels) * directions).sum(1), pixels
+        )
+        if self.block > 1:
+            gradient = avg_pool2d(gradient, self.block, ceil_mode=True)
+        largest = gradient.abs().amax(0).clamp(min=1e-30)
+        return (gradient / largest * LEVELS).round()
+
+    def carriers(self, secret: bytes, image_id: str, indices: NDArray[np.int64]) -> Tensor:
+        """u_i as whole numbers float32 [m, k]: Gaussians in units of 1/32, cut at 127."""
+        drawn = gaussians(derive(secret, f"carriers/{image_id}"), indices, self.k)
+        return torch.from_numpy(np.clip(np.rint(32 * drawn), -COORDINATE, COORDINATE))
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Strategy.parameters`."""
+        own = {"strategy": "jacobian", "k": self.k, "block": self.block}
+        return {**own, **self.marker.parameters()}
