@@ -1,0 +1,472 @@
+"""The audit engine: exceedance bits of many instances, read in large batches.
+
+A hidden version *exceeds* when its score is larger than the published version's. Hidden versions
+are read in a random order of each instance's own; the bits in that order are all that a
+sequential test needs, so tests are replayed on them without the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from taggant.data.imageset import ImageSet
+from taggant.marking.ledger import Ledger
+from taggant.marking.publish import Published, published_indices, published_versions
+from taggant.marking.scheme import Scheme
+from taggant.score import Oracle, Score
+from taggant.stats import Boundary
+
+ORDER_MEMORY = 64 << 20
+"""Bytes that the reading orders and tie keys of the instances in flight may take together."""
+
+Progress = Callable[[int, int], None]
+"""Called after each round with (instances finished so far, queries so far)."""
+
+
+class AuditError(RuntimeError):
+    """The audit refuses to go on, because its guarantee would not hold."""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Exceedances of each instance, in its reading order.
+
+    Attributes
+    ----------
+    bits : bool array [I, D]
+        True where a hidden version exceeds; columns from `depth` on are padding.
+    depth : int array [I]
+        Hidden versions read of each instance.
+    n : int
+        Versions per instance.
+    grid : float
+        Scores were rounded to multiples of this before comparing; 0 where the arithmetic was
+        found equal in every slot of a batch.
+    queries : int
+        Images the oracle was asked for scores, read-ahead included, the probe left out.
+    shard : (int, int)
+        (i, k): instances i, i + k, i + 2 k, ... of those marked; (0, 1) are all.
+    device : str
+        Where the model answered.
+    """
+
+    bits: NDArray[np.bool_]
+    depth: NDArray[np.int64]
+    n: int
+    grid: float
+    queries: int
+    shard: tuple[int, int] = (0, 1)
+    device: str = "cpu"
+
+    @property
+    def full(self) -> bool:
+        """Whether every hidden version of every instance was read."""
+        return bool((self.depth == self.n - 1).all())
+
+    def serves(self, until: Sequence[Boundary] | None) -> bool:
+        """Whether these tests can be replayed; without tests, whether the reading is full."""
+        if self.full:
+            return True
+        return until is not None and all(
+            (_stops(test, self.bits, self.depth) > 0).all() for test in until
+        )
+
+    def exceedances(self) -> NDArray[np.int64]:
+        """T of each instance, [I]; needs a full reading."""
+        if not self.full:
+            raise ValueError("ranks need every hidden version read: audit with depth 'full'")
+        exceedances: NDArray[np.int64] = self.bits.sum(1)
+        return exceedances
+
+    def save(self, folder: Path) -> None:
+        """Write bit-packed."""
+        arrays: dict[str, NDArray[Any]] = {
+            "bits": np.packbits(self.bits, axis=1),
+            "depth": self.depth,
+        }
+        save_file(arrays, folder / "readings.safetensors")
+        facts = {
+            "n": self.n,
+            "grid": self.grid,
+            "queries": self.queries,
+            "width": self.bits.shape[1],
+            "shard": self.shard,
+            "device": self.device,
+        }
+        (folder / "readings.json").write_text(json.dumps(facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> Readings:
+        """Read what `save` wrote."""
+        arrays = load_file(folder / "readings.safetensors")
+        facts = json.loads((folder / "readings.json").read_text())
+        bits = np.unpackbits(arrays["bits"], axis=1, count=facts["width"]).astype(bool)
+        return cls(
+            bits,
+            arrays["depth"],
+            facts["n"],
+            facts["grid"],
+            facts["queries"],
+            tuple(facts["shard"]),
+            facts["device"],
+        )
+
+    @classmethod
+    def merge(cls, shards: Sequence[Readings]) -> Readings:
+        """Put the shards 0..k-1 of k together.
+
+        Guarantee: equal bit for bit to an unsharded reading wherever the arithmetic of a forward
+        does not depend on batch-mates (grid 0, which the probe checks).
+
+        Raises
+        ------
+        ValueError
+            If they are not the k shards of one reading.
+        """
+        k = len(shards)
+        if sorted(part.shard for part in shards) != [(i, k) for i in range(k)]:
+            raise ValueError(f"shards {[part.shard for part in shards]} are not 0..{k - 1} of {k}")
+        facts = {(part.n, part.grid, part.device) for part in shards}
+        if len(facts) > 1:
+            raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
+        depth = np.zeros(sum(len(part.depth) for part in shards), np.int64)
+        bits = np.zeros((len(depth), max(part.bits.shape[1] for part in shards)), bool)
+        for part in shards:
+            rows = slice(part.shard[0], None, k)
+            depth[rows] = part.depth
+            bits[rows, : part.bits.shape[1]] = part.bits
+        n, grid, device = facts.pop()
+        return cls(bits, depth, n, grid, sum(p.queries for p in shards), (0, 1), device)
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What the owner brings to an audit: raw images, how they were marked, what was published."""
+
+    raw: ImageSet
+    scheme: Scheme
+    ledger: Ledger
+    published: Published
+
+    def check_published(self) -> None:
+        """Re-make the published versions and compare them bit for bit with the published file.
+
+        Raises
+        ------
+        AuditError
+            If any differs: hidden versions would then not be made as the published one was, and
+            its rank would mean nothing.
+        """
+        remade = published_versions(self.scheme, self.ledger, self.raw.images, self.raw.ids)
+        differs = (remade != self.published.images).flatten(1).any(1)
+        if differs.any():
+            first = int(differs.nonzero()[0])
+            raise AuditError(
+                f"{int(differs.sum())} of {len(differs)} published images differ from what the "
+                f"ledger makes again (the first: {self.raw.ids[first]}). The published file, the "
+                "raw images or the marking device changed; the audit refuses."
+            )
+
+
+def read(
+    oracle: Oracle,
+    score: Score,
+    instances: Instances,
+    seed: int,
+    until: Sequence[Boundary] | None = None,
+    block: int = 16,
+    progress: Progress | None = None,
+    shard: tuple[int, int] = (0, 1),
+    earlier: Readings | None = None,
+) -> Readings:
+    """Read hidden versions until every test has stopped.
+
+    Parameters
+    ----------
+    oracle, score
+        The model's answers, and how they become one number.
+    instances : Instances
+        Marked instances, used and unused alike.
+    seed : int
+        Public seed of reading orders, tie keys and views.
+    until : sequence of Boundary, optional
+        Tests to serve; without, all hidden versions are read.
+    block : int
+        Hidden versions of one instance read ahead per round. Decisions do not depend on it.
+    progress : callable, optional
+        Told after each round.
+    shard : (int, int)
+        (i, k): read only every k-th instance, from the i-th on.
+    earlier : Readings, optional
+        A reading of the same model, score, seed and shard to go on from. Where its device or its
+        grid differs from this one's, everything is read anew: bits of different arithmetic do not
+        mix.
+
+    Raises
+    ------
+    AuditError
+        If the published images cannot be made again.
+    """
+    if block < 1:
+        raise ValueError(f"audit.block = {block}: accepted are 1, 2, 3, ...")
+    instances.check_published()
+    reader = _Reader(oracle, score, instances, seed, until, block, progress, shard)
+    return reader.run(earlier)
+
+
+class _Reader:
+    """One call of `read`. Rows are (instance, version) pairs; instances in flight hold a slot."""
+
+    def __init__(
+        self,
+        oracle: Oracle,
+        score: Score,
+        instances: Instances,
+        seed: int,
+        until: Sequence[Boundary] | None,
+        block: int,
+        progress: Progress | None,
+        shard: tuple[int, int],
+    ) -> None:
+        raw = instances.raw
+        assert raw.labels is not None
+        self.oracle, self.score, self.instances = oracle, score, instances
+        self.seed, self.block, self.progress, self.shard = seed, block, progress, shard
+        self.mine = range(shard[0], len(raw), shard[1])
+        self.n = instances.ledger.n
+        self.raw, self.labels = raw, raw.labels
+        self.tests = None if until is None else _Tests(until, len(raw))
+        self.published = published_indices(instances.ledger, raw.ids)
+        self.views = score.draw_views([_stream(seed, "views", i) for i in raw.ids])
+        in_flight = max(1, min(ORDER_MEMORY // (12 * self.n), 4 * oracle.batch_size // block))
+        self.slots = _Slots(min(in_flight, len(self.mine)), self.n)
+        self.read = np.zeros(len(raw), np.int64)
+        self.exceeded = np.zeros(len(raw), np.int64)
+        self.bits: list[list[NDArray[np.bool_]]] = [[] for _ in range(len(raw))]
+        self.recorded = 0
+        self.shuffle = np.random.default_rng(_stream(seed, "rows", ""))
+
+    def run(self, earlier: Readings | None) -> Readings:
+        self.grid = self._probe()
+        self.before = self.oracle.queries
+        device = str(self.oracle.device.type)
+        if earlier is not None and (earlier.grid, earlier.device) == (self.grid, device):
+            self._resume(earlier)
+        waiting = [i for i in self.mine if not self._done(i)][::-1]
+        while waiting or self.slots.busy.any():
+            self._admit(waiting)
+            self._round()
+            if self.progress is not None:
+                free = len(waiting) + int(self.slots.busy.sum())
+                self.progress(len(self.mine) - free, self.oracle.queries - self.before)
+        return self._readings()
+
+    def _resume(self, earlier: Readings) -> None:
+        """Take over recorded bits, and where each test stopped on them."""
+        mine = np.array(self.mine)
+        self.read[mine] = earlier.depth
+        self.exceeded[mine] = (earlier.bits & _real(earlier)).sum(1)
+        self.recorded = earlier.queries
+        for row, i in enumerate(self.mine):
+            self.bits[i].append(earlier.bits[row, : earlier.depth[row]])
+        if self.tests is not None:
+            for column, test in enumerate(self.tests.boundaries):
+                self.tests.stopped[mine, column] = _stops(test, earlier.bits, earlier.depth)
+
+    def _done(self, instance: int) -> bool:
+        if self.read[instance] == self.n - 1:
+            return True
+        return self.tests is not None and bool((self.tests.stopped[instance] > 0).all())
+
+    def _admit(self, waiting: list[int]) -> None:
+        """Fill free slots; the new instances' published versions are scored in the next round."""
+        fresh = [(slot, waiting.pop()) for slot in self.slots.free()[: len(waiting)]]
+        for slot, instance in fresh:
+            image_id, j = self.raw.ids[instance], self.published[instance]
+            order = np.argsort(_keys(self.seed, "order", image_id, self.n), kind="stable")
+            ties = _keys(self.seed, "ties", image_id, self.n)
+            self.slots.take(slot, instance, order[order != j], ties)
+        self.fresh = np.array([slot for slot, _ in fresh], np.int64)
+
+    def _round(self) -> None:
+        """Score the next block of every instance in flight, then update and release."""
+        slots = np.flatnonzero(self.slots.busy)
+        instance = self.slots.instance[slots]
+        column = self.read[instance][:, None] + np.arange(self.block)
+        exists = column < self.n - 1
+        hidden = self.slots.order[slots[:, None], np.minimum(column, self.n - 2)]
+        fresh = self.slots.instance[self.fresh]
+        rows = np.concatenate([np.repeat(instance, exists.sum(1)), fresh])
+        scores = self._scores(rows, np.concatenate([hidden[exists], self.published[fresh]]))
+        self.slots.score[self.fresh] = scores[len(rows) - len(fresh) :]
+        values = np.full(hidden.shape, -np.inf, np.float32)
+        values[exists] = scores[: len(rows) - len(fresh)]
+        self._update(slots, instance, self._compare(slots, hidden, values), exists)
+
+    def _scores(self, rows: NDArray[np.int64], versions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of (instance, version) rows; rows are shuffled so that no slot is special."""
+        order = self.shuffle.permutation(len(rows))
+        scores = np.empty(len(rows), np.float32)
+        step = max(1, self.oracle.batch_size // self.score.views)
+        for start in range(0, len(rows), step):
+            part = order[start : start + step]
+            scores[part] = self._score_batch(rows[part], versions[part])
+        return scores
+
+    def _score_batch(
+        self, rows: NDArray[np.int64], versions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        chosen = torch.from_numpy(rows)
+        images = self.instances.scheme.versions(
+            self.instances.ledger.secret,
+            self.raw.images[chosen],
+            [self.raw.ids[row] for row in rows],
+            versions[:, None],
+        )[:, 0]
+        scores = self.score(self.oracle, images, self.labels[chosen], self.views[chosen])
+        values: NDArray[np.float32] = scores.float().cpu().numpy()
+        if not np.isfinite(values).all():
+            raise AuditError(
+                "the model's answers gave scores that are not finite; it is no model to audit"
+            )
+        return values
+
+    def _probe(self) -> float:
+        """Grid that hides differences a version's slot and batch-mates make to its score."""
+        step = max(1, self.oracle.batch_size // self.score.views)
+        rows = np.arange(min(step, len(self.raw)), dtype=np.int64)
+        versions = np.zeros_like(rows)
+        self.grid = 0.0
+        whole = self._score_batch(rows, versions)
+        reverse = self._score_batch(rows[::-1].copy(), versions)[::-1]
+        half = self._score_batch(rows[: len(rows) // 2 + 1], versions[: len(rows) // 2 + 1])
+        largest = max(np.abs(whole - reverse).max(), np.abs(whole[: len(half)] - half).max())
+        return float(10 * largest)
+
+    def _compare(
+        self, slots: NDArray[np.int64], hidden: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.bool_]:
+        """Exceedances bool [slots, block]: lexicographic in (score, tie key)."""
+        own = self._snap(self.slots.score[slots])[:, None]
+        theirs = self._snap(scores)
+        keys = self.slots.ties[slots[:, None], hidden]
+        own_keys = self.slots.ties[slots, self.published[self.slots.instance[slots]]][:, None]
+        exceeds: NDArray[np.bool_] = (theirs > own) | ((theirs == own) & (keys > own_keys))
+        return exceeds
+
+    def _snap(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        wide = scores.astype(np.float64)
+        return wide if self.grid == 0 else np.round(wide / self.grid)
+
+    def _update(
+        self,
+        slots: NDArray[np.int64],
+        instance: NDArray[np.int64],
+        bits: NDArray[np.bool_],
+        exists: NDArray[np.bool_],
+    ) -> None:
+        paths = self.exceeded[instance][:, None] + np.cumsum(bits & exists, axis=1)
+        times = self.read[instance][:, None] + 1 + np.arange(self.block)
+        kept = exists.sum(1)
+        finished = self.read[instance] + kept == self.n - 1
+        if self.tests is not None:
+            last = self.tests.last_stop(instance, times, paths, exists)
+            decided = last > 0
+            kept = np.where(decided, last - self.read[instance], kept)
+            finished |= decided
+        for row, (i, count) in enumerate(zip(instance, kept, strict=True)):
+            self.bits[i].append(bits[row, :count])
+        rows = np.arange(len(slots))
+        self.exceeded[instance] = paths[rows, np.maximum(kept, 1) - 1]
+        self.read[instance] += kept
+        self.slots.busy[slots[finished]] = False
+
+    def _readings(self) -> Readings:
+        depth = self.read[list(self.mine)]
+        bits = np.zeros((len(depth), int(depth.max())), bool)
+        for row, i in enumerate(self.mine):
+            bits[row, : depth[row]] = np.concatenate(self.bits[i])
+        queries = self.recorded + self.oracle.queries - self.before
+        device = str(self.oracle.device.type)
+        return Readings(bits, depth, self.n, self.grid, queries, self.shard, device)
+
+
+class _Slots:
+    """Reading orders, tie keys and published scores of the instances in flight."""
+
+    def __init__(self, count: int, n: int) -> None:
+        self.busy = np.zeros(count, bool)
+        self.instance = np.zeros(count, np.int64)
+        self.order = np.zeros((count, n - 1), np.int32)
+        self.ties = np.zeros((count, n), np.uint64)
+        self.score = np.zeros(count, np.float32)
+
+    def free(self) -> list[int]:
+        return [int(slot) for slot in np.flatnonzero(~self.busy)]
+
+    def take(
+        self, slot: int, instance: int, order: NDArray[np.int64], ties: NDArray[np.uint64]
+    ) -> None:
+        self.busy[slot], self.instance[slot] = True, instance
+        self.order[slot], self.ties[slot] = order, ties
+
+
+class _Tests:
+    """When each of several tests stopped, for every instance (0: not yet)."""
+
+    def __init__(self, boundaries: Sequence[Boundary], count: int) -> None:
+        self.boundaries = boundaries
+        self.stopped = np.zeros((count, len(boundaries)), np.int64)
+
+    def last_stop(
+        self,
+        instance: NDArray[np.int64],
+        times: NDArray[np.int64],
+        paths: NDArray[np.int64],
+        exists: NDArray[np.bool_],
+    ) -> NDArray[np.int64]:
+        """Hidden versions read when the last test stopped; 0 where one has not."""
+        for column, boundary in enumerate(self.boundaries):
+            at = np.minimum(times, boundary.n - 1)
+            hit = boundary.outcome(at, paths)[0] & exists
+            first = np.take_along_axis(times, hit.argmax(1)[:, None], 1)[:, 0]
+            fresh = hit.any(1) & (self.stopped[instance, column] == 0)
+            self.stopped[instance[fresh], column] = first[fresh]
+        stops = self.stopped[instance]
+        return np.where((stops > 0).all(1), stops.max(1), 0)
+
+
+def _real(readings: Readings) -> NDArray[np.bool_]:
+    """Which columns of `bits` were read, [I, D]; the others are padding."""
+    columns: NDArray[np.int64] = np.arange(readings.bits.shape[1])
+    real: NDArray[np.bool_] = columns < readings.depth[:, None]
+    return real
+
+
+def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Hidden versions read when a test stopped on recorded bits, [I]; 0 where it has not."""
+    times = 1 + np.arange(bits.shape[1])[None]
+    paths = np.cumsum(bits, axis=1)
+    at = np.minimum(times, test.n - 1)
+    hit = test.outcome(np.broadcast_to(at, paths.shape), paths)[0] & (times <= depth[:, None])
+    return np.where(hit.any(1), 1 + hit.argmax(1), 0)
+
+
+def _keys(seed: int, purpose: str, image_id: str, count: int) -> NDArray[np.uint64]:
+    """Independent uniform 64-bit keys, one per version; a function of (seed, purpose, id)."""
+    return np.random.Philox(key=_stream(seed, purpose, image_id)).random_raw(count)
+
+
+def _stream(seed: int, purpose: str, image_id: str) -> int:
+    digest = hashlib.sha256(f"taggant/{seed}/{purpose}/{image_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
