@@ -21,7 +21,8 @@ from safetensors.numpy import load_file, save_file
 
 from taggant.data.imageset import ImageSet
 from taggant.marking.ledger import Ledger
-from taggant.marking.publish import Published, published_indices, published_versions
+from taggant.marking.place import Place
+from taggant.marking.publish import Published, RemakeError, published_indices, remake_place
 from taggant.marking.scheme import Scheme
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
@@ -158,24 +159,19 @@ class Instances:
     ledger: Ledger
     published: Published
 
-    def check_published(self) -> None:
-        """Re-make the published versions and compare them bit for bit with the published file.
+    def check_published(self) -> Place:
+        """Re-make the published versions, compare bit for bit; where they come out the same.
 
         Raises
         ------
         AuditError
-            If any differs: hidden versions would then not be made as the published one was, and
-            its rank would mean nothing.
+            If they come out the same nowhere: hidden versions would then not be made as the
+            published one was, and its rank would mean nothing.
         """
-        remade = published_versions(self.scheme, self.ledger, self.raw.images, self.raw.ids)
-        differs = (remade != self.published.images).flatten(1).any(1)
-        if differs.any():
-            first = int(differs.nonzero()[0])
-            raise AuditError(
-                f"{int(differs.sum())} of {len(differs)} published images differ from what the "
-                f"ledger makes again (the first: {self.raw.ids[first]}). The published file, the "
-                "raw images or the marking device changed; the audit refuses."
-            )
+        try:
+            return remake_place(self.scheme, self.ledger, self.raw, self.published)
+        except RemakeError as error:
+            raise AuditError(str(error)) from error
 
 
 def read(
@@ -219,8 +215,8 @@ def read(
     """
     if block < 1:
         raise ValueError(f"audit.block = {block}: accepted are 1, 2, 3, ...")
-    instances.check_published()
-    reader = _Reader(oracle, score, instances, seed, until, block, progress, shard)
+    place = instances.check_published()
+    reader = _Reader(oracle, score, instances, place, seed, until, block, progress, shard)
     return reader.run(earlier)
 
 
@@ -232,6 +228,7 @@ class _Reader:
         oracle: Oracle,
         score: Score,
         instances: Instances,
+        place: Place,
         seed: int,
         until: Sequence[Boundary] | None,
         block: int,
@@ -240,7 +237,7 @@ class _Reader:
     ) -> None:
         raw = instances.raw
         assert raw.labels is not None
-        self.oracle, self.score, self.instances = oracle, score, instances
+        self.oracle, self.score, self.instances, self.place = oracle, score, instances, place
         self.seed, self.block, self.progress, self.shard = seed, block, progress, shard
         self.mine = range(shard[0], len(raw), shard[1])
         self.n = instances.ledger.n
@@ -327,11 +324,13 @@ class _Reader:
         self, rows: NDArray[np.int64], versions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         chosen = torch.from_numpy(rows)
-        images = self.instances.scheme.versions(
+        images = self.place.versions(
+            self.instances.scheme,
             self.instances.ledger.secret,
             self.raw.images[chosen],
             [self.raw.ids[row] for row in rows],
             versions[:, None],
+            self.labels[chosen],
         )[:, 0]
         scores = self.score(self.oracle, images, self.labels[chosen], self.views[chosen])
         values: NDArray[np.float32] = scores.float().cpu().numpy()
