@@ -73,17 +73,6 @@ def test_besag_clifford_size(h, p):
     assert boundary.size() == pytest.approx(expected, rel=1e-12)
 
 
-def test_two_sided_is_symmetric_and_each_side_keeps_half():
-    for test in (stats.rank, stats.pprm, stats.optimal, stats.besag_clifford):
-        both = stats.two_sided(test, 200, 0.1)
-        assert both.power_of_side(NULL, 1) == pytest.approx(both.power_of_side(NULL, -1))
-        assert both.power_of_side(NULL, 1) <= 0.05 * (1 + 1e-9)
-        assert both.power(Beta(50, 1)) == pytest.approx(both.power(Beta(1, 50)), rel=1e-6)
-        forgotten = both.run(np.ones((1, 199), bool))
-        assert forgotten.side[0] == -1
-        assert forgotten.claim[0]
-
-
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -103,7 +92,6 @@ def test_two_sided_is_symmetric_and_each_side_keeps_half():
         (lambda: stats.optimal(100, 0.1, cost=0), "cost > 0"),
         (lambda: stats.optimal(100, 0.1, keep=1), "keep=1"),
         (lambda: stats.optimal(100, 0.1, b=-1), "b=-1"),
-        (lambda: stats.two_sided(stats.rank, 100, 0.01), "accepted are n >= 200"),
     ],
 )
 def test_errors_name_the_value_and_what_is_accepted(call, message):

@@ -115,6 +115,26 @@ def stopping_states(boundary: Boundary) -> StoppingStates:
     )
 
 
+def rounding_band(n: int) -> float:
+    """Bound on the relative rounding error of a size after n steps.
+
+    Each step multiplies and adds non-negative numbers, so errors only add up: below 8 n eps.
+    """
+    return float(8 * n * np.finfo(float).eps)
+
+
+def size_within(boundary: Boundary, alpha: Fraction) -> bool:
+    """Is size <= alpha, beyond doubt? Paths are counted with integers only if rounding matters.
+
+    For n > 5000 a case in doubt counts as no.
+    """
+    size, limit, band = boundary.size(), float(alpha), rounding_band(boundary.n)
+    if size <= limit * (1 - band):
+        return True
+    in_doubt = size <= limit * (1 + band) and boundary.n <= 5000
+    return in_doubt and exact_size(boundary) <= alpha
+
+
 def exact_size(boundary: Boundary) -> Fraction:
     """Return P(claim | null) as a fraction, by counting paths with integers.
 

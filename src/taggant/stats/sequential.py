@@ -1,4 +1,4 @@
-"""Classical tests as boundaries: full rank, prior-posterior ratio, Besag-Clifford, two-sided.
+"""Classical tests as boundaries: full rank, Besag-Clifford, prior-posterior ratio.
 
 All are functions (n, p, ...) -> Boundary. n counts the published version; p is read exactly.
 """
@@ -6,14 +6,12 @@ All are functions (n, p, ...) -> Boundary. n counts the published version; p is 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from scipy.special import betaln
 
-from taggant.stats.alternatives import NULL, Floats, Ints, log_choose, log_hypergeometric
+from taggant.stats.alternatives import Floats, Ints, log_choose, log_hypergeometric
 from taggant.stats.boundary import Boundary
-from taggant.stats.chain import OVER_FORGOTTEN, USED
 from taggant.stats.levels import Level, level, top_ranks, versions
 
 
@@ -200,35 +198,3 @@ class PriorPosteriorRatio:
             open_ = low + 1 < high
             low, high = np.where(open_ & ~yes, s, low), np.where(open_ & yes, s, high)
         return np.asarray(high)
-
-
-def two_sided(test: Callable[..., Boundary], n: int, p: Level, **options: object) -> Boundary:
-    """Run a test at both ends: "used" (ranks first) and "over-forgotten" (ranks last).
-
-    Each side is the given test at level p/2; the audit gives up only where both sides would.
-
-    Guarantee: each side has size <= p/2 and the test size <= p, checked exactly here.
-
-    Parameters
-    ----------
-    test : callable (n, p, **options) -> Boundary
-        A one-sided test, e.g. `optimal`.
-
-    Raises
-    ------
-    ValueError
-        If the two sides overlap, or a side would exceed p/2 because its boundary relies on giving
-        up for good before the other side does.
-    """
-    half = level(p) / 2
-    side = test(n, half, **options)
-    t = np.arange(side.n)
-    both = Boundary(side.claim, side.stop, t - side.claim)
-    slack = 1 + 1e-9
-    for which in (USED, OVER_FORGOTTEN):
-        if both.power_of_side(NULL, which) > float(half) * slack:
-            raise ValueError(
-                f"two-sided {test!r}: one side has size {both.power_of_side(NULL, which):g} > p/2 "
-                f"= {float(half):g}; accepted are tests whose side cannot come back after giving up"
-            )
-    return both

@@ -22,7 +22,7 @@ from scipy.special import betaln, gammaln
 
 from taggant.stats.alternatives import NULL, Beta, Floats, Ints
 from taggant.stats.boundary import Boundary
-from taggant.stats.chain import exact_size, forward
+from taggant.stats.chain import forward, rounding_band, size_within
 from taggant.stats.levels import Level, level, top_ranks, versions
 from taggant.stats.sequential import rank
 
@@ -137,7 +137,7 @@ def _at_cost(
     """The best test at a given cost, its left-over size spent, padded to n rows."""
     rest = n - problem.horizon  # all is decided by the horizon: rows never reached
     bracket = start or _wide(problem, alpha)
-    for rounding in (_ROUNDING, -_ROUNDING):
+    for rounding in (_ROUNDING, -max(_ROUNDING, 2 * rounding_band(n))):
         rows = _search(problem, float(alpha) * (1 + rounding), cost, bracket)
         above, below = (
             Boundary(
@@ -146,7 +146,7 @@ def _at_cost(
             )
             for claim, stop in rows
         )
-        if _within(below, alpha):
+        if size_within(below, alpha):
             break
     found = [_spend(below, alpha, problem.design)]
     if below.size() < (1 - _GAP) * alpha:
@@ -174,7 +174,7 @@ def _late_rows(below: Boundary, above: Boundary, alpha: Fraction) -> Boundary:
     low, high = 0, below.n  # from `high` on it fits
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _within(mixed(middle), alpha) else (middle, high)
+        low, high = (low, middle) if size_within(mixed(middle), alpha) else (middle, high)
     return mixed(high)
 
 
@@ -357,20 +357,6 @@ def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _B
 # --- spending what is left of p -----------------------------------------------------------------
 
 
-def _within(boundary: Boundary, alpha: Fraction) -> bool:
-    """Is size <= alpha, beyond doubt?
-
-    Each step of the chain multiplies and adds non-negative numbers, so the relative rounding error
-    after n steps is below 8 n eps. Only inside that band are the paths counted with integers.
-    """
-    band = 8 * boundary.n * np.finfo(float).eps
-    size, limit = boundary.size(), float(alpha)
-    if size <= limit * (1 - band):
-        return True
-    in_doubt = size <= limit * (1 + band) and boundary.n <= 5000
-    return bool(in_doubt and exact_size(boundary) <= alpha)
-
-
 def _spend(boundary: Boundary, alpha: Fraction, design: Beta) -> Boundary:
     """Turn further states into claims, best likelihood ratio first, while size <= p."""
     while boundary.size() < (1 - _NEGLIGIBLE) * float(alpha):
@@ -385,7 +371,7 @@ def _spend(boundary: Boundary, alpha: Fraction, design: Beta) -> Boundary:
         claim = boundary.claim.copy()
         claim[chosen] += 1
         larger = Boundary(claim, np.maximum(boundary.stop, claim + 1))
-        if not _within(larger, alpha):
+        if not size_within(larger, alpha):
             return boundary
         boundary = larger
     return boundary
