@@ -154,13 +154,13 @@ class Store:
         """Manifest of a stage's artifact (of several records, the one that took longest)."""
         home = self.root / stage.name / stage.digest
         where = MANIFEST if stage.extent is None else f"[!.]*/{MANIFEST}"
-        return max(map(_read, home.glob(where)), key=lambda m: m["seconds"], default=None)
+        return max(map(read_manifest, home.glob(where)), key=lambda m: m["seconds"], default=None)
 
     def manifests(self, name: str = "*") -> list[dict[str, Any]]:
         """Manifests of all artifacts of a stage's name, or of all stages."""
         found = [*self.root.glob(f"{name}/[!.]*/{MANIFEST}")]
         found += self.root.glob(f"{name}/[!.]*/[!.]*/{MANIFEST}")
-        return [_read(path) for path in sorted(found)]
+        return [read_manifest(path) for path in sorted(found)]
 
     @contextmanager
     def _lock(self, stage: Stage) -> Iterator[None]:
@@ -206,7 +206,7 @@ class Store:
 
     def _verify(self, folder: Path) -> dict[str, Any]:
         """Manifest of an artifact; its files are hashed once a process, and again if touched."""
-        manifest = _read(folder / MANIFEST)
+        manifest = read_manifest(folder / MANIFEST)
         state = tuple(_state(folder / name, folder) for name in manifest["files"])
         if self._verified.get(folder) != state:
             check(folder, manifest)
@@ -239,7 +239,8 @@ def _state(path: Path, folder: Path) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A manifest's content; a damaged one is reported by name."""
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
     except ValueError as error:
