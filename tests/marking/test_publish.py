@@ -1,20 +1,37 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 from tests.conftest import random_set
+from tests.marking.nets import marker
 
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
-from taggant.marking.publish import Published, choose, publish, raw_sha256
+from taggant.marking.place import Place
+from taggant.marking.publish import (
+    Published,
+    RemakeError,
+    choose,
+    equal_versions_rate,
+    publish,
+    raw_sha256,
+    remake_place,
+)
+from taggant.marking.strategies.feature import Feature
 
 SCHEME = NVersion(20, 10, Sign(2))
 
 
-def published_of(raw, used):
+def ledger_of(scheme, raw):
     digests = raw_sha256(raw.images)
-    ledger = Ledger.draw(bytes(32), "t", SCHEME.parameters(), SCHEME.n, raw.ids, digests)
+    return Ledger.draw(bytes(32), "t", scheme.parameters(), scheme.n, raw.ids, digests)
+
+
+def published_of(raw, used):
+    ledger = ledger_of(SCHEME, raw)
     return publish(SCHEME, ledger, raw, used), ledger
 
 
@@ -72,3 +89,74 @@ def test_more_marked_instances_than_images_are_refused(used, unused):
 def test_empty_group_is_refused():
     with pytest.raises(ValueError, match=r"marking\.unused = 0"):
         choose(random_set(30), 3, 0, seed=0)
+
+
+def test_place_is_recorded_and_survives_the_disk(tmp_path):
+    raw = random_set(4)
+    scheme = NVersion(6, 10, Feature(marker("bfloat16"), steps=1, chunk=3))
+    ledger = ledger_of(scheme, raw)
+    published = publish(scheme, ledger, raw, 2)
+    published.save(tmp_path)
+    again = Published.load(tmp_path)
+    assert again.made == published.made == Place.here()
+    assert again.made.threads == 1
+    assert (again.precision, published_of(raw, 2)[0].precision) == ("bfloat16", "integers")
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_published_versions_come_out_again_or_the_audit_refuses(precision):
+    raw = random_set(6)
+    scheme = NVersion(12, 10, Feature(marker(precision), steps=2, chunk=4))
+    ledger = ledger_of(scheme, raw)
+    published = publish(scheme, ledger, raw, 3)
+    fresh = NVersion(12, 10, Feature(marker(precision), steps=2, chunk=4))
+    assert remake_place(fresh, ledger, raw, published) == Place.here()
+    forged = published.images.clone()
+    forged[2, 1, 3, 4] ^= 1
+    with pytest.raises(RemakeError, match=rf"1 of 6 .*{raw.ids[2]}.*refuses"):
+        remake_place(fresh, ledger, raw, dataclasses.replace(published, images=forged))
+
+
+class Threads(NVersion):
+    """Versions that depend on the thread count, as a marker's arithmetic may."""
+
+    def versions(self, secret, images, ids, indices, labels=None):
+        made = super().versions(secret, images, ids, indices, labels)
+        return made ^ (torch.get_num_threads() % 2)
+
+
+def test_versions_are_made_again_where_they_were_made_first():
+    raw = random_set(6)
+    scheme = Threads(12, 10, Sign(2))
+    ledger = ledger_of(scheme, raw)
+    published = publish(scheme, ledger, raw, 3)
+    torch.set_num_threads(2)
+    assert Place.here() != published.made
+    place = remake_place(scheme, ledger, raw, published)
+    assert place == published.made
+    indices = np.array([[j] for j in ledger.published])
+    made = place.versions(scheme, ledger.secret, raw.images, raw.ids, indices)
+    assert torch.equal(made[:, 0], published.images)
+    assert torch.get_num_threads() == 2
+
+
+def test_a_marking_device_that_is_not_at_hand_is_named():
+    raw = random_set(6)
+    published, ledger = published_of(raw, 3)
+    away = dataclasses.replace(
+        published, images=published.images ^ 1, made=Place("cuda", 1, "Some GPU")
+    )
+    with pytest.raises(RemakeError, match=r"cuda \(Some GPU.* is not at hand"):
+        remake_place(SCHEME, ledger, raw, away)
+
+
+def test_rate_of_equal_versions_is_that_of_pairs():
+    class Few(NVersion):
+        def versions(self, secret, images, ids, indices, labels=None):
+            return super().versions(secret, images, ids, indices // 4, labels)
+
+    raw = random_set(6)
+    same = Few(12, 10, Sign(2))
+    ledger = ledger_of(same, raw)
+    assert equal_versions_rate(same, ledger, raw) == pytest.approx(3 / 11)
+    assert equal_versions_rate(SCHEME, ledger, raw) == 0
