@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,7 @@ class Feature:
 
 def ascend(
     marker: Marker,
-    objective: Any,
+    objective: Callable[[Tensor], Tensor],
     raw: Tensor,
     start: Tensor,
     epsilon: int,

@@ -84,9 +84,9 @@ class Jacobian:
             wanted = indices[rows]
             carriers = self.carriers(secret, image_id, wanted.ravel()).to(image.device)
             signs = (carriers @ sketch.flatten(1)).sign().view(-1, *sketch.shape[1:])
-            moves = epsilon * unblock(signs, self.block, *image.shape[1:]).to(torch.int16)
-            marked = (image.to(torch.int16) + moves).clamp_(0, 255).to(torch.uint8)
-            versions[rows] = marked.view(*wanted.shape, *image.shape)
+            moves = unblock(signs, self.block, *image.shape[1:])
+            marked = torch.add(image.float(), moves, alpha=epsilon).clamp_(0, 255)
+            versions[rows] = marked.to(torch.uint8).view(*wanted.shape, *image.shape)
         return versions
 
     def sketch(self, secret: bytes, image: Tensor, image_id: str) -> Tensor:

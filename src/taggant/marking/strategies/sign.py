@@ -68,5 +68,7 @@ def check_block(block: int) -> None:
 
 def unblock(blocks: Tensor, side: int, height: int, width: int) -> Tensor:
     """Repeat each value on a block of side x side pixels, [..., H, W] cut to height x width."""
+    if side == 1:
+        return blocks
     spread = blocks.repeat_interleave(side, -2).repeat_interleave(side, -1)
     return spread[..., :height, :width]
