@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from taggant.pipeline.store import LOCKS, MANIFEST, PARTIAL, StoreError, check, read_manifest
+from taggant.pipeline.lock import busy
+from taggant.pipeline.store import MANIFEST, PARTIAL, Store, StoreError, check, read_manifest
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,4 @@ def _busy(root: Path, partial: Path) -> bool:
     """Whether a process holds the lock of an unfinished attempt."""
     parts = partial.relative_to(root).parts
     key = parts[1] if len(parts) > 2 else partial.name[1 : -len(PARTIAL)]
-    lock = FileLock(root / LOCKS / f"{parts[0]}-{key}")
-    (root / LOCKS).mkdir(parents=True, exist_ok=True)
-    try:
-        with lock.acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
+    return busy(Store(root).lock(parts[0], key))

@@ -87,8 +87,9 @@ class Line:
         }
 
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
-        """The audit as a view on training, if it is wanted."""
-        return [AuditCallback(epochs, self._audit_live)] if self.scores.audit.live else []
+        """The audit as a view on training, if it is wanted; a shard has no rates to show."""
+        wanted = self.scores.audit.live and self.scores.audit.shard is None
+        return [AuditCallback(epochs, self._audit_live)] if wanted else []
 
     def _audit_live(self, epoch: int, victim: lightning.LightningModule) -> dict[str, float]:
         stage = self.scores.at_epoch(epoch, victim)

@@ -49,6 +49,7 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     loggers = [instantiate(node) for node in cfg.logger.values()]
     line = Line(Setting.of(cfg, loggers, told))
+    line.store.clear_locks()
     try:
         if cfg.audit.shard is not None:
             console.print(score_shard(line))

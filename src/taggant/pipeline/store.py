@@ -12,23 +12,19 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from taggant.pipeline.digest import digest, library_versions
 from taggant.pipeline.files import sha256, write_atomically
+from taggant.pipeline.lock import clear, locked
 
 MANIFEST = "manifest.json"
 LOCKS = ".locks"
 PARTIAL = ".partial"
-PATIENCE = 1.0
-"""Seconds to wait for another process before saying so."""
 
 
 class StoreError(RuntimeError):
@@ -143,7 +139,7 @@ class Store:
         if found is None:
             for need in () if needs_ready else stage.needs:
                 self.get(need)
-            with self._lock(stage):
+            with locked(self.lock(stage.name, stage.digest), partial(_say_waiting, stage)):
                 found = self.find(stage)
                 if found is None:
                     found, cached = self._compute(stage), False
@@ -162,32 +158,23 @@ class Store:
         found += self.root.glob(f"{name}/[!.]*/[!.]*/{MANIFEST}")
         return [read_manifest(path) for path in sorted(found)]
 
-    @contextmanager
-    def _lock(self, stage: Stage) -> Iterator[None]:
-        """Held while a stage is computed; extents of one stage share it."""
-        locks = self.root / LOCKS
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{stage.name}-{stage.digest}")
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            message = f"waiting for another process that computes {stage.name} {stage.digest[:8]}"
-            print(message, file=sys.stderr, flush=True)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+    def clear_locks(self) -> None:
+        """Remove what killed processes left of their locks."""
+        clear(self.root / LOCKS)
+
+    def lock(self, name: str, key: str) -> Path:
+        """The lock file of a stage's computation; extents of one stage share it."""
+        return self.root / LOCKS / f"{name}-{key}"
 
     def _compute(self, stage: Stage) -> Path:
         folder = self.folder(stage)
-        partial = folder.with_name(f".{folder.name}{PARTIAL}")
-        _clear(partial, keep=stage.resumable)
-        partial.mkdir(parents=True, exist_ok=True)
+        draft = folder.with_name(f".{folder.name}{PARTIAL}")
+        _clear(draft, keep=stage.resumable)
+        draft.mkdir(parents=True, exist_ok=True)
         start = time.perf_counter()
-        stage.compute(partial)
+        stage.compute(draft)
         seconds = time.perf_counter() - start
-        files = sorted(p for p in partial.rglob("*") if p.is_file() and p.name != MANIFEST)
+        files = sorted(p for p in draft.rglob("*") if p.is_file() and p.name != MANIFEST)
         manifest = {
             "schema": 1,
             "stage": stage.name,
@@ -195,12 +182,12 @@ class Store:
             "identity": stage.identity,
             "inputs": [[need.name, need.digest] for need in stage.needs],
             "extent": None if stage.extent is None else stage.extent(),
-            "files": {p.relative_to(partial).as_posix(): sha256(p) for p in files},
+            "files": {p.relative_to(draft).as_posix(): sha256(p) for p in files},
             "seconds": round(seconds, 3),
             "libraries": library_versions(),
         }
-        write_atomically(partial / MANIFEST, json.dumps(manifest, indent=1).encode())
-        partial.replace(folder)
+        write_atomically(draft / MANIFEST, json.dumps(manifest, indent=1).encode())
+        draft.replace(folder)
         self.computed.add(stage.digest)
         return folder
 
@@ -248,6 +235,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{path} is damaged ({error}); remove {path.parent} to compute it again"
         ) from error
     return manifest
+
+
+def _say_waiting(stage: Stage) -> None:
+    message = f"waiting for another process that computes {stage.name} {stage.digest[:8]}"
+    print(message, file=sys.stderr, flush=True)
 
 
 def _clear(partial: Path, keep: bool) -> None:

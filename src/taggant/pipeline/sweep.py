@@ -6,6 +6,7 @@ Hydra's own account of a sweep names only the first of several failed jobs. Here
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,11 +37,12 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Write down what all jobs will ask of their models; with ``plan=true``, only plan."""
+        HydraConfig.instance().set_config(config)
+        folder = Path(config.hydra.sweep.dir)  # its time is fixed now, for all jobs
         composed = list(_compose(config))
         if config.plan:
             sys.exit(_plan(composed))
         jobs = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
-        folder = Path(config.hydra.sweep.dir)
         write_atomically(folder / JOBS, json.dumps(jobs, indent=1).encode())
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -57,6 +59,29 @@ class Sweep(Callback):
             print(f"  {job.name}: {' '.join(state['overrides'])}", file=sys.stderr)
             print(f"     {state['error']} (see {job / 'error.txt'})", file=sys.stderr)
         sys.exit(1)
+
+
+class ComposeOnce:
+    """Composes each job's config once, where Hydra's sweeper and launcher do it again.
+
+    Composing is nearly all the time of a job that finds its results in the store.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        self.loader = loader
+        self.known: dict[tuple[str, ...], DictConfig] = {}
+
+    def __call__(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Hydra's ``load_sweep_config``."""
+        key = tuple(sweep_overrides)
+        if key not in self.known:
+            compose = type(self.loader).load_sweep_config
+            self.known[key] = compose(self.loader, master_config, sweep_overrides)
+        return copy.deepcopy(self.known[key])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For other processes, without the configs of other jobs."""
+        return {"loader": self.loader, "known": {}}
 
 
 def told(cfg: DictConfig) -> list[Mapping[str, Any]]:
@@ -81,7 +106,8 @@ def _compose(config: DictConfig) -> Iterator[DictConfig]:
     """Config of every job; none where the sweeper draws them as it goes, or one is wrong."""
     if not config.hydra.sweeper._target_.endswith(BasicSweeper.__name__):
         return
-    loader = GlobalHydra.instance().config_loader()
+    loader: Any = GlobalHydra.instance().config_loader()
+    loader.load_sweep_config = ComposeOnce(loader)
     params = config.hydra.sweeper.params or {}
     asked = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(asked)

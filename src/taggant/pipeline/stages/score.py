@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
 from taggant.audit.engine import Readings, read
@@ -65,14 +66,14 @@ class Scores:
         tests = list(self.boundaries.values())
         for config in self.setting.told:
             # Where another run's test does not exist, that run says so.
-            with suppress(ValueError):
+            with suppress(ValueError, InstantiationException):
                 tests += instantiate(config).boundaries(self.mark.scheme.n).values()
         return list({_boundary_digest(test): test for test in tests}.values())
 
     @cached_property
     def final(self) -> Stage:
         """Readings of the model after unlearning."""
-        full = self.audit.depth == FULL
+        full = self.setting.cfg.audit.depth == FULL
         return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full)
 
     @cached_property

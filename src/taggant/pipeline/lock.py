@@ -1,0 +1,88 @@
+"""A lock between processes that leaves nothing behind."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE = 1.0
+"""Seconds to wait before saying so."""
+POLL = 0.02
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold an exclusive lock on a file, which is there only as long as anyone wants the lock.
+
+    The system drops the lock when its process ends, however it ends; the next holder then finds
+    the file, and removes it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made.
+    waiting : callable
+        Called once if another process holds the lock for more than a second.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = _acquire(path, waiting)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def busy(path: Path) -> bool:
+    """Whether a process holds the lock."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _try(handle)
+    finally:
+        os.close(handle)
+
+
+def clear(folder: Path) -> None:
+    """Remove the files of locks that nobody holds: their processes were killed."""
+    for path in folder.glob("*"):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        if _try(handle) and _same(handle, path):
+            path.unlink()
+        os.close(handle)
+
+
+def _acquire(path: Path, waiting: Callable[[], None]) -> int:
+    start = time.monotonic()
+    told = False
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        # A file that its last holder removed meanwhile guards nothing: open the new one.
+        if _try(handle) and _same(handle, path):
+            return handle
+        os.close(handle)
+        if not told and time.monotonic() - start > PATIENCE:
+            told = True
+            waiting()
+        time.sleep(POLL)
+
+
+def _try(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _same(handle: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,206 @@
+"""Sweeps: shared stages once, replays instead of readings, failures listed and retried."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from tests.forks import ROOT, TINY, calls, warmed
+from tests.test_run import environment
+
+from taggant.results import over_seeds, table, where
+
+ABLATION = (
+    "-m",
+    *TINY,
+    "score=margin,hinge,entropy",
+    "audit.p=0.05,0.1,0.2,0.3",
+    "audit/test=optimal,besag_clifford",
+)
+SQUARE = ("score=margin,hinge", "audit.p=0.1,0.2")
+MODELS = 3  # the final model and two snapshots
+
+
+def output(root: Path) -> str:
+    return (root / "output.txt").read_text()
+
+
+def jobs(root: Path) -> list[Path]:
+    """Job folders of the newest sweep."""
+    sweep = max((root / "runs" / "smoke").iterdir())
+    return sorted(path for path in sweep.iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def ablation(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("ablation")
+    assert warmed().run(root, *ABLATION) == 0, output(root)
+    return root
+
+
+def test_an_ablation_of_24_runs_trains_once_and_scores_each_score_once(ablation):
+    assert len(jobs(ablation)) == 24
+    assert calls(ablation).count("train") == 1
+    assert calls(ablation).count("read") == 3 * MODELS
+    assert f"24 of 24 jobs finished. Results: {jobs(ablation)[0].parent}" in output(ablation)
+
+
+def test_every_run_of_it_has_its_detection_curve(ablation):
+    for job in jobs(ablation):
+        curve = pl.read_csv(job / "curves.csv")
+        p = json.loads((job / "result.json").read_text())["metrics"]["p"]
+        assert set(curve.filter(p=p)["epoch"]) == {2, 3}
+
+
+def test_the_second_time_nothing_is_computed_and_it_ends_in_seconds(ablation):
+    before = calls(ablation)
+    start = time.perf_counter()
+    assert warmed().run(ablation, *ABLATION) == 0
+    assert time.perf_counter() - start < 10
+    assert calls(ablation) == before
+    records = [json.loads((job / "result.json").read_text()) for job in jobs(ablation)]
+    assert all(stage["cached"] for record in records for stage in record["stages"].values())
+
+
+def test_a_stopped_reading_is_extended_by_a_test_that_needs_more(tmp_path):
+    stopped = (*TINY, "audit.depth=stopped")
+    assert warmed().run(tmp_path, *stopped, "audit.p=0.3", "audit.curve=[]") == 0
+    assert calls(tmp_path) == ["train"] + ["read"] * MODELS
+    assert warmed().run(tmp_path, *stopped, "audit.p=0.1", "audit.curve=[]") == 0
+    assert calls(tmp_path)[4:] == ["read"] * MODELS
+    assert warmed().run(tmp_path, *stopped, "audit.p=0.3", "audit.curve=[0.1]") == 0
+    assert len(calls(tmp_path)) == 7
+
+
+def test_its_plan_shows_shared_stages_once_and_starts_nothing(ablation, tmp_path):
+    assert warmed().run(tmp_path, *ABLATION, "plan=true") == 0
+    plan = output(tmp_path)
+    assert plan.count("│ train ") == 1
+    assert plan.count("│ score ") == 3
+    assert "24 runs, 61 of 61 stages to run" in plan
+    assert not calls(tmp_path)
+    assert not (tmp_path / "runs").exists()
+    seen = len(output(ablation))
+    assert warmed().run(ablation, *ABLATION, "plan=true") == 0
+    assert "24 runs, 0 of 61 stages to run" in output(ablation)[seen:]
+
+
+def test_failures_are_all_listed_set_the_exit_code_and_are_tried_again(tmp_path):
+    sweep = ("-m", *TINY, "victim.lr=-1,0.01", "audit.p=7,0.1")
+    for _ in range(2):
+        seen = len(output(tmp_path)) if (tmp_path / "output.txt").exists() else 0
+        assert warmed().run(tmp_path, *sweep) == 1
+        told = output(tmp_path)[seen:]
+        assert "1 of 4 jobs finished" in told
+        ending = told.partition("3 failed; the same command tries them again")[2]
+        assert "victim.lr = -1: a positive learning rate is needed" in ending
+        assert "audit.p = 7: accepted are numbers between 0 and 1" in ending
+        assert [(job / "error.txt").exists() for job in jobs(tmp_path)] == [True] * 3 + [False]
+    assert calls(tmp_path) == ["train"] + ["read"] * MODELS
+
+
+def test_a_sweep_has_one_device_a_job(tmp_path):
+    assert warmed().run(tmp_path, "-m", *TINY, "trainer.devices=2", "seed=0,1") == 1
+    assert "trainer asks for 2 devices inside a sweep: accepted is trainer.devices=1" in output(
+        tmp_path
+    )
+
+
+def test_shards_put_together_equal_the_whole(tmp_path):
+    whole, sharded = tmp_path / "whole", tmp_path / "sharded"
+    assert warmed().run(whole, *TINY) == 0
+    (sharded / "secrets").mkdir(parents=True)
+    (sharded / "secrets" / "owner.key").write_bytes((whole / "secrets" / "owner.key").read_bytes())
+    (sharded / "secrets" / "owner.key").chmod(0o600)
+    assert warmed().run(sharded, "-m", *TINY, "audit.shard=1/3,2/3,3/3") == 0, output(sharded)
+    assert calls(sharded).count("read") == 3 * MODELS
+    assert warmed().run(sharded, *TINY) == 0, output(sharded)
+    assert calls(sharded).count("train") == 1
+    assert calls(sharded).count("read") == 3 * MODELS
+    for path in whole.glob("store/score/*/*/*"):
+        if path.name != "manifest.json":
+            assert (sharded / path.relative_to(whole)).read_bytes() == path.read_bytes()
+    ours, theirs = (next(root.glob("store/audit/*/metrics.json")) for root in (whole, sharded))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_results_are_a_tidy_table(ablation):
+    frame = table(ablation / "runs")
+    assert frame.height == 24
+    assert set(frame["audit.p"]) == {0.05, 0.1, 0.2, 0.3}
+    columns = {"victim.lr", "detection_rate_low", "seconds.train", "mean_queries_used", "seed"}
+    assert columns <= set(frame.columns)
+    assert where(frame, ["audit.p=0.10"]).height == 6
+    pooled = over_seeds(frame, ["audit.p"], ["detection_rate"])
+    assert pooled["runs"].to_list() == [6] * 4
+    assert set(pooled["seeds"]) == {1}
+    with pytest.raises(ValueError, match=r"no column \['audit.q'\]; there are: .*audit.p"):
+        where(frame, ["audit.q=1"])
+
+
+def launched(root: Path, *overrides: str) -> str:
+    """Run a sweep by the real command line with a launcher of other processes."""
+    done = subprocess.run(
+        [sys.executable, "run.py", "-m", *TINY, *overrides],
+        cwd=ROOT,
+        env=environment(root),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def times_computed(root: Path) -> dict[str, int]:
+    """In how many runs each stage was computed, not taken from the store."""
+    results = [json.loads(path.read_text()) for path in root.glob("runs/smoke/*/*/result.json")]
+    names = results[0]["stages"]
+    return {name: sum(not r["stages"][name]["cached"] for r in results) for name in names}
+
+
+def test_joblib_computes_shared_stages_once(tmp_path):
+    two = ("score=margin,hinge", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    assert "2 of 2 jobs finished" in launched(tmp_path, *two)
+    once = dict.fromkeys(("data", "mark", "train", "unlearn"), 1)
+    assert times_computed(tmp_path).items() >= once.items()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "ray"])
+def test_launchers_compute_shared_stages_once(tmp_path, launcher):
+    assert "4 of 4 jobs finished" in launched(tmp_path, *SQUARE, f"hydra/launcher={launcher}")
+    assert times_computed(tmp_path) == {
+        **dict.fromkeys(("data", "mark", "train", "unlearn"), 1),
+        **dict.fromkeys(("score/epoch-2", "score/epoch-3", "score"), 2),
+        "audit": 4,
+    }
+
+
+@pytest.mark.slow
+def test_optuna_chooses_and_shares(tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "run.py",
+            "-m",
+            *TINY,
+            "hydra/sweeper=optuna",
+            "hydra.sweeper.direction=maximize",
+            "hydra.sweeper.n_trials=4",
+            "hydra.sweeper.n_jobs=1",
+            "score.views=choice(0,1)",
+        ],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "4 jobs" in done.stdout, done.stderr
+    assert len(list(tmp_path.glob("store/train/*/manifest.json"))) == 1
