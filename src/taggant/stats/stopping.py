@@ -36,7 +36,8 @@ _OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that
 _GAP = 1e-2  # a larger share of p left over is first spent on the neighbouring test's rows
 _ROUNDING = 1e-11  # relative; sizes this close to p are decided in integers
 _PRICE_ROUNDS = 6
-_RETRIES = 100
+_AIM = 1.0005  # interpolated power is a little optimistic: discrete tests fall short of it
+_RETRIES = 12
 
 
 def optimal(
@@ -45,7 +46,7 @@ def optimal(
     b: float = 50.0,
     cost: float | None = None,
     a: float = 1.0,
-    keep: float = 0.98,
+    keep: float = 0.985,
 ) -> Boundary:
     """Return the test with the fewest reads and misses at the design alternative q ~ Beta(a, b).
 
@@ -88,12 +89,13 @@ def optimal(
     for horizon in _horizons(n, alpha):
         problem = _Problem.of(n, alpha, design, horizon)
         if cost is None:
-            # In the limit of a vanishing cost nothing is read that could not change the outcome.
-            boundary = _cheapest(problem, n, alpha, wanted) or rank(n, alpha, curtailed=True)
+            found = _cheapest(problem, n, alpha, wanted)
         else:
-            boundary = _at_cost(problem, n, alpha, float(cost))
-        if _chance_of_reaching(boundary, horizon - 1, design) < _OPEN_END:
+            found = _at_cost(problem, n, alpha, float(cost))
+        if found is not None and _chance_of_reaching(found, horizon - 1, design) < _OPEN_END:
             break
+    # In the limit of a vanishing cost nothing is read that could not change the outcome.
+    boundary = found or rank(n, alpha, curtailed=True)
     if boundary.size() == 0:
         raise ValueError(
             f"cost={cost!r} a read is so large that the best test for n={n}, p={p}, b={b} never "
@@ -118,16 +120,18 @@ def _chance_of_reaching(boundary: Boundary, t: int, design: Beta) -> float:
 
 def _cheapest(problem: _Problem, n: int, alpha: Fraction, wanted: float) -> Boundary | None:
     """The test of the largest cost that has the wanted power and uses the level; None if none."""
-    price, start = _price(problem, alpha, wanted)
+    priced = _price(problem, alpha, wanted * _AIM)
+    if priced is None:
+        return None
+    price: float = priced[0]
+    start: _Bracket | None = priced[1]
     smallest = WANTED_SIZE * int(alpha * n) / n
-    for attempt in range(_RETRIES):
+    for attempt in range(_RETRIES if problem.horizon == n else 3):
         boundary = _at_cost(problem, n, alpha, price, start)
         if boundary.size() >= smallest and boundary.power(problem.design) >= wanted:
             return boundary
-        price, start = (
-            price * 0.93 ** (attempt + 1),
-            None,
-        )  # discrete tests can fall short of the wanted power
+        # Discrete tests can fall short of the wanted power; a lower cost moves the states.
+        price, start = price * 0.9 ** (attempt + 1), None
     return None
 
 
@@ -322,12 +326,16 @@ def _search(
             window = _open_states(claim[:, k], stop[:, k - 1])
 
 
-def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _Bracket | None]:
-    """Largest cost, within a few percent, at which the level-alpha test has the wanted power."""
+def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _Bracket] | None:
+    """Largest cost, within a few percent, at which the level-alpha test has the wanted power.
+
+    None if no cost tried has it at this horizon.
+    """
     limit, bracket = float(alpha) * (1 + _ROUNDING), _wide(problem, alpha)
-    costs = np.geomspace(1e-5, 0.3, 6) * limit
+    costs, count = np.geomspace(1e-5, 0.3, 6) * limit, 10
+    price = float(costs[0])
     for _ in range(_PRICE_ROUNDS):
-        tried = np.geomspace(bracket.low, bracket.high, 10)
+        tried = np.geomspace(bracket.low, bracket.high, count)
         size, power, claim, stop = problem.solve(
             np.repeat(costs, tried.size), np.tile(tried, costs.size), bracket.window
         )
@@ -337,6 +345,8 @@ def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _B
         # Power at the level itself: above the chord between two multipliers, below the larger test.
         reach = (limit - size[row, k]) / np.maximum(size[row, k - 1] - size[row, k], 1e-300)
         chord = power[row, k] + np.clip(reach, 0, 1) * (power[row, k - 1] - power[row, k])
+        if power[0, k[0] - 1] < wanted:  # not even a test above the level, at the smallest cost
+            return None
         first = int(np.flatnonzero(chord >= wanted).max(initial=0))
         too_dear = np.flatnonzero(power[row, k - 1] < wanted)
         last = int(min(too_dear[too_dear > first], default=costs.size - 1))
@@ -348,10 +358,11 @@ def _price(problem: _Problem, alpha: Fraction, wanted: float) -> tuple[float, _B
             float(tried[most]),
             _open_states(claim[:, at + most], stop[:, at + least]),
         )
-        if costs[last] <= 1.1 * costs[first]:
+        price = float(costs[first])
+        if costs[last] <= 1.1 * price:
             break
-        costs = np.geomspace(costs[first], costs[last], 6)
-    return float(costs[0]), bracket
+        costs, count = np.geomspace(price, costs[last], 12), 12
+    return price, bracket
 
 
 # --- spending what is left of p -----------------------------------------------------------------
