@@ -31,10 +31,11 @@ typecheck: setup  ## mypy --strict on src
 	$(PY) -m mypy
 
 bench: setup  ## Time the hot paths beside their references
-	$(PY) bench/stats.py
+	@for bench in bench/*.py; do echo "== $$bench"; OMP_NUM_THREADS=1 $(PY) "$$bench" || exit 1; done
 
 figures: setup  ## Redraw the report of every finished run
-	$(PY) -m taggant.report runs
+	@find runs -name result.json 2>/dev/null | sort | while read -r result; do \
+		$(PY) -m taggant.report "$$(dirname "$$result")" || exit 1; done
 
 clean:  ## Remove caches, runs and stored artifacts (keeps .venv, data and secrets)
 	rm -rf store runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,3 +1,3 @@
-"""taggant: find out, with a provable error rate, whether a visual model was trained on given images."""
+"""taggant: was a visual model trained on given images? An answer with a provable error rate."""
 
 __version__ = "0.1.0"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import timm
 import torchvision
@@ -12,7 +12,7 @@ SMALL = 64
 
 
 def from_torchvision(
-    name: str, classes: int, channels: int = 3, image_size: int = 32, width: None = None
+    name: str, classes: int, channels: int = 3, image_size: int = 32, width: int | None = None
 ) -> nn.Module:
     """Untrained torchvision classifier; ResNets get the CIFAR stem for images up to 64 px.
 
@@ -36,7 +36,7 @@ def from_torchvision(
 
 
 def from_timm(
-    name: str, classes: int, channels: int = 3, image_size: int = 32, width: None = None
+    name: str, classes: int, channels: int = 3, image_size: int = 32, width: int | None = None
 ) -> nn.Module:
     """Untrained timm classifier; ResNets get the CIFAR stem for images up to 64 px.
 
@@ -49,11 +49,12 @@ def from_timm(
     if not timm.is_model(name):
         near = timm.list_models(f"*{name[:4]}*")[:12]
         raise ValueError(f"victim.net.name = {name!r}: unknown to timm. Near: {', '.join(near)}")
-    net: Any = timm.create_model(name, num_classes=classes, in_chans=channels)
+    net: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels)
     if isinstance(net, timm.models.resnet.ResNet) and image_size <= SMALL:
-        net.conv1 = _stem(net.bn1.num_features, channels, image_size)
-        net.maxpool = nn.Identity()
-    return cast(nn.Module, net)
+        stem = net.get_parameter("bn1.weight").numel()
+        net.add_module("conv1", _stem(stem, channels, image_size))
+        net.add_module("maxpool", nn.Identity())
+    return net
 
 
 def _no_width(name: str, width: int | None) -> None:
