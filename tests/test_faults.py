@@ -30,6 +30,9 @@ class Reference:
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory) -> Reference:
     root = tmp_path_factory.mktemp("reference")
+    (root / "secrets").mkdir()
+    (root / "secrets" / "owner.key").write_text("5a" * 32)
+    (root / "secrets" / "owner.key").chmod(0o600)
     start = time.perf_counter()
     assert warmed().run(root, *TINY, trace=True) == 0, output(root)
     seconds = time.perf_counter() - start

@@ -204,3 +204,19 @@ def test_optuna_chooses_and_shares(tmp_path):
     )
     assert "4 jobs" in done.stdout, done.stderr
     assert len(list(tmp_path.glob("store/train/*/manifest.json"))) == 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_victim_on_the_same_batches(tmp_path):
+    both = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true")
+    losses = {}
+    for devices in (1, 2):
+        run = [sys.executable, "run.py", *TINY, *both, f"trainer.devices={devices}"]
+        done = subprocess.run(run, cwd=ROOT, env=environment(tmp_path), check=False)
+        assert done.returncode == 0
+    for path in tmp_path.glob("store/train/*/manifest.json"):
+        world = json.loads(path.read_text())["identity"]["world"]
+        rows = json.loads(path.with_name("history.json").read_text())
+        losses[world] = [row["train_loss"] for row in rows]
+    # Batch statistics are each process's own, so the losses are alike, not equal.
+    assert losses[2] == pytest.approx(losses[1], rel=0.05)

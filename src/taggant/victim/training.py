@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from taggant.data.imageset import ImageSet
 from taggant.pipeline.files import write_atomically
 from taggant.score.oracle import evaluating
+from taggant.victim.share import Share
 
 RESUME = "resume.ckpt"
 HISTORY = "history.json"
@@ -53,10 +54,12 @@ def fit(
         If the loss becomes NaN or infinite.
     """
     checkpoint = folder / RESUME
-    loader = victim.batches(train, seed, trainer.strategy.root_device)
+    alone = trainer.world_size == 1
+    # Processes are forked, which a parent that has used a GPU cannot do.
+    loader = victim.batches(train, seed, trainer.strategy.root_device if alone else "cpu")
     trainer.fit(
         victim,
-        train_dataloaders=loader,
+        train_dataloaders=loader if alone else Share(loader),
         ckpt_path=str(checkpoint) if checkpoint.exists() else None,
         weights_only=True,
     )
@@ -66,15 +69,21 @@ def fit(
 
 def callbacks(test: ImageSet, folder: Path) -> list[pl.Callback]:
     """What every training run needs: history, snapshots and the epoch's checkpoint."""
-    keep = pl.callbacks.ModelCheckpoint(
-        dirpath=folder,
-        filename=Path(RESUME).stem,
-        save_top_k=1,
-        every_n_epochs=1,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-    )
-    return [History(test, folder), keep]
+    return [History(test, folder), KeepEpoch(folder)]
+
+
+class KeepEpoch(pl.callbacks.Checkpoint):
+    """Keeps the last finished epoch's checkpoint, which is whole at any moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save beside the old checkpoint, then take its place."""
+        draft = self.folder / f".{RESUME}"
+        trainer.save_checkpoint(draft)
+        if trainer.is_global_zero:
+            draft.replace(self.folder / RESUME)
 
 
 class History(pl.Callback):
@@ -94,13 +103,15 @@ class History(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Record the epoch; stop at a loss that is not finite."""
         epoch = trainer.current_epoch + 1
-        loss = float(trainer.callback_metrics["train_loss"])
+        loss = float(trainer.strategy.reduce(trainer.callback_metrics["train_loss"]))
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the training loss is {loss} in epoch {epoch}: training diverged. "
                 f"Lower victim.lr (now {pl_module.lr}) or train in higher precision "
                 f"(trainer.precision=32-true, now {trainer.precision})"
             )
+        if not trainer.is_global_zero:
+            return
         row: dict[str, float] = {"epoch": epoch, "train_loss": loss}
         if epoch in pl_module.snapshots:
             with evaluating(pl_module):

@@ -19,7 +19,13 @@ from taggant.pipeline.store import Stage
 from taggant.victim import training
 from taggant.victim.classifier import snapshot_epochs
 
-CODE = (__name__, "taggant.data.augment", "taggant.data.batches", "taggant.victim.training")
+CODE = (
+    __name__,
+    "taggant.data.augment",
+    "taggant.data.batches",
+    "taggant.victim.share",
+    "taggant.victim.training",
+)
 
 PLACE = ("accelerator", "devices", "num_nodes", "strategy")
 """Trainer arguments that say where to compute, of which only the world size counts."""
@@ -94,11 +100,15 @@ class Train:
     def _compute(self, folder: Path) -> None:
         victim, test = self.new_victim(), self.data.splits.test
         history, checkpoint = training.callbacks(test, folder)
-        trainer = self._trainer(victim, [history, *self.watchers(self.snapshots), checkpoint])
+        alone = world_size(self.setting.config("trainer")) == 1
+        watchers = self.watchers(self.snapshots) if alone else ()
+        trainer = self._trainer(victim, [history, *watchers, checkpoint], folder)
         seed = self.setting.seed("train")
         training.fit(victim, trainer, self.mark.training_set, test, seed, folder)
 
-    def _trainer(self, victim: Any, callbacks: list[lightning.Callback]) -> lightning.Trainer:
+    def _trainer(
+        self, victim: Any, callbacks: list[lightning.Callback], folder: Path
+    ) -> lightning.Trainer:
         if self.setting.progress:
             callbacks = [*callbacks, lightning.callbacks.RichProgressBar()]
         trainer: lightning.Trainer = instantiate(
@@ -106,6 +116,7 @@ class Train:
             max_epochs=victim.epochs,
             callbacks=callbacks,
             logger=list(self.setting.loggers) or False,
+            default_root_dir=str(folder),
             enable_progress_bar=self.setting.progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
