@@ -13,7 +13,13 @@ from hydra.utils import instantiate
 from taggant.audit.engine import Instances
 from taggant.data.imageset import ImageSet
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint, owner_key
-from taggant.marking.publish import Published, choose, publish, raw_sha256
+from taggant.marking.publish import (
+    Published,
+    choose,
+    equal_versions_rate,
+    publish,
+    raw_sha256,
+)
 from taggant.marking.quality import quality
 from taggant.marking.scheme import Scheme
 from taggant.pipeline.digest import sources
@@ -23,9 +29,14 @@ from taggant.pipeline.store import Stage
 
 CODE = (
     __name__,
+    "taggant.marking.launch",
     "taggant.marking.ledger",
+    "taggant.marking.marker",
+    "taggant.marking.place",
     "taggant.marking.publish",
     "taggant.marking.quality",
+    "taggant.marking.stream",
+    "taggant.marking.windows",
 )
 CONFIG = ("scheme", "used", "unused")
 QUALITY = "quality.json"
@@ -77,7 +88,10 @@ class Mark:
         published = publish(self.scheme, ledger, chosen, marking.used)
         published.save(folder)
         measured = quality(chosen.images, published.images)
-        (folder / QUALITY).write_text(json.dumps(vars(measured)))
+        equal = equal_versions_rate(self.scheme, ledger, chosen)
+        (folder / QUALITY).write_text(
+            json.dumps({**vars(measured), "equal_versions_rate": equal}, indent=1)
+        )
 
     @property
     def ledger_path(self) -> Path:
