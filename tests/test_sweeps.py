@@ -77,17 +77,21 @@ def test_a_stopped_reading_is_extended_by_a_test_that_needs_more(tmp_path):
     assert len(calls(tmp_path)) == 7
 
 
-def test_its_plan_shows_shared_stages_once_and_starts_nothing(ablation, tmp_path):
-    assert warmed().run(tmp_path, *ABLATION, "plan=true") == 0
-    plan = output(tmp_path)
+def test_its_plan_shows_shared_stages_once_and_starts_nothing(ablation):
+    seen, runs, before = len(output(ablation)), len(jobs(ablation)), calls(ablation)
+    assert warmed().run(ablation, *ABLATION, "unlearning=none", "plan=true") == 0
+    plan = output(ablation)[seen:]
     assert plan.count("│ train ") == 1
     assert plan.count("│ score ") == 3
-    assert "24 runs, 61 of 61 stages to run" in plan
+    assert "24 runs, 0 of 61 stages to run" in plan
+    assert (len(jobs(ablation)), calls(ablation)) == (runs, before)
+
+
+def test_a_plan_of_a_new_sweep_runs_nothing(tmp_path):
+    assert warmed().run(tmp_path, "-m", *TINY, *SQUARE, "plan=true") == 0
+    assert "4 runs, 18 of 18 stages to run" in output(tmp_path)
     assert not calls(tmp_path)
     assert not (tmp_path / "runs").exists()
-    seen = len(output(ablation))
-    assert warmed().run(ablation, *ABLATION, "plan=true") == 0
-    assert "24 runs, 0 of 61 stages to run" in output(ablation)[seen:]
 
 
 def test_failures_are_all_listed_set_the_exit_code_and_are_tried_again(tmp_path):
