@@ -157,7 +157,6 @@ def test_plan_says_what_would_run(smoke, tmp_path):
         (["victm.width=3"], "no key 'victm.width'"),
         (["score=hing"], "entropy"),
         (["marking/strategy=sgn"], "sign"),
-        (["experiment=demo"], "experiment"),
         (["audit.p=0"], "audit.p = 0: accepted are numbers between 0 and 1"),
         (["marking.n=10"], "0.05"),
         (["marking.epsilon=0"], "marking.epsilon = 0: accepted are whole grey levels from 1"),
@@ -169,7 +168,7 @@ def test_plan_says_what_would_run(smoke, tmp_path):
         (["score.views=0"], "score.views = 0"),
         (["audit.depth=some"], "accepted are 'full' and 'stopped'"),
         (["data.train=999999"], "999999"),
-        (["victim.lr=1e9", "victim.epochs=1"], "training loss is nan"),
+        (["victim.lr=1e30", "victim.epochs=1", "victim.snapshots=1"], "training loss is nan"),
         (["data=image_folder"], "root"),
         (["data=image_folder", "data.root=/nowhere/at/all"], "/nowhere/at/all"),
     ],
@@ -179,6 +178,12 @@ def test_mistakes_are_named_with_what_is_accepted(in_process, overrides, message
     assert status == 2
     assert message.lower() in errors.lower()
     assert "Traceback" not in errors
+
+
+def test_an_experiment_is_an_addition(in_process):
+    status, errors = in_process("experiment=smoke")
+    assert status == 2
+    assert "add it by +experiment=NAME. Accepted: demo, smoke" in errors
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import polars as pl
@@ -57,11 +56,9 @@ def test_every_run_of_it_has_its_detection_curve(ablation):
         assert set(curve.filter(p=p)["epoch"]) == {2, 3}
 
 
-def test_the_second_time_nothing_is_computed_and_it_ends_in_seconds(ablation):
+def test_the_second_time_nothing_is_computed(ablation):
     before = calls(ablation)
-    start = time.perf_counter()
     assert warmed().run(ablation, *ABLATION) == 0
-    assert time.perf_counter() - start < 10
     assert calls(ablation) == before
     records = [json.loads((job / "result.json").read_text()) for job in jobs(ablation)]
     assert all(stage["cached"] for record in records for stage in record["stages"].values())

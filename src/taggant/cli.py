@@ -54,6 +54,11 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
 
 
 def _accepted_keys(key: str, overrides: Sequence[str]) -> str:
+    if (CONF / key).is_dir():
+        names = sorted(
+            str(path.relative_to(CONF / key))[:-5] for path in CONF.glob(f"{key}/**/*.yaml")
+        )
+        return f"'{key}' is no default part: add it by +{key}=NAME. Accepted: {', '.join(names)}"
     config = _compose([o for o in overrides if not o.lstrip("+~").startswith(key)])
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config
