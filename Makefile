@@ -20,7 +20,8 @@ demo: setup  ## Mark, train, audit and report on the embedded images (about 5 mi
 test: lint typecheck  ## Lint, type-check and run the tests
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow"
 
-test-slow: setup  ## Run every test, the long ones too
+test-slow:  ## Run every test, the long ones and all launchers too
+	@tools/setup.sh dev,launchers
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
 
 lint: setup  ## ruff: style and formatting

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Make .venv with the project's dependencies, once: uv when present, else venv + pip.
+# tools/setup.sh [EXTRAS]: extras of pyproject.toml, by default dev.
 # A finished environment leaves a stamp; a change of pyproject.toml or constraints.txt makes it stale.
 set -eu
 cd "$(dirname "$0")/.."
-stamp=.venv/.taggant-ready
+extras=${1:-dev}
+stamp=".venv/.taggant-ready-$extras"
 if [ -f "$stamp" ] && [ ! pyproject.toml -nt "$stamp" ] && [ ! constraints.txt -nt "$stamp" ]; then
     exit 0
 fi
@@ -24,10 +26,10 @@ fi
 printf 'taggant set-up: installing the packages into .venv (about 7 GB, a few minutes, once)\n'
 if command -v uv >/dev/null 2>&1; then
     [ -x .venv/bin/python ] || uv venv --quiet --python "$python" .venv
-    uv pip install --quiet --python .venv/bin/python -c constraints.txt -e '.[dev]'
+    uv pip install --quiet --python .venv/bin/python -c constraints.txt -e ".[$extras]"
 else
     [ -x .venv/bin/python ] || "$python" -m venv .venv ||
         fail "'$python -m venv' failed: on Debian or Ubuntu install the package python3-venv, then try again"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
 fi
 touch "$stamp"
