@@ -12,7 +12,7 @@ import pytest
 from tests.forks import ROOT, TINY, calls, warmed
 from tests.test_run import environment
 
-from taggant.results import over_seeds, table, where
+from taggant.results import main, over_seeds, table, where
 
 ABLATION = (
     "-m",
@@ -128,6 +128,15 @@ def test_shards_put_together_equal_the_whole(tmp_path):
             assert (sharded / path.relative_to(whole)).read_bytes() == path.read_bytes()
     ours, theirs = (next(root.glob("store/audit/*/metrics.json")) for root in (whole, sharded))
     assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_the_printed_table_shows_rates_and_what_differs(ablation, capsys):
+    assert main([str(ablation / "runs")]) == 0
+    header = capsys.readouterr().out.partition("╞")[0]
+    assert "detection_rate" in header
+    assert "audit.p" in header
+    assert "victim.lr" not in header
+    assert "folder" not in header
 
 
 def test_results_are_a_tidy_table(ablation):

@@ -16,6 +16,18 @@ from typing import Any
 
 import polars as pl
 
+SHOWN = (
+    "experiment",
+    "seed",
+    "p",
+    "detection_rate",
+    "detection_rate_low",
+    "detection_rate_high",
+    "false_detection_rate",
+    "mean_versions_read_used",
+    "utility",
+    "train_loss",
+)
 METRIC = "detection_rate"
 
 
@@ -87,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE")
     parser.add_argument("--by", nargs="+", default=[], metavar="COLUMN", help="pool over seeds")
     parser.add_argument("--metric", nargs="+", default=[METRIC], help="what --by pools")
-    parser.add_argument("--columns", nargs="+", default=[], help="only these")
+    parser.add_argument("--columns", nargs="+", default=[], help="only these; a file gets all")
     parser.add_argument("--all", action="store_true", help="repetitions of a run too")
     parser.add_argument("--out", type=Path, help="write here: .parquet or .csv")
     options = parser.parse_args(arguments)
@@ -96,16 +108,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.by:
             frame = over_seeds(frame, options.by, options.metric)
         _require(frame, options.columns)
-        _put(frame.select(options.columns or frame.columns), options.out)
+        chosen = options.columns or (frame.columns if options.out or options.by else _told(frame))
+        _put(frame.select(chosen), options.out)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
+def _told(frame: pl.DataFrame) -> list[str]:
+    """Columns to show where none are named: the main ones, and the config that differs."""
+    main = [column for column in SHOWN if column in frame.columns]
+    differs = [
+        column
+        for column in frame.columns[: frame.columns.index("p")]
+        if column not in (*main, "folder", "digest") and frame[column].n_unique() > 1
+    ]
+    return [*main[:2], *differs, *main[2:]]
+
+
 def _put(frame: pl.DataFrame, out: Path | None) -> None:
     if out is None:
-        with pl.Config(tbl_rows=-1, tbl_cols=-1, tbl_hide_dataframe_shape=True, fmt_str_lengths=60):
+        with pl.Config(
+            tbl_rows=-1,
+            tbl_cols=-1,
+            tbl_width_chars=10_000,
+            tbl_hide_dataframe_shape=True,
+            tbl_hide_column_data_types=True,
+            fmt_str_lengths=60,
+            float_precision=4,
+        ):
             print(frame)
         return
     if out.suffix == ".parquet":
