@@ -454,11 +454,8 @@ def _real(readings: Readings) -> NDArray[np.bool_]:
 
 def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) -> NDArray[np.int64]:
     """Hidden versions read when a test stopped on recorded bits, [I]; 0 where it has not."""
-    times = 1 + np.arange(bits.shape[1])[None]
-    paths = np.cumsum(bits, axis=1)
-    at = np.minimum(times, test.n - 1)
-    hit = test.outcome(np.broadcast_to(at, paths.shape), paths)[0] & (times <= depth[:, None])
-    return np.where(hit.any(1), 1 + hit.argmax(1), 0)
+    stop, _ = test.stopped_at(bits)
+    return np.where((stop > 0) & (stop <= depth), stop, 0)
 
 
 def _keys(seed: int, purpose: str, image_id: str, count: int) -> NDArray[np.uint64]:
