@@ -46,6 +46,7 @@ class Forks:
 
     def __init__(self) -> None:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        environment.pop("HYDRA_FULL_ERROR", None)
         self.process = subprocess.Popen(
             [sys.executable, __file__],
             cwd=ROOT,

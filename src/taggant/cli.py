@@ -29,14 +29,28 @@ def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         yield
         return
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then hands exceptions on, and prints nothing
     try:
-        yield
+        with _handed_on():
+            yield
     except (HydraException, OmegaConfBaseException, *EXPECTED) as error:
         overrides = list(sys.argv[1:] if argv is None else argv)
         print(f"error: {explain(error, overrides)}", file=sys.stderr)
         print("(HYDRA_FULL_ERROR=1 shows where it came from)", file=sys.stderr)
         sys.exit(2)
+
+
+@contextmanager
+def _handed_on() -> Iterator[None]:
+    """Let Hydra hand exceptions on, and print nothing; whoever runs next finds the old setting."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["HYDRA_FULL_ERROR"]
+        else:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def explain(error: BaseException, overrides: Sequence[str]) -> str:
