@@ -54,6 +54,7 @@ def composed(root: Any, *overrides: str) -> DictConfig:
         cfg.logger = {"table": {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "x"}}
         cfg.data.root = "somewhere"  # sets that lie in files have one
         cfg.trainer.strategy = "auto"
+        cfg.trainer.precision = "32-true"  # what "auto" chooses is the device's
     return cfg
 
 
