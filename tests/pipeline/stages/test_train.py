@@ -13,13 +13,14 @@ def test_a_precision_asked_for_is_kept(asked):
     assert precision({"accelerator": "cpu", "precision": asked}) == asked
 
 
-@pytest.mark.parametrize(("native", "chosen"), [(True, "bf16-mixed"), (False, "32-true")])
-@pytest.mark.parametrize("gpu", [True, False])
-def test_auto_is_bfloat16_only_where_the_device_computes_in_it(monkeypatch, native, chosen, gpu):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native is not gpu)
-    assert precision({"accelerator": "auto", "precision": "auto"}) == chosen
-    on_cpu = native is not gpu
-    expected = "bf16-mixed" if on_cpu else "32-true"
-    assert precision({"accelerator": "cpu", "precision": "auto"}) == expected
+@pytest.mark.parametrize("gpu", [None, False, True])
+@pytest.mark.parametrize("cpu", [False, True])
+def test_auto_is_bfloat16_only_where_the_device_computes_in_it(monkeypatch, gpu, cpu):
+    """`gpu` and `cpu`: whether they compute in bfloat16; None: there is no GPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu is not None)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: gpu)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: cpu)
+    chosen = {False: "32-true", True: "bf16-mixed"}
+    auto = cpu if gpu is None else gpu
+    assert precision({"accelerator": "auto", "precision": "auto"}) == chosen[auto]
+    assert precision({"accelerator": "cpu", "precision": "auto"}) == chosen[cpu]

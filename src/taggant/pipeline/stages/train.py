@@ -45,7 +45,7 @@ class Train:
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on precision and world size, not on device beyond that, progress or loggers."""
+        """Depends on precision and world size; not otherwise on device, progress or loggers."""
         config, trainer = self.setting.config("victim"), self.setting.config("trainer")
         identity = {
             "config": config,
