@@ -14,7 +14,7 @@ help:  ## Show this help
 setup:  ## Make .venv with everything needed (the other targets do this themselves)
 	@tools/setup.sh
 
-demo: setup  ## Mark, train, audit and report on the embedded images (about 5 minutes on 2 cores)
+demo: setup  ## Mark, train, audit and report on the embedded images (3 to 5 minutes on 2 cores)
 	$(PY) run.py +experiment=demo
 
 test: lint typecheck  ## Lint, type-check and run the tests
