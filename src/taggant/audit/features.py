@@ -1,0 +1,83 @@
+"""What a classifier's last linear layer reads, and its weights, whatever the architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from taggant.score.oracle import evaluating
+
+
+@dataclass(frozen=True, eq=False)
+class LastLayer:
+    """A classifier's last linear layer, seen at work.
+
+    Attributes
+    ----------
+    features : float64 array [N, d]
+        What it read for each image.
+    weights : float64 array [classes, d]
+        Its rows, without the bias.
+    """
+
+    features: NDArray[np.float64]
+    weights: NDArray[np.float64]
+
+
+def last_layer(model: nn.Module, images: Tensor, batch_size: int = 256) -> LastLayer:
+    """Watch the last linear layer of a classifier while it answers.
+
+    The layer is the linear one that runs last, so neither names nor the order of registration
+    matter: ResNet's ``fc``, VGG's ``classifier.6``, DenseNet's ``classifier``, timm's heads. The
+    model answers in eval mode and float32 and is left as it was found.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Images uint8 [B, C, H, W] -> logits [B, classes].
+    images : Tensor, uint8 [N, C, H, W], 0..255
+    batch_size : int
+        Images per forward.
+
+    Raises
+    ------
+    ValueError
+        If the model does not end in a linear layer on feature vectors.
+    """
+    device = next(model.parameters()).device
+    parts = []
+    with torch.inference_mode(), evaluating(model), _watching(model) as seen:
+        for part in images.split(batch_size):
+            answers = model(part.to(device))
+            if "layer" not in seen or seen["shape"] != answers.shape or seen["read"].ndim != 2:
+                raise ValueError(
+                    f"{type(model).__name__} does not end in a linear layer on feature vectors: "
+                    "a white-box test needs one"
+                )
+            parts.append(seen["read"].double().cpu().numpy())
+        weights = seen["layer"].weight.double().cpu().numpy()
+    return LastLayer(np.concatenate(parts), weights)
+
+
+@contextmanager
+def _watching(model: nn.Module) -> Iterator[dict[str, Any]]:
+    """The linear layer that ran last, what it read and the shape of what it gave."""
+    seen: dict[str, Any] = {}
+
+    def note(layer: nn.Module, read: tuple[Tensor, ...], gave: Tensor) -> None:
+        seen.update(layer=layer, read=read[0], shape=gave.shape)
+
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    hooks = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
