@@ -166,6 +166,16 @@ def test_views_are_paired_and_counted():
     assert asked.queries >= 3 * 6 * 20
 
 
+def test_a_set_without_labels_needs_targets():
+    audited = instances(count=6, n=20)
+    bare = dataclasses.replace(audited.raw, labels=None, captions=("",) * 6)
+    captioned = dataclasses.replace(audited, raw=bare)
+    with pytest.raises(ValueError, match="needs the victim's targets"):
+        read(oracle(Pixels()), SCORE, captioned, 0)
+    readings = read(oracle(Pixels()), SCORE, captioned, 0, targets=audited.raw.labels)
+    assert np.array_equal(readings.bits, read(oracle(Pixels()), SCORE, audited, 0).bits)
+
+
 def test_batch_dependent_arithmetic_is_hidden_by_the_grid():
     class Noisy(Pixels):
         def forward(self, images):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from taggant.score.access import Full, Label, Rounded, TopK
+from taggant.score.access import Embedding, Full, Label, Rounded, TopK
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0, 0.5], [0.0, 0.0, 0.0, 9.0]])
 
@@ -38,3 +38,9 @@ def test_bad_parameters_are_named():
         TopK(0)
     with pytest.raises(ValueError, match=r"digits = 9: accepted are 0 to 7"):
         Rounded(9)
+
+
+def test_an_embedding_shows_its_direction():
+    seen = Embedding()(3 * LOGITS)
+    assert torch.allclose(seen.norm(dim=1), torch.ones(2))
+    assert torch.allclose(seen, Embedding()(LOGITS))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import pytest
@@ -55,6 +56,12 @@ def test_utility_is_accuracy_over_all_images():
 )
 def test_snapshot_epochs(snapshots, epochs, expected):
     assert snapshot_epochs(snapshots, epochs) == expected
+
+
+def test_a_set_without_labels_is_refused():
+    bare = dataclasses.replace(random_set(4), labels=None, captions=("",) * 4)
+    with pytest.raises(ValueError, match="noise has no labels"):
+        classifier().targets(bare)
 
 
 def test_bad_parameters_are_named():

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
+from torch import Tensor
 
 from taggant.data.imageset import ImageSet
 from taggant.marking.ledger import Ledger
@@ -184,6 +185,7 @@ def read(
     progress: Progress | None = None,
     shard: tuple[int, int] = (0, 1),
     earlier: Readings | None = None,
+    targets: Tensor | None = None,
 ) -> Readings:
     """Read hidden versions until every test has stopped.
 
@@ -207,16 +209,24 @@ def read(
         A reading of the same model, score, seed and shard to go on from. Where its device or its
         grid differs from this one's, everything is read anew: bits of different arithmetic do not
         mix.
+    targets : Tensor [N, ...], optional
+        What the score compares each instance's answers with, the same for all its versions; the
+        victim's ``targets`` of the raw images. Default: the labels.
 
     Raises
     ------
     AuditError
         If the published images cannot be made again.
+    ValueError
+        Without targets for instances that have no labels, or for a block < 1.
     """
     if block < 1:
         raise ValueError(f"audit.block = {block}: accepted are 1, 2, 3, ...")
+    targets = instances.raw.labels if targets is None else targets
+    if targets is None:
+        raise ValueError(f"{instances.raw.name} has no labels: an audit needs the victim's targets")
     place = instances.check_published()
-    reader = _Reader(oracle, score, instances, place, seed, until, block, progress, shard)
+    reader = _Reader(oracle, score, instances, targets, place, seed, until, block, progress, shard)
     return reader.run(earlier)
 
 
@@ -228,6 +238,7 @@ class _Reader:
         oracle: Oracle,
         score: Score,
         instances: Instances,
+        targets: Tensor,
         place: Place,
         seed: int,
         until: Sequence[Boundary] | None,
@@ -236,12 +247,11 @@ class _Reader:
         shard: tuple[int, int],
     ) -> None:
         raw = instances.raw
-        assert raw.labels is not None
         self.oracle, self.score, self.instances, self.place = oracle, score, instances, place
         self.seed, self.block, self.progress, self.shard = seed, block, progress, shard
         self.mine = range(shard[0], len(raw), shard[1])
         self.n = instances.ledger.n
-        self.raw, self.labels = raw, raw.labels
+        self.raw, self.targets = raw, targets
         self.tests = None if until is None else _Tests(until, len(raw))
         self.published = published_indices(instances.ledger, raw.ids)
         self.views = score.draw_views([_stream(seed, "views", i) for i in raw.ids])
@@ -330,9 +340,9 @@ class _Reader:
             self.raw.images[chosen],
             [self.raw.ids[row] for row in rows],
             versions[:, None],
-            self.labels[chosen],
+            None if self.raw.labels is None else self.raw.labels[chosen],
         )[:, 0]
-        scores = self.score(self.oracle, images, self.labels[chosen], self.views[chosen])
+        scores = self.score(self.oracle, images, self.targets[chosen], self.views[chosen])
         values: NDArray[np.float32] = scores.float().cpu().numpy()
         if not np.isfinite(values).all():
             raise AuditError(

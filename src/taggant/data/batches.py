@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from taggant.data.imageset import ImageSet
-
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Batches:
-    """Shuffled batches (images uint8 [B, C, H, W], labels int64 [B]) of a labelled set.
+    """Shuffled batches (images uint8 [B, C, H, W], targets [B, ...]) of a set.
 
     Order and augmentation are functions of (seed, epoch, step): a run that resumes at an epoch
     sees what the uninterrupted run saw, and no generator state needs saving. The last, smaller
@@ -22,8 +20,9 @@ class Batches:
 
     Parameters
     ----------
-    data : ImageSet
-        Labelled images; moved to `device` once.
+    images : Tensor, uint8 [N, C, H, W], 0..255
+    targets : Tensor [N, ...]
+        What each image is trained towards: labels, say. Both are moved to `device` once.
     batch_size : int
         Images per step, at least 1.
     seed : int
@@ -36,18 +35,17 @@ class Batches:
 
     def __init__(
         self,
-        data: ImageSet,
+        images: Tensor,
+        targets: Tensor,
         batch_size: int,
         seed: int,
         augment: Augment | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        if data.labels is None:
-            raise ValueError(f"{data.name} has no labels: a classifier needs them")
         if batch_size < 1:
             raise ValueError(f"victim.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
-        self.images = data.images.to(device)
-        self.labels = data.labels.to(device)
+        self.images = images.to(device)
+        self.targets = targets.to(device)
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
@@ -63,16 +61,16 @@ class Batches:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-len(self.labels) // self.batch_size)
+        return -(-len(self.targets) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.labels), generator=self._generator("cpu", 0))
+        order = torch.randperm(len(self.targets), generator=self._generator("cpu", 0))
         order = order.to(self.images.device)
         for step, chosen in enumerate(order.split(self.batch_size)):
             images = self.images[chosen]
             if self.augment is not None:
                 images = self.augment(images, self._generator(self.images.device, 1 + step))
-            yield images, self.labels[chosen]
+            yield images, self.targets[chosen]
 
     def _generator(self, device: torch.device | str, stream: int) -> torch.Generator:
         # Torch's CPU generator looks at 32 bits of its seed only, so they are mixed first.

@@ -117,7 +117,8 @@ def fit(
 ) -> nn.Module:
     """Train a classifier of normalised images on the CPU; the outcome follows from the seed."""
     mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (data.mean, data.std))
-    batches = Batches(data, batch_size, seed, CropFlip(4))
+    assert data.labels is not None
+    batches = Batches(data.images, data.labels, batch_size, seed, CropFlip(4))
     optimizer = torch.optim.SGD(
         model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4, nesterov=True
     )

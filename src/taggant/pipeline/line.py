@@ -63,7 +63,8 @@ class Line:
 
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
-        for part in (self.scores.boundaries, self.scores.score, self.stages):
+        self.scores.score.check(self.train.kind.answers)
+        for part in (self.scores.boundaries, self.stages):
             assert part
         self.train.new_victim()
 

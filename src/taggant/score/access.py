@@ -1,15 +1,18 @@
-"""Access levels: what of a classifier's answer an auditor gets to see.
+"""Access levels: what of a model's answer an auditor gets to see.
 
-Each maps logits [B, classes] to the natural logarithms of the visible confidences [B, classes],
-float32, so that every score runs at every level.
+Those of a classifier map logits [B, classes] to the natural logarithms of the visible confidences
+[B, classes], float32, so that every score of a classifier runs at every level. `answers` names
+what a level is a view of.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 HIDDEN = 1e-5
 """Confidence that a class not shown is taken to have, before renormalising."""
@@ -18,6 +21,8 @@ HIDDEN = 1e-5
 @dataclass(frozen=True)
 class Full:
     """The whole confidence vector."""
+
+    answers: ClassVar[str] = "logits"
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Log-confidences [B, classes]."""
@@ -35,6 +40,7 @@ class TopK:
     """
 
     k: int
+    answers: ClassVar[str] = "logits"
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -63,6 +69,7 @@ class Rounded:
     """
 
     digits: int
+    answers: ClassVar[str] = "logits"
 
     def __post_init__(self) -> None:
         if not 0 <= self.digits <= 7:
@@ -78,9 +85,22 @@ class Rounded:
 class Label:
     """The predicted label only; averaged over views it is a histogram of labels."""
 
+    answers: ClassVar[str] = "logits"
+
     def __call__(self, logits: Tensor) -> Tensor:
         """Log-confidences [B, classes]."""
         return _renormalised(torch.zeros_like(logits.float()).scatter(1, _argmax(logits), 1.0))
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The direction of an embedding: rows of unit length."""
+
+    answers: ClassVar[str] = "embedding"
+
+    def __call__(self, embeddings: Tensor) -> Tensor:
+        """Unit vectors [B, D], float32."""
+        return normalize(embeddings.float(), dim=1)
 
 
 def _argmax(logits: Tensor) -> Tensor:

@@ -22,7 +22,9 @@ class Score:
     Parameters
     ----------
     statistic : callable
-        (log-confidences [B, classes], labels [B]) -> float [B]; see `taggant.score.membership`.
+        (answers [B, ...], targets [B, ...]) -> float [B], where answers are what `access` shows of
+        the model's: log-confidences [B, classes] against labels [B], say; see
+        `taggant.score.membership`.
     access : callable
         What the auditor sees of an answer; see `taggant.score.access`.
     views : int
@@ -32,11 +34,14 @@ class Score:
         How views are made; match it to the victim's training augmentation.
     average : {"scores", "confidences"}
         What is averaged over the views.
+    answers : {"logits", "embedding"}
+        What `statistic` is a function of; a victim that answers otherwise has no such score.
 
     Raises
     ------
     ValueError
-        For views < 1, views > 1 without `augment`, or an unknown `average`.
+        For views < 1, views > 1 without `augment`, an unknown `average`, or an `access` to other
+        answers than the statistic's.
     """
 
     statistic: Statistic
@@ -44,6 +49,7 @@ class Score:
     views: int = 1
     augment: CropFlip | None = None
     average: str = "scores"
+    answers: str = "logits"
 
     def __post_init__(self) -> None:
         if self.views < 1:
@@ -53,6 +59,32 @@ class Score:
         if self.average not in ("scores", "confidences"):
             raise ValueError(
                 f"score.average = {self.average!r}: accepted are 'scores' and 'confidences'"
+            )
+
+        shown = getattr(self.access, "answers", self.answers)
+        if shown != self.answers:
+            raise ValueError(
+                f"score.access shows {shown}, and this score reads {self.answers}: choose a "
+                f"level (score/access=...) of {self.answers}"
+            )
+
+    def check(self, answers: str) -> None:
+        """Refuse a victim that answers with something else than this score is a function of.
+
+        Parameters
+        ----------
+        answers : str
+            The victim's ``answers``.
+
+        Raises
+        ------
+        ValueError
+            If they differ.
+        """
+        if answers != self.answers:
+            raise ValueError(
+                f"the victim answers with {answers}, and this score reads {self.answers}: choose "
+                f"a score (score=...) that reads {answers}"
             )
 
     def draw_views(self, seeds: Sequence[int]) -> Tensor:
@@ -68,7 +100,7 @@ class Score:
         ]
         return torch.stack(draws)
 
-    def __call__(self, oracle: Oracle, images: Tensor, labels: Tensor, views: Tensor) -> Tensor:
+    def __call__(self, oracle: Oracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         """Score images.
 
         Parameters
@@ -76,7 +108,8 @@ class Score:
         oracle : Oracle
             Answers at this score's access level.
         images : Tensor, uint8 [B, C, H, W], 0..255
-        labels : Tensor, int64 [B]
+        targets : Tensor [B, ...]
+            What answers are compared with; labels, int64 [B], say.
         views : Tensor, int64 [B, K, 3]
             Each image's rows of `draw_views`.
 
@@ -89,9 +122,9 @@ class Score:
             repeated = images.repeat_interleave(self.views, 0)
             asked = self.augment.apply(repeated, views.flatten(0, 1).to(images.device))
         answers = oracle.query(asked).unflatten(0, (len(images), self.views))
-        labels = labels.to(answers.device)
+        targets = targets.to(answers.device)
         if self.average == "confidences":
-            return self.statistic(answers.logsumexp(1) - math.log(self.views), labels)
-        scores = self.statistic(answers.flatten(0, 1), labels.repeat_interleave(self.views))
+            return self.statistic(answers.logsumexp(1) - math.log(self.views), targets)
+        scores = self.statistic(answers.flatten(0, 1), targets.repeat_interleave(self.views, 0))
         per_view: Tensor = scores.unflatten(0, (len(images), self.views))
         return per_view.mean(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -49,6 +50,8 @@ class Classifier(pl.LightningModule):
         For a snapshot outside 1..epochs or a non-positive learning rate.
     """
 
+    answers: ClassVar[str] = "logits"
+
     mean: Tensor
     std: Tensor
 
@@ -93,7 +96,7 @@ class Classifier(pl.LightningModule):
 
     def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
         """Training batches of `data` for one run."""
-        return Batches(data, self.batch_size, seed, self.augment, device)
+        return Batches(data.images, self.targets(data), self.batch_size, seed, self.augment, device)
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Mean cross-entropy of a batch."""
@@ -120,13 +123,24 @@ class Classifier(pl.LightningModule):
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def targets(self, data: ImageSet) -> Tensor:
+        """What scores compare the answers with: the labels, int64 [N].
+
+        Raises
+        ------
+        ValueError
+            For a set without labels.
+        """
+        if data.labels is None:
+            raise ValueError(f"{data.name} has no labels: a classifier needs them")
+        return data.labels
+
     @torch.no_grad()
     def utility(self, data: ImageSet) -> float:
         """Accuracy on a labelled set, 0..1."""
-        assert data.labels is not None
         hits = 0
         for images, labels in zip(
-            data.images.split(EVAL_BATCH), data.labels.split(EVAL_BATCH), strict=True
+            data.images.split(EVAL_BATCH), self.targets(data).split(EVAL_BATCH), strict=True
         ):
             predicted = self(images.to(self.device)).argmax(1)
             hits += int((predicted == labels.to(self.device)).sum())

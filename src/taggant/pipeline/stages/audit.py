@@ -76,13 +76,13 @@ class Audit:
 
     def _instances(self, result: AuditResult, full: Readings | None) -> pl.DataFrame:
         raw = self.mark.instances.raw
-        assert raw.labels is not None
+        labels = [None] * len(raw) if raw.labels is None else raw.labels.numpy()
         exceedances = [None] * len(raw) if full is None else full.exceedances()
         return pl.DataFrame(
             {
                 "id": raw.ids,
                 "group": np.where(result.used, "used", "unused"),
-                "label": raw.labels.numpy(),
+                "label": pl.Series(labels, dtype=pl.Int64),
                 "exceedances": pl.Series(exceedances, dtype=pl.Int64),
                 "versions_read": result.versions_read,
                 "queries": result.queries,

@@ -154,6 +154,7 @@ class Scores:
                 progress,
                 shard,
                 max(same, key=lambda record: int(record.depth.sum()), default=None),
+                targets=model.targets(instances.raw),
             )
 
 

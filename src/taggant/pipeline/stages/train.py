@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_class, instantiate
 
 from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Plain, Setting
@@ -65,6 +65,11 @@ class Train:
         """Epochs (from 1) after which weights are kept."""
         config = self.setting.config("victim")
         return snapshot_epochs(config["snapshots"], config["epochs"])
+
+    @property
+    def kind(self) -> Any:
+        """The victim's class."""
+        return get_class(self.setting.cfg.victim._target_)
 
     def new_victim(self) -> Any:
         """A fresh victim; its weights are a function of the seed."""
