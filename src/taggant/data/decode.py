@@ -25,7 +25,7 @@ def square(image: Image.Image, size: int) -> Tensor:
         Side in pixels, at least 1.
     """
     upright = ImageOps.exif_transpose(image)
-    opaque = _on_grey(_eight_bit(upright))
+    opaque = _on_grey(eight_bit(upright))
     side = min(opaque.size)
     left, top = (opaque.width - side) // 2, (opaque.height - side) // 2
     cut = opaque.crop((left, top, left + side, top + side))
@@ -34,7 +34,8 @@ def square(image: Image.Image, size: int) -> Tensor:
     return torch.from_numpy(np.array(cut)).permute(2, 0, 1).contiguous()
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
+    """16-bit grey scaled to 8 bits (value / 257, rounded); any other image as it is."""
     # PIL would clip 16-bit values at 255 instead of scaling them.
     if not image.mode.startswith("I"):
         return image

@@ -72,7 +72,7 @@ class Ledger:
         """
         secret = hmac.digest(owner_key, b"taggant/ledger/" + context.encode(), "sha256")
         nonce = hmac.digest(secret, b"taggant/nonce", "sha256")
-        published = tuple(_uniform_index(secret, image_id, n) for image_id in ids)
+        published = tuple(uniform_index(secret, image_id, n) for image_id in ids)
         return cls(dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published)
 
     def __repr__(self) -> str:
@@ -117,7 +117,7 @@ class Ledger:
         PermissionError
             If group or others have any right on the file.
         """
-        record = json.loads(_read_private(path))
+        record = json.loads(read_private(path))
         return cls(
             scheme=record["scheme"],
             secret=bytes.fromhex(record["secret"]),
@@ -156,10 +156,10 @@ def owner_key(location: str, seed: int) -> bytes:
         )
     path = Path(location)
     try:
-        text = _read_private(path).decode("ascii", errors="replace").strip()
+        text = read_private(path).decode("ascii", errors="replace").strip()
     except FileNotFoundError:
         _create_key(path)
-        text = _read_private(path).decode("ascii")
+        text = read_private(path).decode("ascii")
     if not _looks_like_key(text):
         raise ValueError(f"{path}: no taggant key (expected {2 * KEY_BYTES} hex digits)")
     return bytes.fromhex(text)
@@ -183,7 +183,8 @@ def _create_key(path: Path) -> None:
         draft.unlink()
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """Content of a file that only its owner can read; refuses any other."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         raise PermissionError(
@@ -196,11 +197,14 @@ def _looks_like_key(text: str) -> bool:
     return len(text) == 2 * KEY_BYTES and all(c in "0123456789abcdefABCDEF" for c in text)
 
 
-def _uniform_index(secret: bytes, image_id: str, n: int) -> int:
-    """Exactly uniform index 0..n-1 by rejection: a modulus alone would favour small ones."""
+def uniform_index(secret: bytes, name: str, n: int) -> int:
+    """Index 0..n-1 that follows from a secret and a name (an image id), exactly uniform.
+
+    By rejection: a modulus alone would favour small ones.
+    """
     limit = (1 << 64) // n * n
     for attempt in range(1 << 16):
-        message = f"taggant/published/{image_id}/{attempt}".encode()
+        message = f"taggant/published/{name}/{attempt}".encode()
         value = int.from_bytes(hmac.digest(secret, message, "sha256")[:8], "big")
         if value < limit:
             return value % n

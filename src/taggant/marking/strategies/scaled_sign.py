@@ -1,0 +1,54 @@
+"""Random patterns whose blocks grow with the image: marks survive the model's resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+from taggant.marking.strategies.sign import Sign
+
+
+@dataclass(frozen=True)
+class ScaledSign:
+    """`Sign` with as many blocks along the shorter side of every image, whatever its size.
+
+    A photograph of 3,000 pixels reaches a model at 224: blocks of 2 pixels would be averaged
+    away, blocks of 3000/56 arrive as 4 pixels.
+
+    Parameters
+    ----------
+    cells : int
+        Blocks along the shorter side, at least 1. A quarter to a half of the model's input side
+        is a good choice; an image with fewer pixels gets blocks of one pixel.
+
+    Raises
+    ------
+    ValueError
+        For cells < 1.
+    """
+
+    cells: int = 56
+
+    def __post_init__(self) -> None:
+        if self.cells < 1:
+            raise ValueError(f"marking.strategy.cells = {self.cells}: accepted are 1, 2, 3, ...")
+
+    def __call__(
+        self,
+        secret: bytes,
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[Any],
+        epsilon: int,
+    ) -> Tensor:
+        """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
+        block = -(-min(images.shape[-2:]) // self.cells)
+        return Sign(block)(secret, images, ids, indices, epsilon)
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Strategy.parameters`."""
+        return {"strategy": "scaled_sign", "cells": self.cells}

@@ -1,0 +1,5 @@
+"""`python -m taggant.owner`."""
+
+from taggant.owner.cli import main
+
+main()

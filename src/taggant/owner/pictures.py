@@ -1,0 +1,248 @@
+"""Picture files of any size and mode: read as they are seen, written back with their metadata."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from torch import Tensor
+
+from taggant.data.decode import eight_bit
+from taggant.data.image_folder import UNREADABLE
+
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
+SMALLEST = 16
+"""Pixels of the shorter side below which a picture has no room for a mark."""
+
+KEPT = frozenset({"L", "LA", "RGB", "RGBA"})
+CHANGED = {
+    "1": "black and white becomes grey",
+    "P": "a palette becomes full colour",
+    "PA": "a palette becomes full colour",
+    "I;16": "16-bit grey becomes 8-bit",
+    "I;16B": "16-bit grey becomes 8-bit",
+    "I;16L": "16-bit grey becomes 8-bit",
+    "I": "16-bit grey becomes 8-bit",
+    "CMYK": "CMYK becomes RGB, its colour profile is dropped",
+    "YCbCr": "YCbCr becomes RGB",
+}
+"""Modes that cannot hold a mark as they are, and what becomes of them."""
+
+BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+"""What undoes each EXIF orientation's turning upright."""
+
+
+class PictureError(ValueError):
+    """A file that cannot be marked, with the reason."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture as it is seen.
+
+    Attributes
+    ----------
+    pixels : Tensor, uint8 [C, H, W], 0..255
+        Upright; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    notes : tuple of str
+        What of the file's mode cannot be kept in the published one.
+    """
+
+    pixels: Tensor
+    notes: tuple[str, ...] = ()
+
+
+def find(folder: Path) -> tuple[list[str], list[str]]:
+    """Relative names of the picture files below a folder, and of the other files; hidden ones not.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is no folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    visible = sorted(
+        name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)
+    )
+    pictures = [name for name in visible if Path(name).suffix.lower() in SUFFIXES]
+    return pictures, [name for name in visible if name not in set(pictures)]
+
+
+def read(path: Path) -> Picture:
+    """Read a picture file.
+
+    Raises
+    ------
+    PictureError
+        If it is unreadable, animated, too small, or of a mode that cannot be marked.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return _picture(path, image)
+    except PictureError:
+        raise
+    except (UnidentifiedImageError, *UNREADABLE) as error:
+        raise PictureError(f"{path}: no readable picture ({error})") from error
+
+
+def _picture(path: Path, image: Image.Image) -> Picture:
+    if getattr(image, "n_frames", 1) > 1:
+        raise PictureError(f"{path}: has {getattr(image, 'n_frames', 1)} frames, accepted is one")
+    mode = image.mode
+    if mode not in KEPT and mode not in CHANGED:
+        raise PictureError(f"{path}: mode {mode} cannot be marked; save it as 8-bit RGB or grey")
+    upright = ImageOps.exif_transpose(image)
+    if min(upright.size) < SMALLEST:
+        raise PictureError(
+            f"{path}: {upright.width} x {upright.height} pixels, at least {SMALLEST} a side needed"
+        )
+    notes = (CHANGED[mode],) if mode in CHANGED else ()
+    return Picture(to_tensor(_markable(upright)), notes)
+
+
+def _markable(image: Image.Image) -> Image.Image:
+    image = eight_bit(image)
+    grey = image.mode in ("1", "L", "LA")
+    if image.has_transparency_data:
+        return image.convert("LA" if grey else "RGBA")
+    return image.convert("L" if grey else "RGB")
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """An 8-bit PIL image as uint8 [C, H, W]."""
+    pixels = np.array(image)
+    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """uint8 [C, H, W] as a PIL image of mode L, LA, RGB or RGBA."""
+    return Image.fromarray(pixels.permute(1, 2, 0).squeeze(-1).contiguous().numpy())
+
+
+def digest(pixels: Tensor) -> str:
+    """SHA-256 of a picture's shape and pixels, 64 hex digits."""
+    shape = ",".join(map(str, pixels.shape)).encode() + b":"
+    return hashlib.sha256(shape + pixels.contiguous().numpy().tobytes()).hexdigest()
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+LOSSLESS: Mapping[str, Mapping[str, Any]] = {
+    "png": {"format": "PNG", "optimize": False},
+    "webp": {"format": "WEBP", "lossless": True, "exact": True, "quality": 60},
+    "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+}
+SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
+KEEP = "keep"
+LOSSY = frozenset({".jpg", ".jpeg"})
+XMP = "XML:com.adobe.xmp"
+SCENE = (
+    ExifTags.Base.ImageDescription,
+    ExifTags.Base.Make,
+    ExifTags.Base.Model,
+    ExifTags.Base.DateTime,
+    ExifTags.Base.Artist,
+    ExifTags.Base.Copyright,
+)
+OWN_FORMAT = {".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
+
+
+def format_of(name: str, wanted: str) -> str:
+    """Format in which a file is published: the wanted one, or its own where that is lossless."""
+    return OWN_FORMAT.get(Path(name).suffix.lower(), "png") if wanted == KEEP else wanted
+
+
+def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95) -> bytes:
+    """The published file: other pixels, with the metadata and orientation of the source file.
+
+    Parameters
+    ----------
+    pixels : Tensor, uint8 [C, H, W], 0..255
+        Upright.
+    source : Path
+        The raw file.
+    kind : str
+        png, webp or tiff (lossless), or jpeg.
+    quality : int
+        Of jpeg, 1..100.
+
+    Raises
+    ------
+    PictureError
+        If the format cannot hold the picture (alpha in a JPEG).
+    """
+    if kind == "jpeg" and len(pixels) in (2, 4):
+        raise PictureError(f"{source}: has transparency, which JPEG cannot hold; accepted is png")
+    image = to_image(pixels)
+    with Image.open(source, formats=FORMATS) as raw:
+        raw.load()  # some formats hold metadata behind the pixels
+        exif, turn = _exif(raw, kind)
+        if turn in BACK:
+            image = image.transpose(BACK[turn])
+        options: dict[str, Any] = dict(LOSSLESS.get(kind, {"format": "JPEG", "quality": quality}))
+        options |= _metadata(raw, image, kind) | ({"exif": exif} if exif else {})
+    stream = io.BytesIO()
+    image.save(stream, **options)
+    return stream.getvalue()
+
+
+def _exif(raw: Image.Image, kind: str) -> tuple[bytes | Image.Exif | None, int]:
+    """EXIF data to carry over, byte for byte where possible, and the orientation it claims.
+
+    In TIFF files the orientation belongs to the layout of the pixels, which are written upright;
+    so do most other tags, and only those that describe the scene are taken along.
+    """
+    exif = raw.getexif()
+    if kind == "tiff" or raw.format == "TIFF":
+        scene = Image.Exif()
+        for tag in SCENE:
+            if tag in exif:
+                scene[tag] = exif[tag]
+        return scene or None, 1
+    return raw.info.get("exif"), int(exif.get(ExifTags.Base.Orientation, 1))
+
+
+def _metadata(raw: Image.Image, image: Image.Image, kind: str) -> dict[str, Any]:
+    """Colour profile, resolution and texts, as far as the published format holds them."""
+    kept = {key: raw.info[key] for key in ("dpi",) if raw.info.get(key)}
+    if raw.info.get("icc_profile") and _same_colours(raw, image):
+        kept["icc_profile"] = raw.info["icc_profile"]
+    xmp = raw.info.get("xmp")
+    if kind == "png":
+        kept["pnginfo"] = _texts(raw, xmp)
+    elif kind in ("webp", "jpeg") and xmp:
+        kept["xmp"] = xmp
+    return kept
+
+
+def _texts(raw: Image.Image, xmp: Any) -> PngImagePlugin.PngInfo:
+    texts = {k: v for k, v in getattr(raw, "text", {}).items() if isinstance(v, str)}
+    if xmp:
+        texts.setdefault(XMP, xmp.decode(errors="replace") if isinstance(xmp, bytes) else xmp)
+    note = PngImagePlugin.PngInfo()
+    for key, value in texts.items():
+        note.add_itxt(key, value)
+    return note
+
+
+def _same_colours(raw: Image.Image, image: Image.Image) -> bool:
+    """Whether a colour profile of the raw file still means something in the published one."""
+    return raw.mode != "CMYK" and (raw.mode[:1] in "L1I") == (image.mode[:1] == "L")

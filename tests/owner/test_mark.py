@@ -1,0 +1,251 @@
+"""Marking a folder: what is published, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+from tests.owner import photos
+from typer.testing import CliRunner
+
+from taggant.owner import pictures
+from taggant.owner.cli import app
+from taggant.owner.ledger import FolderLedger, scheme_config
+from taggant.owner.mark import commitment_path, in_format, mark
+from taggant.owner.seals import PerPicture
+
+EPS = 10
+
+
+def fresh(beacon="", form="keep", n=12):
+    config = scheme_config("scaled_sign", n, EPS, ["marking.strategy.cells=12"])
+    return lambda entries: in_format(FolderLedger.draw(config, beacon, entries), form, 95)
+
+
+def marked(tmp_path, form="keep", **options):
+    raw = tmp_path / "raw"
+    if not raw.exists():
+        photos.folder(raw)
+    ledger = tmp_path / "own.ledger"
+    return mark(raw, tmp_path / "out", ledger, fresh(form=form), form, **options)
+
+
+def upright(path):
+    with Image.open(path) as image:
+        image.load()
+        return ImageOps.exif_transpose(image)
+
+
+def test_every_mode_size_and_orientation_is_marked_inside_the_ball_and_looks_the_same(tmp_path):
+    result = marked(tmp_path)
+    assert result.written == 8
+    assert result.quality.linf == EPS
+    assert 25 < result.quality.psnr < 32
+    for entry in result.ledger.entries:
+        raw = pictures.read(tmp_path / "raw" / entry.name).pixels
+        out = pictures.read(tmp_path / "out" / entry.published).pixels
+        colours = len(raw) - int(len(raw) in (2, 4))
+        assert raw.shape == out.shape
+        assert 0 < (raw.int() - out.int())[:colours].abs().max() <= EPS
+        assert torch.equal(raw[colours:], out[colours:])  # transparency
+        before, after = (
+            upright(tmp_path / "raw" / entry.name),
+            upright(tmp_path / "out" / entry.published),
+        )
+        assert before.size == after.size
+    assert {Image.open(tmp_path / "out" / e.published).format for e in result.ledger.entries} == {
+        "PNG",
+        "WEBP",
+        "TIFF",
+    }
+    assert any("palette" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["png", "webp", "tiff"])
+def test_orientation_and_metadata_are_kept(tmp_path, form, orientation):
+    path = tmp_path / "a.jpg"
+    photos.write(path, photos.scene(3, 30, 20), orientation)
+    pixels = pictures.read(path).pixels
+    target = tmp_path / ("b" + pictures.SUFFIX_OF[form])
+    target.write_bytes(pictures.encode(pixels, path, form))
+    assert torch.equal(pictures.read(target).pixels, pixels)
+    exif = Image.open(target).getexif()
+    assert (exif[0x010F], exif[0x8298]) == ("Maker", "An Owner")
+    if form != "tiff":
+        assert exif[0x0112] == orientation
+
+
+def test_texts_and_profiles_are_kept(tmp_path):
+    path = tmp_path / "a.png"
+    photos.write(path, photos.scene(3, 30, 20))
+    profile = b"profile" * 20
+    image = Image.open(path)
+    image.save(path, icc_profile=profile, dpi=(72, 72), pnginfo=None)
+    photos_text = pictures.encode(pictures.read(path).pixels, path, "png")
+    (tmp_path / "b.png").write_bytes(photos_text)
+    again = Image.open(tmp_path / "b.png")
+    assert again.info["icc_profile"] == profile
+    assert round(again.info["dpi"][0]) == 72
+
+
+def test_a_second_call_writes_nothing_and_overwrites_nothing(tmp_path):
+    first = marked(tmp_path)
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.*")}
+    again = marked(tmp_path)
+    assert (again.written, again.kept) == (0, 8)
+    assert again.ledger.commitment == first.ledger.commitment
+    assert times == {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.*")}
+
+
+def test_a_killed_call_goes_on_where_it_was(tmp_path):
+    whole = marked(tmp_path)
+    bytes_of = {e.name: (tmp_path / "out" / e.published).read_bytes() for e in whole.ledger.entries}
+    for entry in whole.ledger.entries[3:]:
+        (tmp_path / "out" / entry.published).unlink()
+    again = marked(tmp_path)
+    assert (again.written, again.kept) == (5, 3)
+    for entry in again.ledger.entries:
+        assert (tmp_path / "out" / entry.published).read_bytes() == bytes_of[entry.name]
+
+
+def test_foreign_files_are_not_overwritten(tmp_path):
+    first = marked(tmp_path)
+    target = tmp_path / "out" / first.ledger.entries[2].published
+    target.write_bytes((tmp_path / "out" / first.ledger.entries[0].published).read_bytes())
+    before = target.read_bytes()
+    with pytest.raises(ValueError, match="nothing is overwritten"):
+        marked(tmp_path)
+    assert target.read_bytes() == before
+
+
+def test_changed_pictures_are_named(tmp_path):
+    marked(tmp_path)
+    photos.write(tmp_path / "raw" / "class0" / "new.png", photos.scene(99, 30, 30))
+    with pytest.raises(ValueError, match=r"1 files differ .*class0/new\.png"):
+        marked(tmp_path)
+
+
+def test_all_that_cannot_be_marked_is_named_at_once(tmp_path):
+    raw = photos.folder(tmp_path / "raw", 2)
+    (raw / "broken.png").write_bytes(b"no picture")
+    photos.scene(0, 8, 40).save(raw / "tiny.png")
+    frames = [photos.scene(k, 20, 20) for k in range(2)]
+    frames[0].save(raw / "moving.gif", save_all=True, append_images=frames[1:])
+    Image.fromarray(np.ones((20, 20), np.float32)).save(raw / "float.tif")
+    with pytest.raises(ValueError, match="4 of 6 pictures") as error:
+        marked(tmp_path)
+    for word in ("broken.png", "tiny.png: 8 x 40", "moving.gif: has 2 frames", "mode F"):
+        assert word in str(error.value)
+    assert not (tmp_path / "own.ledger").exists()
+
+
+def test_the_ledger_is_private_and_says_who_may_not_read_it(tmp_path):
+    marked(tmp_path)
+    path = tmp_path / "own.ledger"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    with pytest.raises(PermissionError, match="others can read"):
+        FolderLedger.load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [(None, "no such ledger"), ("{}", "damaged"), ("n", "changed")]
+)
+def test_lost_and_damaged_ledgers_are_told(tmp_path, text, message):
+    marked(tmp_path)
+    path = tmp_path / "own.ledger"
+    if text is None:
+        path.unlink()
+    elif text == "n":
+        path.write_text(path.read_text().replace('"n": 12', '"n": 13'))
+    else:
+        path.write_text(text)
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        FolderLedger.load(path)
+
+
+def test_overlapping_folders_are_refused(tmp_path):
+    photos.folder(tmp_path / "raw", 2)
+    with pytest.raises(ValueError, match="overlap"):
+        mark(tmp_path / "raw", tmp_path / "raw" / "out", tmp_path / "l", fresh(), "keep")
+
+
+def test_published_names_never_meet():
+    from taggant.owner.mark import published_names
+
+    names = published_names(["a.jpg", "a.png", "b.webp", "c.JPG"], "keep")
+    assert names == {
+        "a.jpg": "a.jpg.png",
+        "a.png": "a.png.png",
+        "b.webp": "b.webp",
+        "c.JPG": "c.png",
+    }
+
+
+def test_jpeg_is_possible_and_warned_of(tmp_path):
+    photos.write(tmp_path / "raw" / "a.png", photos.scene(1, 40, 40))
+    arguments = ["mark", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--ledger"]
+    arguments += [str(tmp_path / "l"), "--n", "12", "--format", "jpeg"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "warning: JPEG is lossy" in result.output
+    assert Image.open(tmp_path / "out" / "a.jpg").format == "JPEG"
+
+
+def test_a_beacon_chooses_only_after_the_commitment(tmp_path):
+    raw, out, path = photos.folder(tmp_path / "raw", 2), tmp_path / "out", tmp_path / "l"
+    waiting = mark(raw, out, path, fresh(beacon="pulse 7"), "keep")
+    assert waiting.quality is None
+    assert not out.exists()
+    done = mark(raw, out, path, fresh(beacon="pulse 7"), "keep", beacon_value="beef")
+    assert done.written == 2
+    assert done.ledger.commitment == waiting.ledger.commitment
+    indices = [
+        [waiting.ledger.with_value(value).index(e.id) for e in done.ledger.entries]
+        for value in map(str, range(40))
+    ]
+    assert len(set(map(tuple, indices))) > 30
+    with pytest.raises(ValueError, match="already holds"):
+        mark(raw, out, path, fresh(beacon="pulse 7"), "keep", beacon_value="cafe")
+
+
+def test_pictures_have_secrets_of_their_own(tmp_path):
+    ledger = marked(tmp_path).ledger
+    secrets = {own.secret for own in ledger.pictures.values()}
+    assert len(secrets) == len(ledger.pictures) == 8
+    one = next(iter(ledger.pictures))
+    scheme = PerPicture(ledger.scheme, {one: ledger.pictures[one].secret})
+    raw = torch.full((1, 3, 20, 20), 128, dtype=torch.uint8)
+    assert scheme.versions(b"", raw, [one], np.array([[0, 1]])).shape == (1, 2, 3, 20, 20)
+
+
+def test_the_public_side_holds_no_secret(tmp_path):
+    ledger = marked(tmp_path).ledger
+    public = commitment_path(tmp_path / "own.ledger").read_text()
+    assert ledger.commitment in public
+    for own in ledger.pictures.values():
+        assert own.secret.hex() not in public
+    assert ledger.key.hex() not in public
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    photos.folder(tmp_path / "raw", 2)
+    photos.write(tmp_path / "raw" / "z.png", photos.scene(1, 80, 80))
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+        try:
+            marked(tmp_path)
+        except OSError:
+            os._exit(7)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert not list(tmp_path.rglob(".*.*"))  # no drafts left behind
+    assert (marked(tmp_path).kept, marked(tmp_path).kept) == (2, 3)
