@@ -155,6 +155,39 @@ def test_non_finite_scores_are_refused():
         read(oracle(Broken()), SCORE, instances(), 0)
 
 
+class Cramped(Pixels):
+    """Has memory for so many images at once, on its `fits`-th forward and later."""
+
+    def __init__(self, most, fits=0):
+        super().__init__()
+        self.most, self.fits, self.forwards = most, fits, 0
+
+    def forward(self, images):
+        self.forwards += 1
+        if len(images) > self.most and self.forwards > self.fits:
+            raise torch.OutOfMemoryError
+        return super().forward(images)
+
+
+@pytest.mark.parametrize("fits", [0, 7])
+def test_a_batch_out_of_memory_is_halved_and_the_reading_starts_over(fits):
+    cramped = oracle(Cramped(20, fits), 64)
+    with pytest.warns(UserWarning, match="batch_size = 16"):
+        readings = read(cramped, SCORE, instances(), 3)
+    whole = read(oracle(Pixels(), 64), SCORE, instances(), 3)
+    assert cramped.batch_size == 16
+    assert np.array_equal(readings.bits, whole.bits)
+    assert readings.queries == whole.queries
+
+
+def test_one_image_out_of_memory_is_told():
+    with (
+        pytest.warns(UserWarning, match="batch_size = 1"),
+        pytest.raises(AuditError, match="a single image does not fit"),
+    ):
+        read(oracle(Cramped(0), 2), SCORE, instances(), 3)
+
+
 def test_views_are_paired_and_counted():
     score = Score(membership.hinge, Full(), views=3, augment=CropFlip(2))
     audited = instances(count=6, n=20)

@@ -69,7 +69,10 @@ class Handler(BaseHTTPRequestHandler):
         self.server.answered += [image.numpy().tobytes() for image in images]
         content = json.dumps(answer).encode()
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        if fault == "page":
+            content = b"<html>busy</html>"
+        missing = 9 if fault == "cut" else 0
+        self.send_header("Content-Length", str(len(content) + missing))
         self.end_headers()
         self.wfile.write(content)
 
@@ -104,7 +107,9 @@ def test_answers_are_the_models_and_each_image_is_asked_once(server):
     assert remote.queries == remote.attempts == 10
 
 
-@pytest.mark.parametrize("faults", [["500", "503"], ["drop"], ["429", "drop", "500"]])
+@pytest.mark.parametrize(
+    "faults", [["500", "503"], ["drop"], ["429", "drop", "500"], ["cut", "page"]]
+)
 def test_failures_are_tried_again_and_nothing_is_lost(server, faults):
     images = random_set(10).images
     server.faults = list(faults)
@@ -154,9 +159,10 @@ def test_labels_only(server):
 
 def test_rate_limit_spaces_requests(server):
     waited: list[float] = []
-    remote = endpoint(server, rate=100.0, sleep=waited.append)
+    remote = endpoint(server, rate=0.01, sleep=waited.append)
     remote.query(random_set(12).images)
-    assert sum(waited) > 0.05
+    # Three requests of 4 images: the second is due after 400 s, the third after 800 s.
+    assert sum(waited) > 1100
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 0}, {"rate": 0}])

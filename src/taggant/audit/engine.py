@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,7 +217,8 @@ def read(
     Raises
     ------
     AuditError
-        If the published images cannot be made again.
+        If the published images cannot be made again, or one image alone is too large for the
+        device. A batch that is too large is halved, with a warning.
     ValueError
         Without targets for instances that have no labels, or for a block < 1.
     """
@@ -226,8 +228,28 @@ def read(
     if targets is None:
         raise ValueError(f"{instances.raw.name} has no labels: an audit needs the victim's targets")
     place = instances.check_published()
-    reader = _Reader(oracle, score, instances, targets, place, seed, until, block, progress, shard)
-    return reader.run(earlier)
+    while True:
+        reader = _Reader(
+            oracle, score, instances, targets, place, seed, until, block, progress, shard
+        )
+        try:
+            return reader.run(earlier)
+        except torch.OutOfMemoryError:
+            _halve(oracle)
+
+
+def _halve(oracle: Oracle) -> None:
+    """Ask for fewer images at once. A reading starts over: it mixes no two forward shapes."""
+    if oracle.batch_size == 1:
+        raise AuditError(f"a single image does not fit into the memory of {oracle.device}")
+    oracle.batch_size //= 2
+    warnings.warn(
+        f"{oracle.device} is out of memory: the audit starts over with audit.batch_size = "
+        f"{oracle.batch_size}",
+        stacklevel=3,
+    )
+    if oracle.device.type == "cuda":
+        torch.cuda.empty_cache()
 
 
 class _Reader:

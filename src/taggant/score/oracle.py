@@ -16,7 +16,7 @@ class QueryError(RuntimeError):
 
 
 class Oracle:
-    """Answers queries about a model at one access level, and counts them.
+    """Answers queries about a model at one access level, and counts those that it answered.
 
     Every forward has the same shape (a short batch is padded), precision and device, so a version
     meets the same arithmetic wherever it stands. The model is in eval mode while it answers and
@@ -47,9 +47,7 @@ class Oracle:
 
     def query(self, images: Tensor) -> Tensor:
         """Log-confidences float32 [B, classes] of images uint8 [B, C, H, W], any B >= 1."""
-        self.queries += len(images)
-        parts = [self._forward(part) for part in images.split(self.batch_size)]
-        return torch.cat(parts)
+        return torch.cat([self._forward(part) for part in images.split(self.batch_size)])
 
     def _forward(self, images: Tensor) -> Tensor:
         count = len(images)
@@ -58,7 +56,9 @@ class Oracle:
             padding = images[-1:].expand(self.batch_size - count, *images.shape[1:])
             images = torch.cat([images, padding])
         with torch.inference_mode(), evaluating(self.model):
-            return self.access(self.model(images))[:count]
+            answers = self.access(self.model(images))[:count]
+        self.queries += count
+        return answers
 
 
 @contextmanager

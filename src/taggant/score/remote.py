@@ -19,6 +19,13 @@ from taggant.score.access import HIDDEN
 from taggant.score.oracle import QueryError
 
 RETRIED = frozenset({429, 500, 502, 503, 504})
+UNANSWERED = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.JSONDecodeError,
+)
+"""No answer came, or one that breaks off or is no JSON: a proxy's page, say."""
 
 
 @dataclass
@@ -43,7 +50,8 @@ class Endpoint:
     timeout : float
         Seconds to wait for an answer.
     retries : int
-        Further tries of a request that failed (dropped connection, time-out, status 429 or 5xx),
+        Further tries of a request that failed (dropped connection, time-out, broken-off answer,
+        status 429 or 5xx),
         after 1, 2, 4, ... times `pause` seconds, jittered.
     pause : float
         See `retries`.
@@ -100,7 +108,7 @@ class Endpoint:
                 )
                 if reply.status_code == requests.codes.ok:
                     return reply.json()
-            except (requests.ConnectionError, requests.Timeout) as error:
+            except UNANSWERED as error:
                 failure = type(error).__name__
                 continue
             failure = f"status {reply.status_code}"
