@@ -7,6 +7,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
@@ -75,9 +76,12 @@ def test_strategies_are_pure_and_stay_in_the_ball(name):
 @pytest.mark.parametrize("name", options("score"))
 @pytest.mark.parametrize("views", [1, 3])
 def test_scores_are_functions_of_one_image(name, access, views):
-    score = instantiate(
-        config(f"score={name}", f"score/access={access}", f"score.views={views}").score
-    )
+    composed = config(f"score={name}", f"score/access={access}", f"score.views={views}").score
+    if instantiate(composed.access).answers != composed.get("answers", "logits"):
+        with pytest.raises(InstantiationException, match="choose a level"):
+            instantiate(composed)
+        return
+    score = instantiate(composed)
     data = random_set(6, size=16)
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 4)).double()
