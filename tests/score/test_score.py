@@ -1,18 +1,49 @@
 from __future__ import annotations
 
 import pytest
+from torch import nn
 
-from taggant.score import Score, membership
+from taggant.data.augment import CropFlip
+from taggant.score import Score, likeness, membership
 from taggant.score.access import Embedding, Full
+
+
+class Answers(nn.Module):
+    def __init__(self, answers):
+        super().__init__()
+        self.answers = answers
+
+
+def joint(**changes) -> Score:
+    options = {"views": 2, "augment": CropFlip(), "average": "nothing", "answers": "embedding"}
+    return Score(likeness.pairwise_cosine, **{"access": Embedding(), **options, **changes})
 
 
 def test_a_score_refuses_a_victim_that_answers_otherwise():
     score = Score(membership.margin, Full())
-    score.check("logits")
+    score.check(Answers("logits"))
     with pytest.raises(ValueError, match="answers with embedding, and this score reads logits"):
-        score.check("embedding")
+        score.check(Answers("embedding"))
 
 
 def test_a_score_refuses_an_access_level_to_other_answers():
     with pytest.raises(ValueError, match="shows embedding, and this score reads logits"):
         Score(membership.margin, Embedding())
+
+
+def test_a_score_refuses_a_victim_without_the_layer():
+    joint().check(Answers("embedding"))
+    with pytest.raises(ValueError, match="looks at 'project', which this victim does not have"):
+        joint(access=Embedding("project")).check(Answers("embedding"))
+
+
+def test_views_that_are_compared_are_two_at_least():
+    with pytest.raises(ValueError, match="compares views, accepted are 2, 3"):
+        joint(views=1)
+
+
+def test_an_unknown_average_is_named():
+    with pytest.raises(ValueError, match="average = 'all': accepted are 'scores', 'confidences'"):
+        joint(average="all")
+    with pytest.raises(ValueError, match="'confidences': embedding has none"):
+        joint(average="confidences")

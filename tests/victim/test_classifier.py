@@ -7,8 +7,9 @@ import pytest
 import torch
 from tests.conftest import random_set
 
-from taggant.victim.classifier import Classifier, snapshot_epochs
+from taggant.victim.classifier import Classifier
 from taggant.victim.small_net import SmallNet
+from taggant.victim.victim import snapshot_epochs
 
 
 def classifier(**changes) -> Classifier:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad as pad_images
+
+
+class Redrawn(Protocol):
+    """An augmentation whose draws can be kept, and applied to other images again."""
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Parameters of `count` augmentations, [count, ...]."""
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Apply augmentations `draws` [B, ...] to images uint8 [B, C, H, W], row by row."""
 
 
 @dataclass(frozen=True)

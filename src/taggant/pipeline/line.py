@@ -63,7 +63,7 @@ class Line:
 
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
-        self.scores.score.check(self.train.kind.answers)
+        self.scores.score.check(self.train.kind)
         for part in (self.scores.boundaries, self.stages):
             assert part
         self.train.new_victim()

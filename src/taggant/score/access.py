@@ -94,8 +94,16 @@ class Label:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The direction of an embedding: rows of unit length."""
+    """The direction of an embedding: rows of unit length.
 
+    Parameters
+    ----------
+    layer : str
+        The victim's method that is asked: its answer, or ``project`` for an encoder's projector,
+        which a deployed model hardly shows.
+    """
+
+    layer: str = "__call__"
     answers: ClassVar[str] = "embedding"
 
     def __call__(self, embeddings: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 Access = Callable[[Tensor], Tensor]
+"""What of an answer is visible. One with a ``layer`` looks at that method's answers."""
 
 
 class QueryError(RuntimeError):
@@ -25,9 +26,9 @@ class Oracle:
     Parameters
     ----------
     model : nn.Module
-        Maps images uint8 [B, C, H, W] to logits [B, classes].
+        Maps images uint8 [B, C, H, W] to answers [B, ...]: logits [B, classes], say.
     access : callable
-        What of the logits is visible; see `taggant.score.access`.
+        What of the answers is visible; see `taggant.score.access`.
     batch_size : int
         Images per forward.
     device : torch.device or str
@@ -40,13 +41,14 @@ class Oracle:
         if batch_size < 1:
             raise ValueError(f"audit.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
         self.model = model
+        self.ask: Callable[[Tensor], Tensor] = getattr(model, layer_of(access))
         self.access = access
         self.batch_size = batch_size
         self.device = torch.device(device)
         self.queries = 0
 
     def query(self, images: Tensor) -> Tensor:
-        """Log-confidences float32 [B, classes] of images uint8 [B, C, H, W], any B >= 1."""
+        """Visible answers float32 [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
         return torch.cat([self._forward(part) for part in images.split(self.batch_size)])
 
     def _forward(self, images: Tensor) -> Tensor:
@@ -56,9 +58,14 @@ class Oracle:
             padding = images[-1:].expand(self.batch_size - count, *images.shape[1:])
             images = torch.cat([images, padding])
         with torch.inference_mode(), evaluating(self.model):
-            answers = self.access(self.model(images))[:count]
+            answers = self.access(self.ask(images))[:count]
         self.queries += count
         return answers
+
+
+def layer_of(access: Access) -> str:
+    """Name of the model's method that an access level looks at."""
+    return getattr(access, "layer", "__call__")
 
 
 @contextmanager

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from taggant.data.augment import CropFlip
-from taggant.score.oracle import Access, Oracle
+from taggant.data.augment import Redrawn
+from taggant.score.oracle import Access, Oracle, layer_of
 
 Statistic = Callable[[Tensor, Tensor], Tensor]
+AVERAGES = ("scores", "confidences", "nothing")
 
 
 @dataclass(frozen=True)
@@ -30,24 +32,25 @@ class Score:
     views : int
         K, queries per version. With K = 1 the version itself is asked; with more, K random views,
         the same ones for all versions of an instance.
-    augment : CropFlip, optional
+    augment : CropFlip, ResizedCrop or the like, optional
         How views are made; match it to the victim's training augmentation.
-    average : {"scores", "confidences"}
-        What is averaged over the views.
+    average : {"scores", "confidences", "nothing"}
+        What is averaged over the views. Where nothing is, the statistic compares the views with
+        each other: it gets the answers to all of them, [B, K, ...], and needs K >= 2.
     answers : {"logits", "embedding"}
         What `statistic` is a function of; a victim that answers otherwise has no such score.
 
     Raises
     ------
     ValueError
-        For views < 1, views > 1 without `augment`, an unknown `average`, or an `access` to other
-        answers than the statistic's.
+        For views < 1 (2, if they are compared), views > 1 without `augment`, an unknown `average`,
+        averaged confidences of what has none, or an `access` to other answers than the statistic's.
     """
 
     statistic: Statistic
     access: Access
     views: int = 1
-    augment: CropFlip | None = None
+    augment: Redrawn | None = None
     average: str = "scores"
     answers: str = "logits"
 
@@ -56,39 +59,49 @@ class Score:
             raise ValueError(f"score.views = {self.views}: accepted are 1, 2, 3, ...")
         if self.views > 1 and self.augment is None:
             raise ValueError(f"score.views = {self.views} needs score.augment to make views with")
-        if self.average not in ("scores", "confidences"):
-            raise ValueError(
-                f"score.average = {self.average!r}: accepted are 'scores' and 'confidences'"
-            )
-
         shown = getattr(self.access, "answers", self.answers)
         if shown != self.answers:
             raise ValueError(
                 f"score.access shows {shown}, and this score reads {self.answers}: choose a "
                 f"level (score/access=...) of {self.answers}"
             )
+        self._check_average()
 
-    def check(self, answers: str) -> None:
+    def _check_average(self) -> None:
+        if self.average not in AVERAGES:
+            accepted = ", ".join(map(repr, AVERAGES))
+            raise ValueError(f"score.average = {self.average!r}: accepted are {accepted}")
+        if self.average == "nothing" and self.views < 2:
+            raise ValueError(
+                f"score.views = {self.views}: this score compares views, accepted are 2, 3, ..."
+            )
+        if self.average == "confidences" and self.answers != "logits":
+            raise ValueError(f"score.average = 'confidences': {self.answers} has none")
+
+    def check(self, victim: Any) -> None:
         """Refuse a victim that answers with something else than this score is a function of.
 
         Parameters
         ----------
-        answers : str
-            The victim's ``answers``.
+        victim : LightningModule or its class
+            Says with its ``answers`` what it answers with.
 
         Raises
         ------
         ValueError
-            If they differ.
+            If they differ, or if the victim has no such layer as `access` looks at.
         """
-        if answers != self.answers:
+        if victim.answers != self.answers:
             raise ValueError(
-                f"the victim answers with {answers}, and this score reads {self.answers}: choose "
-                f"a score (score=...) that reads {answers}"
+                f"the victim answers with {victim.answers}, and this score reads {self.answers}: "
+                f"choose a score (score=...) that reads {victim.answers}"
             )
+        layer = layer_of(self.access)
+        if not hasattr(victim, layer):
+            raise ValueError(f"score.access looks at {layer!r}, which this victim does not have")
 
     def draw_views(self, seeds: Sequence[int]) -> Tensor:
-        """Augmentation parameters of each instance's views, int64 [I, K, 3].
+        """Augmentation parameters of each instance's views, [I, K, ...].
 
         A function of the instance's seed alone: the published version is viewed as the hidden
         ones are.
@@ -110,7 +123,7 @@ class Score:
         images : Tensor, uint8 [B, C, H, W], 0..255
         targets : Tensor [B, ...]
             What answers are compared with; labels, int64 [B], say.
-        views : Tensor, int64 [B, K, 3]
+        views : Tensor [B, K, ...]
             Each image's rows of `draw_views`.
 
         Returns
@@ -125,6 +138,8 @@ class Score:
         targets = targets.to(answers.device)
         if self.average == "confidences":
             return self.statistic(answers.logsumexp(1) - math.log(self.views), targets)
+        if self.average == "nothing":
+            return self.statistic(answers, targets)
         scores = self.statistic(answers.flatten(0, 1), targets.repeat_interleave(self.views, 0))
         per_view: Tensor = scores.unflatten(0, (len(images), self.views))
         return per_view.mean(1)

@@ -17,7 +17,7 @@ from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.store import Stage
 from taggant.victim import training
-from taggant.victim.classifier import snapshot_epochs
+from taggant.victim.victim import snapshot_epochs
 
 CODE = (
     __name__,
@@ -55,7 +55,7 @@ class Train:
             },
             "world": world_size(trainer),
             "seed": self.setting.seed("train"),
-            "sources": sources(config, CODE),
+            "sources": sources(config, (*CODE, *self._bases())),
         }
         needs = (self.data.stage, self.mark.stage)
         return Stage("train", identity, self._compute, resumable=True, needs=needs)
@@ -70,6 +70,11 @@ class Train:
     def kind(self) -> Any:
         """The victim's class."""
         return get_class(self.setting.cfg.victim._target_)
+
+    def _bases(self) -> list[str]:
+        """Modules of the classes that the victim's is made of; an edit of one counts."""
+        modules = {base.__module__ for base in self.kind.__mro__}
+        return sorted(name for name in modules if name.startswith("taggant."))
 
     def new_victim(self) -> Any:
         """A fresh victim; its weights are a function of the seed."""

@@ -1,0 +1,109 @@
+"""What encoders trained without labels have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from taggant.data.imageset import ImageSet
+from taggant.victim.victim import EVAL_BATCH, Victim
+
+Probe = Callable[[Tensor, Tensor], float]
+"""(features [N, D], labels [N]) -> accuracy, 0..1; see `taggant.victim.ssl.probes`."""
+
+
+class Encoder(Victim):
+    """A network without its classification layer, and a projector that only training uses.
+
+    A subclass makes the projector, ``self.head``, for `features` inputs, and says what two views
+    of a batch cost.
+
+    Parameters
+    ----------
+    net : callable
+        Makes a classifier from (classes, channels, image_size); its last layer is cut off.
+    probe : callable
+        What the features are good for: (features, labels) of held-out images -> accuracy.
+    classes, channels, image_size : int
+        Facts of the data.
+    width : int, optional
+        Passed on to `net`, for networks that have a width.
+    **training
+        See `Victim`; ``augment`` makes two views, see `taggant.victim.ssl.views`.
+    """
+
+    answers: ClassVar[str] = "embedding"
+    head: nn.Module
+
+    def __init__(
+        self,
+        net: Callable[..., nn.Module],
+        probe: Probe,
+        classes: int,
+        channels: int,
+        image_size: int,
+        width: int | None = None,
+        **training: Any,
+    ) -> None:
+        super().__init__(**training)
+        size = {} if width is None else {"width": width}
+        whole = net(classes=classes, channels=channels, image_size=image_size, **size)
+        self.backbone, self.features = headless(whole)
+        self.backbone.to(memory_format=torch.channels_last)
+        self.probe = probe
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W], 0..255 -> features [B, D]."""
+        return self.backbone(self.pixels(images))  # type: ignore[no-any-return]
+
+    def project(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W], 0..255 -> the projector's output [B, P]."""
+        return self.head(self(images))  # type: ignore[no-any-return]
+
+    @abstractmethod
+    def loss(self, first: Tensor, second: Tensor) -> Tensor:
+        """Cost of two views of a batch, each uint8 [B, C, H, W]."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Cost of a batch of views uint8 [B, 2, C, H, W]."""
+        views, _targets = batch
+        loss = self.loss(*views.unbind(1))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(views))
+        return loss
+
+    def targets(self, data: ImageSet) -> Tensor:
+        """Nothing: zeros [N]. An encoder's answers are compared with each other."""
+        return torch.zeros(len(data))
+
+    @torch.no_grad()
+    def utility(self, data: ImageSet) -> float:
+        """Accuracy of the probe on held-out images, 0..1; NaN for images without labels."""
+        if data.labels is None:
+            return float("nan")
+        parts = [self(images.to(self.device)) for images in data.images.split(EVAL_BATCH)]
+        return self.probe(torch.cat(parts).float().cpu(), data.labels)
+
+
+def both(function: Callable[[Tensor], Tensor], first: Tensor, second: Tensor) -> list[Tensor]:
+    """A function of two views in one pass, so that batch norm sees them together."""
+    return list(function(torch.cat([first, second])).chunk(2))
+
+
+def headless(net: nn.Module) -> tuple[nn.Module, int]:
+    """A classifier without its last linear layer, and how many features it then gives.
+
+    Raises
+    ------
+    ValueError
+        If it has no linear layer.
+    """
+    linear = [(name, layer) for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
+    if not linear:
+        raise ValueError(f"victim.net: {type(net).__name__} has no linear layer to cut off")
+    name, last = linear[-1]
+    net.set_submodule(name, nn.Identity())
+    return net, last.in_features

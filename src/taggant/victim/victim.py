@@ -1,0 +1,143 @@
+"""What every victim has in common: pixels in, batches, optimiser and snapshots."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor
+
+from taggant.data.batches import Augment, Batches
+from taggant.data.imageset import ImageSet
+
+EVAL_BATCH = 512
+
+
+class Victim(pl.LightningModule):
+    """A model that normalises inside: it takes the uint8 pixels as published.
+
+    Trained with Nesterov SGD under a one-cycle schedule. A subclass says what it answers with,
+    what its answers are compared with, how a batch is learned and what it is good for.
+
+    Parameters
+    ----------
+    epochs, batch_size : int
+        Length of training, and images per step.
+    lr, momentum, weight_decay : float
+        Peak learning rate and the usual SGD parameters.
+    snapshots : int or sequence of int
+        Epochs (from 1) after which the weights are kept for detection curves: that many, evenly
+        spaced, or exactly those.
+    mean, std : sequence of float
+        Per channel, of pixel values / 255.
+    augment : callable, optional
+        Training augmentation on uint8 batches.
+    warmup : float
+        Share of training after which the learning rate is at its peak.
+
+    Raises
+    ------
+    ValueError
+        For a snapshot outside 1..epochs or a non-positive learning rate.
+    """
+
+    answers: ClassVar[str]
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        epochs: int,
+        batch_size: int,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        snapshots: int | Sequence[int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        augment: Augment | None = None,
+        warmup: float = 0.3,
+    ) -> None:
+        super().__init__()
+        if lr <= 0:
+            raise ValueError(f"victim.lr = {lr}: a positive learning rate is needed")
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.snapshots = snapshot_epochs(snapshots, epochs)
+        self.augment = augment
+        self.warmup = warmup
+
+    @abstractmethod
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W], 0..255 -> what `answers` says."""
+
+    @abstractmethod
+    def targets(self, data: ImageSet) -> Tensor:
+        """What scores compare the answers with, [N, ...]."""
+
+    @abstractmethod
+    def utility(self, data: ImageSet) -> float:
+        """What the model is good for on held-out images."""
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W] -> normalised, channels last."""
+        pixels = images.to(self.mean.dtype).div_(255)
+        pixels = pixels.sub_(self.mean).div_(self.std)
+        return pixels.contiguous(memory_format=torch.channels_last)
+
+    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
+        """Training batches of `data` for one run."""
+        return Batches(data.images, self.targets(data), self.batch_size, seed, self.augment, device)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """Nesterov SGD, one cycle over the whole training."""
+        optimizer = torch.optim.SGD(
+            [weight for weight in self.parameters() if weight.requires_grad],
+            lr=self.lr,
+            momentum=self.momentum,
+            weight_decay=self.weight_decay,
+            nesterov=self.momentum > 0,
+        )
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            max_lr=self.lr,
+            total_steps=steps,
+            pct_start=self.warmup,
+            cycle_momentum=False,
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+
+def snapshot_epochs(snapshots: int | Sequence[int], epochs: int) -> tuple[int, ...]:
+    """Epochs at which weights are kept, sorted, the last epoch always among them.
+
+    Raises
+    ------
+    ValueError
+        For epochs < 1 or a snapshot outside 1..epochs.
+    """
+    if epochs < 1:
+        raise ValueError(f"victim.epochs = {epochs}: accepted are 1, 2, 3, ...")
+    if isinstance(snapshots, int):
+        count = min(snapshots, epochs)
+        chosen = {math.ceil(epochs * (i + 1) / count) for i in range(count)}
+    else:
+        chosen = set(snapshots)
+    wrong = sorted(e for e in chosen if not 1 <= e <= epochs)
+    if wrong:
+        raise ValueError(f"victim.snapshots = {wrong}: accepted are epochs 1 to {epochs}")
+    return tuple(sorted(chosen | {epochs}))
