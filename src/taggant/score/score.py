@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from taggant.data.augment import Redrawn
+from taggant.data.imageset import ImageSet
 from taggant.score.oracle import Access, Oracle, layer_of
 
 Statistic = Callable[[Tensor, Tensor], Tensor]
@@ -39,6 +40,8 @@ class Score:
         each other: it gets the answers to all of them, [B, K, ...], and needs K >= 2.
     answers : {"logits", "embedding"}
         What `statistic` is a function of; a victim that answers otherwise has no such score.
+    against : {"labels", "captions"}, optional
+        What its targets must be, where only the targets of some victims will do.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Score:
     augment: Redrawn | None = None
     average: str = "scores"
     answers: str = "logits"
+    against: str | None = None
 
     def __post_init__(self) -> None:
         if self.views < 1:
@@ -89,16 +93,35 @@ class Score:
         Raises
         ------
         ValueError
-            If they differ, or if the victim has no such layer as `access` looks at.
+            If they differ, if its targets are of another kind, or if the victim has no such layer
+            as `access` looks at.
         """
         if victim.answers != self.answers:
             raise ValueError(
                 f"the victim answers with {victim.answers}, and this score reads {self.answers}: "
                 f"choose a score (score=...) that reads {victim.answers}"
             )
+        if self.against not in (None, victim.against):
+            raise ValueError(
+                f"this score compares answers with {self.against}, and this victim knows "
+                f"{victim.against}: choose another score (score=...)"
+            )
         layer = layer_of(self.access)
         if not hasattr(victim, layer):
             raise ValueError(f"score.access looks at {layer!r}, which this victim does not have")
+
+    def prepared(self, victim: Any, public: ImageSet) -> Score:
+        """This score for one victim, with what its statistic looks up in public data.
+
+        Parameters
+        ----------
+        victim : LightningModule
+            Trained, and on its device.
+        public : ImageSet
+            Held-out images that were neither marked nor published.
+        """
+        prepare = getattr(self.statistic, "prepare", None)
+        return self if prepare is None else replace(self, statistic=prepare(victim, public))
 
     def draw_views(self, seeds: Sequence[int]) -> Tensor:
         """Augmentation parameters of each instance's views, [I, K, ...].

@@ -32,6 +32,7 @@ class Classifier(Victim):
     """
 
     answers: ClassVar[str] = "logits"
+    against: ClassVar[str] = "labels"
 
     def __init__(
         self,

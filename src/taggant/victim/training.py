@@ -115,7 +115,7 @@ class History(pl.Callback):
         row: dict[str, float] = {"epoch": epoch, "train_loss": loss}
         if epoch in pl_module.snapshots:
             with evaluating(pl_module):
-                row["utility"] = pl_module.utility(self.test)
+                row |= pl_module.measures(self.test)
             save_weights(pl_module, self.folder / snapshot_name(epoch))
         self.rows.append(row)
         write_atomically(self.folder / HISTORY, json.dumps(self.rows).encode())

@@ -37,8 +37,8 @@ class Victim(pl.LightningModule):
         Per channel, of pixel values / 255.
     augment : callable, optional
         Training augmentation on uint8 batches.
-    warmup : float
-        Share of training after which the learning rate is at its peak.
+    warmup : float, optional
+        Share of training after which the learning rate is at its peak; None keeps it constant.
 
     Raises
     ------
@@ -47,6 +47,9 @@ class Victim(pl.LightningModule):
     """
 
     answers: ClassVar[str]
+    against: ClassVar[str] = "nothing"
+    """What `targets` are: labels, captions or nothing."""
+
     mean: Tensor
     std: Tensor
 
@@ -61,7 +64,7 @@ class Victim(pl.LightningModule):
         mean: Sequence[float],
         std: Sequence[float],
         augment: Augment | None = None,
-        warmup: float = 0.3,
+        warmup: float | None = 0.3,
     ) -> None:
         super().__init__()
         if lr <= 0:
@@ -99,15 +102,25 @@ class Victim(pl.LightningModule):
         """Training batches of `data` for one run."""
         return Batches(data.images, self.targets(data), self.batch_size, seed, self.augment, device)
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Nesterov SGD, one cycle over the whole training."""
-        optimizer = torch.optim.SGD(
+    def measures(self, data: ImageSet) -> dict[str, float]:
+        """What the history records of held-out images: ``utility``, and what else there is."""
+        return {"utility": self.utility(data)}
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Nesterov SGD."""
+        return torch.optim.SGD(
             [weight for weight in self.parameters() if weight.requires_grad],
             lr=self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             nesterov=self.momentum > 0,
         )
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        """The optimizer, its rate constant or one cycle over the whole training."""
+        optimizer = self.optimizer()
+        if self.warmup is None:
+            return {"optimizer": optimizer}
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,

@@ -141,12 +141,13 @@ class Scores:
         victim, device = _placed(model, str(self.setting.cfg.trainer.accelerator))
         oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
         instances, shard = self.mark.instances, self.audit.part
+        score = self.score.prepared(victim, self.train.data.splits.test)
         same = [record for record in records if record.shard == shard]
         count = len(range(shard[0], len(instances.raw), shard[1]))
         with rounds(title, count, self.setting.progress) as progress:
             return read(
                 oracle,
-                self.score,
+                score,
                 instances,
                 self.setting.seed("audit"),
                 until,

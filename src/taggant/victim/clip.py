@@ -1,0 +1,222 @@
+"""Image-text models of open_clip as victims: trained from scratch, or fine-tuned."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import open_clip
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from taggant.data.batches import Batches
+from taggant.data.imageset import ImageSet
+from taggant.score.oracle import evaluating
+from taggant.victim.tokens import tokenizer
+from taggant.victim.victim import Victim
+
+EVAL_BATCH = 256
+LARGEST_SCALE = math.log(100)
+"""Of the logarithm of the logit scale, as CLIP was trained."""
+
+
+class Clip(Victim):
+    """Two towers that embed an image and its caption in the same direction.
+
+    The image's answer is its embedding; what it is compared with is its caption's. Trained by
+    open_clip's symmetric contrastive loss with Adam.
+
+    Parameters
+    ----------
+    model : str
+        open_clip's name of an architecture.
+    config : mapping
+        What differs from that architecture's own config: ``embed_dim``, ``vision_cfg``,
+        ``text_cfg``, each replaced as a whole. With a ``vocab_size`` below CLIP's 49,408, captions
+        are cut into the most frequent pieces only; see `taggant.victim.tokens`.
+    pretrained : str, optional
+        Weights to start from: a file in open_clip's format (.pt or .safetensors, read without
+        unpickling code), or one of open_clip's tags, which is downloaded.
+    normalisation : {"data", "model"}
+        Mean and deviation of pixels: of the training images, or those that open_clip gives for
+        the pretrained weights.
+    channels, image_size, classes : int
+        Facts of the data; classes do not matter.
+    mean, std : sequence of float
+        Per channel, of pixel values / 255, of the training images.
+    **training
+        See `Victim`; ``momentum`` is Adam's first beta.
+
+    Raises
+    ------
+    ValueError
+        For an architecture, weights or normalisation that there is not, or images that have no
+        three channels.
+    """
+
+    answers: ClassVar[str] = "embedding"
+    against: ClassVar[str] = "captions"
+
+    def __init__(
+        self,
+        model: str,
+        config: Mapping[str, Any],
+        pretrained: str | None,
+        normalisation: str,
+        channels: int,
+        image_size: int,
+        mean: Sequence[float],
+        std: Sequence[float],
+        classes: int = 0,
+        **training: Any,
+    ) -> None:
+        if channels != 3:
+            raise ValueError(f"open_clip's models take 3 channels, the data have {channels}")
+        net = build(model, config, pretrained, image_size)
+        if normalisation == "model":
+            shown = net.visual.preprocess_cfg
+            mean, std = shown["mean"], shown["std"]
+        elif normalisation != "data":
+            raise ValueError(
+                f"victim.normalisation = {normalisation!r}: accepted are 'data' and 'model'"
+            )
+        super().__init__(mean=mean, std=std, **training)
+        self.net = net
+        self.tokenizer = tokenizer(model, net.context_length, config.get("text_cfg", {}))
+        self.contrast = open_clip.ClipLoss()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, 3, H, W], 0..255 -> embeddings [B, D]."""
+        return self.net.encode_image(self.pixels(images))  # type: ignore[no-any-return]
+
+    def tokens(self, data: ImageSet) -> Tensor:
+        """Captions as token numbers, int64 [N, context].
+
+        Raises
+        ------
+        ValueError
+            For a set without captions.
+        """
+        if data.captions is None:
+            raise ValueError(f"{data.name} has no captions: an image-text model needs them")
+        tokens: Tensor = self.tokenizer(list(data.captions))
+        return tokens
+
+    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
+        """Training batches (images, token numbers) of `data` for one run."""
+        return Batches(data.images, self.tokens(data), self.batch_size, seed, self.augment, device)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+        """Symmetric contrastive loss of a batch.
+
+        Raises
+        ------
+        ValueError
+            In a training on several devices, each of which would contrast its own share only.
+        """
+        images, tokens = batch
+        if self.trainer.world_size > 1:
+            raise ValueError("image-text models are trained on one device: trainer.devices=1")
+        loss = self.loss(images, tokens)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
+        return loss
+
+    def loss(self, images: Tensor, tokens: Tensor) -> Tensor:
+        """Contrastive loss of images uint8 [B, 3, H, W] and token numbers [B, context]."""
+        seen = normalize(self(images).float(), dim=-1)
+        read = normalize(self.net.encode_text(tokens).float(), dim=-1)
+        loss: Tensor = self.contrast(seen, read, self.net.logit_scale.exp())
+        return loss
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Keep the logit scale at most 100."""
+        with torch.no_grad():
+            self.net.logit_scale.clamp_(0, LARGEST_SCALE)
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam."""
+        betas = (self.momentum, 0.999)
+        return torch.optim.Adam(
+            self.parameters(), lr=self.lr, betas=betas, weight_decay=self.weight_decay
+        )
+
+    @torch.no_grad()
+    def targets(self, data: ImageSet) -> Tensor:
+        """Embeddings of the captions, unit rows float32 [N, D], on the CPU.
+
+        All are computed in one shape, in eval mode.
+        """
+        with evaluating(self):
+            parts = [self.net.encode_text(part) for part in self._padded(self.tokens(data))]
+        return normalize(torch.cat(parts)[: len(data)].float(), dim=1).cpu()
+
+    @torch.no_grad()
+    def pictures(self, data: ImageSet) -> Tensor:
+        """Embeddings of the images, unit rows float32 [N, D], on the CPU; as `targets`."""
+        with evaluating(self):
+            parts = [self(part) for part in self._padded(data.images)]
+        return normalize(torch.cat(parts)[: len(data)].float(), dim=1).cpu()
+
+    def _padded(self, rows: Tensor) -> Iterator[Tensor]:
+        missing = -len(rows) % EVAL_BATCH
+        rows = torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
+        return (part.to(self.device) for part in rows.split(EVAL_BATCH))
+
+    def measures(self, data: ImageSet) -> dict[str, float]:
+        """Recall of pairs among all of `data`, 0..1: mean of image to text and text to image.
+
+        ``utility`` is recall at 1; ``recall_at_5`` beside it.
+        """
+        likeness = self.pictures(data) @ self.targets(data).T
+        return {"utility": recall(likeness, 1), "recall_at_5": recall(likeness, 5)}
+
+    def utility(self, data: ImageSet) -> float:
+        """Recall at 1, mean of both directions, 0..1."""
+        return self.measures(data)["utility"]
+
+
+def recall(likeness: Tensor, k: int) -> float:
+    """Share of rows and of columns whose diagonal element is among the `k` largest.
+
+    An equal element counts as larger, so that a model that tells nothing apart finds nothing.
+
+    Parameters
+    ----------
+    likeness : Tensor [N, N]
+    k : int
+    """
+    own = likeness.diagonal()
+    found = [(side >= own[:, None]).sum(1) <= k for side in (likeness, likeness.T)]
+    return float(torch.cat(found).float().mean())
+
+
+def build(
+    model: str, config: Mapping[str, Any], pretrained: str | None, image_size: int
+) -> nn.Module:
+    """One of open_clip's models, for square images of `image_size` px.
+
+    Raises
+    ------
+    ValueError
+        For an unknown architecture, or weights that are neither a tag nor a file.
+    """
+    known = open_clip.get_model_config(model)
+    if known is None:
+        accepted = ", ".join(open_clip.list_models())
+        raise ValueError(f"victim.model = {model!r}: accepted are {accepted}")
+    changes = deepcopy(dict(config))
+    vision = {**known["vision_cfg"], "timm_model_pretrained": False}
+    vision = changes.get("vision_cfg", vision)
+    changes["vision_cfg"] = {**vision, "image_size": image_size}
+    logging.disable(logging.ERROR)  # open_clip warns of weights that nobody asked for
+    try:
+        net: nn.Module = open_clip.create_model(model, pretrained=pretrained, **changes)
+    except RuntimeError as error:
+        raise ValueError(f"victim.pretrained = {pretrained!r} for {model}: {error}") from error
+    finally:
+        logging.disable(logging.NOTSET)
+    return net
