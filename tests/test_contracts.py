@@ -89,12 +89,15 @@ def test_scores_are_functions_of_one_image(name, access, views):
     data = random_set(6, size=16)
     torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 4)).double()
-    oracle = Oracle(_Float(model), score.access, batch_size=4)
+    victim = _Float(model)
+    score = score.prepared(victim, random_set(5, seed=1))
+    targets = victim.targets(data) if score.against == "captions" else data.labels
+    oracle = Oracle(victim, score.access, batch_size=4)
     drawn = score.draw_views(list(range(6)))
-    together = score(oracle, data.images, data.labels, drawn)
+    together = score(oracle, data.images, targets, drawn)
     alone = torch.cat(
         [
-            score(oracle, data.images[i : i + 1], data.labels[i : i + 1], drawn[i : i + 1])
+            score(oracle, data.images[i : i + 1], targets[i : i + 1], drawn[i : i + 1])
             for i in range(6)
         ]
     )
@@ -111,6 +114,11 @@ class _Float(torch.nn.Module):
         return self.net(images.double() / 255)
 
     project = forward
+
+    def pictures(self, data):
+        return torch.nn.functional.normalize(self(data.images).float(), dim=1)
+
+    targets = pictures  # an image-text model's would be of captions
 
 
 @pytest.mark.parametrize("name", options("audit/test"))
