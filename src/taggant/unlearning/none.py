@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-import pytorch_lightning as pl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from taggant.unlearning.method import Method
+from taggant.unlearning.request import Request
 
 
-def keep(victim: pl.LightningModule) -> pl.LightningModule:
-    """Return the victim as it is, bit for bit."""
-    return victim
+@dataclass(frozen=True)
+class Keep(Method):
+    """Return the victim as it is, bit for bit: one end of every comparison."""
+
+    depends: ClassVar[Sequence[str]] = ()
+
+    def __call__(self, request: Request) -> Any:
+        """The victim as it is."""
+        return request.victim
+
+    unlearn = __call__

@@ -47,6 +47,7 @@ class Classifier(Victim):
         size = {} if width is None else {"width": width}
         self.net = net(classes=classes, channels=channels, image_size=image_size, **size)
         self.net.to(memory_format=torch.channels_last)
+        self.classes = classes
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> logits [B, classes]."""
@@ -54,10 +55,25 @@ class Classifier(Victim):
 
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
         """Mean cross-entropy of a batch."""
-        images, labels = batch
-        loss = cross_entropy(self(images).float(), labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        loss = self.example_loss(batch).mean()
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
         return loss
+
+    def example_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Cross-entropy of every example, [B]."""
+        return cross_entropy(self.logits(batch), batch[1], reduction="none")
+
+    def logits(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Logits float32 [B, classes] of a batch."""
+        return self(batch[0]).float()  # type: ignore[no-any-return]
+
+    def relabelled(
+        self, batch: tuple[Tensor, ...], generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """The batch with labels drawn uniformly from the wrong ones."""
+        images, labels = batch
+        shift = torch.randint(1, max(2, self.classes), labels.shape, generator=generator)
+        return images, (labels + shift.to(labels.device)) % self.classes
 
     def targets(self, data: ImageSet) -> Tensor:
         """What scores compare the answers with: the labels, int64 [N].

@@ -137,11 +137,11 @@ class Clip(Victim):
         with torch.no_grad():
             self.net.logit_scale.clamp_(0, LARGEST_SCALE)
 
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Adam."""
+    def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
+        """Adam at `rate` times the learning rate."""
         betas = (self.momentum, 0.999)
         return torch.optim.Adam(
-            self.parameters(), lr=self.lr, betas=betas, weight_decay=self.weight_decay
+            self.parameters(), lr=rate * self.lr, betas=betas, weight_decay=self.weight_decay
         )
 
     @torch.no_grad()

@@ -106,11 +106,11 @@ class Victim(pl.LightningModule):
         """What the history records of held-out images: ``utility``, and what else there is."""
         return {"utility": self.utility(data)}
 
-    def optimizer(self) -> torch.optim.Optimizer:
-        """Nesterov SGD."""
+    def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
+        """Nesterov SGD at `rate` times the peak learning rate."""
         return torch.optim.SGD(
             [weight for weight in self.parameters() if weight.requires_grad],
-            lr=self.lr,
+            lr=rate * self.lr,
             momentum=self.momentum,
             weight_decay=self.weight_decay,
             nesterov=self.momentum > 0,

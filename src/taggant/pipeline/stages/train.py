@@ -11,6 +11,7 @@ import pytorch_lightning as lightning
 import torch
 from hydra.utils import get_class, instantiate
 
+from taggant.data.imageset import ImageSet
 from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Plain, Setting
 from taggant.pipeline.stages.data import Data
@@ -76,11 +77,11 @@ class Train:
         modules = {base.__module__ for base in self.kind.__mro__}
         return sorted(name for name in modules if name.startswith("taggant."))
 
-    def new_victim(self) -> Any:
-        """A fresh victim; its weights are a function of the seed."""
+    def new_victim(self, seed: int | None = None) -> Any:
+        """A fresh victim; its weights are a function of the seed, the stage's own by default."""
         train = self.data.splits.train
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.setting.seed("train"))
+            torch.manual_seed(self.setting.seed("train") if seed is None else seed)
             return instantiate(
                 self.setting.cfg.victim,
                 classes=len(train.class_names),
@@ -111,13 +112,19 @@ class Train:
         return training.read_history(self.setting.store.get(self.stage).path)
 
     def _compute(self, folder: Path) -> None:
-        victim, test = self.new_victim(), self.data.splits.test
-        history, checkpoint = training.callbacks(test, folder)
         alone = world_size(self.setting.config("trainer")) == 1
         watchers = self.watchers(self.snapshots) if alone else ()
+        self.fit(self.mark.training_set, folder, watchers)
+
+    def fit(
+        self, images: ImageSet, folder: Path, watchers: Sequence[lightning.Callback] = ()
+    ) -> Any:
+        """Train a new victim on a set and return it; an interrupted attempt in `folder` goes on."""
+        victim, test = self.new_victim(), self.data.splits.test
+        history, checkpoint = training.callbacks(test, folder)
         trainer = self._trainer(victim, [history, *watchers, checkpoint], folder)
-        seed = self.setting.seed("train")
-        training.fit(victim, trainer, self.mark.training_set, test, seed, folder)
+        training.fit(victim, trainer, images, test, self.setting.seed("train"), folder)
+        return victim
 
     def _trainer(
         self, victim: Any, callbacks: list[lightning.Callback], folder: Path

@@ -1,40 +1,166 @@
-"""Unlearn: the victim after unlearning."""
+"""Unlearn: the victim after a request to forget part of the used instances."""
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
+import time
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from hydra.utils import instantiate
+from numpy.typing import NDArray
 
+from taggant.data.imageset import ImageSet
 from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.store import Stage
+from taggant.score.oracle import evaluating
+from taggant.unlearning.method import Method
+from taggant.unlearning.request import Diverged, Request
 from taggant.victim import training
+from taggant.victim.silenced import Silenced, answers_finite
 
-CODE = (__name__,)
+CODE = (
+    __name__,
+    "taggant.unlearning.method",
+    "taggant.unlearning.request",
+    "taggant.victim.silenced",
+)
+COMMON = ("forget", "strength")
+OUTCOME = "unlearning.json"
+DRAFT = "anew"
+COLLAPSED = 0.5
+"""A victim that has lost this share of its utility counts as collapsed."""
 
 
 class Unlearn:
     """The model that is audited."""
 
-    def __init__(self, setting: Setting, train: Train) -> None:
+    def __init__(self, setting: Setting, data: Data, mark: Mark, train: Train) -> None:
         self.setting = setting
+        self.data = data
+        self.mark = mark
         self.train = train
 
     @cached_property
-    def stage(self) -> Stage:
-        """Depends on the method and on the victim."""
-        config = self.setting.config("unlearning")
-        identity = {"config": config, "sources": sources(config, CODE)}
-        return Stage("unlearn", identity, self._compute, needs=(self.train.stage,))
+    def method(self) -> Method:
+        """The unlearning method."""
+        method: Method = instantiate(self.setting.cfg.unlearning)
+        return method
 
-    def _compute(self, folder: Path) -> None:
-        method = instantiate(self.setting.cfg.unlearning)
-        training.save_weights(method(self.train.final()), folder / training.FINAL)
+    @cached_property
+    def forget(self) -> Mapping[str, Any]:
+        """How the instances to forget are chosen, in plain values; empty if none are."""
+        count = forget_count(self.method.forget, int(self.setting.cfg.marking.used))
+        return {"count": count, "seed": self.setting.seed("forget")} if count else {}
+
+    @cached_property
+    def forgotten(self) -> NDArray[np.bool_]:
+        """Which marked instances are to be forgotten, [M]."""
+        used = np.flatnonzero(self.mark.published.used)
+        chosen = np.zeros(len(self.mark.published.ids), bool)
+        if self.forget:
+            order = np.random.default_rng(self.forget["seed"]).permutation(used)
+            chosen[order[: self.forget["count"]]] = True
+        return chosen
+
+    def sets(self) -> tuple[ImageSet, ImageSet]:
+        """The training images to forget, and the others."""
+        train, ids = self.mark.training_set, np.array(self.mark.published.ids)
+        gone = set(ids[self.forgotten].tolist())
+        forget = [i for i, image in enumerate(train.ids) if image in gone]
+        return train.select(forget), train.select(np.setdiff1d(np.arange(len(train)), forget))
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the victim and on as much of the request as the method heeds."""
+        config, depends = self.setting.config("unlearning"), self.method.depends
+        kept = {key: value for key, value in config.items() if key not in set(COMMON) - {*depends}}
+        identity: dict[str, Any] = {"config": kept, "sources": sources(config, CODE)}
+        if depends:
+            if not self.forget:
+                raise ValueError("unlearning.forget = 0: there is nothing to forget")
+            identity |= {"forget": self.forget, "seed": self.setting.seed("unlearn")}
+        needs = (self.train.stage,)
+        return Stage("unlearn", identity, self._compute, resumable=True, needs=needs)
 
     def final(self) -> Any:
-        """The victim after unlearning."""
-        return self.train.load(self.setting.store.get(self.stage).path / training.FINAL)
+        """The victim after unlearning; what has diverged or collapsed answers in finite numbers."""
+        victim = self.train.load(self.setting.store.get(self.stage).path / training.FINAL)
+        return victim if self.outcome["status"] == "ok" else Silenced(victim)
+
+    @cached_property
+    def outcome(self) -> Mapping[str, Any]:
+        """Status (ok, diverged or collapsed), costs, and utility before and after."""
+        path = self.setting.store.get(self.stage).path / OUTCOME
+        outcome: Mapping[str, Any] = json.loads(path.read_text())
+        return outcome
+
+    def _compute(self, folder: Path) -> None:
+        victim, device = self.train.final(), _device(str(self.setting.cfg.trainer.accelerator))
+        before, seed = self._utility(victim.to(device)), self.setting.seed("unlearn")
+        forget, retain = self.sets()
+
+        def anew(images: ImageSet) -> Any:
+            (folder / DRAFT).mkdir(exist_ok=True)
+            trained = self.train.fit(images, folder / DRAFT)
+            request.steps += trained.epochs * math.ceil(len(images) / trained.batch_size)
+            return trained
+
+        def fresh() -> Any:
+            return self.train.new_victim(seed)
+
+        request = Request(victim, forget, retain, seed, device, anew, fresh)
+        start = time.perf_counter()
+        try:
+            victim, diverged = self.method(request).to(device), False
+        except Diverged:
+            diverged = True
+        seconds = time.perf_counter() - start
+        after = self._utility(victim)
+        diverged |= not answers_finite(victim, self.data.splits.test.images)
+        status = "diverged" if diverged else "collapsed" if _collapsed(before, after) else "ok"
+        costs = {"seconds": round(seconds, 3), "gradient_steps": request.steps}
+        outcome = {"status": status, **costs, "utility_before": before, "utility": after}
+        shutil.rmtree(folder / DRAFT, ignore_errors=True)
+        (folder / OUTCOME).write_text(json.dumps(outcome))
+        training.save_weights(victim, folder / training.FINAL)
+
+    def _utility(self, victim: Any) -> float:
+        with evaluating(victim):
+            return float(victim.utility(self.data.splits.test))
+
+
+def forget_count(forget: float, used: int) -> int:
+    """How many instances to forget: a count, or a fraction below 1.
+
+    Raises
+    ------
+    ValueError
+        For more than there are, or fewer than none.
+    """
+    count = round(forget * used) if 0 < forget < 1 else int(forget)
+    if count != forget and forget >= 1 or not 0 <= count <= used:
+        raise ValueError(
+            f"unlearning.forget = {forget} of {used} used instances: accepted are a fraction "
+            f"below 1 and counts up to {used}"
+        )
+    return count
+
+
+def _collapsed(before: float, after: float) -> bool:
+    return after < COLLAPSED * before
+
+
+def _device(accelerator: str) -> torch.device:
+    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
+    return torch.device("cuda" if on_gpu else "cpu")

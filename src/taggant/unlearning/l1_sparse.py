@@ -1,0 +1,46 @@
+"""Fine-tuning with a sparsity penalty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from taggant.unlearning.method import Descent, Method
+from taggant.unlearning.request import Request
+
+
+@dataclass(frozen=True)
+class L1Sparse(Method):
+    """Fine-tune on the retain set with an L1 penalty that decays to 0 over the epochs.
+
+    Parameters
+    ----------
+    rate : float
+        Learning rate at strength 1, in units of the victim's own.
+    epochs : int
+        Passes over the retain set.
+    penalty : float
+        Weight of the sum of all absolute weights in the first epoch.
+
+    Notes
+    -----
+    Source: Jia et al., "Model sparsity can simplify machine unlearning" (NeurIPS 2023); decay as in
+    ``FT.py`` of github.com/OPTML-Group/Unlearn-Sparse, 10 epochs at a tenth of the training's
+    learning rate as in the SalUn repository. The penalty of 5e-4 is ours.
+    """
+
+    rate: float = 0.1
+    epochs: int = 10
+    penalty: float = 5e-4
+
+    def unlearn(self, request: Request) -> Any:
+        """Descend on the loss of the retain set and the penalty."""
+        step, victim = Descent(request, self.rate * self.strength), request.victim
+        for epoch in range(self.epochs):
+            weight = self.penalty * (1 - epoch / self.epochs)
+            for batch in request.batches(request.retain, first=epoch):
+                norm = torch.cat([p.flatten() for p in victim.parameters()]).abs().sum()
+                step(victim.example_loss(batch).mean() + weight * norm)
+        return victim

@@ -1,0 +1,50 @@
+"""Fine-tuning with random labels for what is to be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from taggant.unlearning.method import Descent, Method
+from taggant.unlearning.request import Request
+
+
+@dataclass(frozen=True)
+class RandomLabels(Method):
+    """Each epoch, learn random labels on the forget set, then the true ones on the retain set.
+
+    Parameters
+    ----------
+    rate : float
+        Learning rate at strength 1, in units of the victim's own.
+    epochs : int
+        Passes over both sets; labels are drawn anew in each.
+
+    Notes
+    -----
+    Source: Golatkar et al., "Eternal sunshine of the spotless net" (CVPR 2020); loop and the 10
+    epochs as in ``RL.py`` of github.com/OPTML-Group/Unlearn-Saliency.
+    """
+
+    rate: float = 0.1
+    epochs: int = 10
+
+    def unlearn(self, request: Request) -> Any:
+        """Descend on both losses in turn."""
+        return relearn(request, self.rate * self.strength, self.epochs)
+
+
+def relearn(
+    request: Request, rate: float, epochs: int, masks: Sequence[Tensor] | None = None
+) -> Any:
+    """Random labels on the forget set, then true ones on the retain set, epoch by epoch."""
+    step, victim, random = Descent(request, rate, masks), request.victim, request.generator()
+    for epoch in range(epochs):
+        for batch in request.batches(request.forget, first=epoch):
+            step(victim.example_loss(victim.relabelled(batch, random)).mean())
+        for batch in request.batches(request.retain, first=epoch):
+            step(victim.example_loss(batch).mean())
+    return victim

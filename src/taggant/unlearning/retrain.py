@@ -1,0 +1,27 @@
+"""Exact unlearning: training anew without the forget set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from taggant.unlearning.method import Method
+from taggant.unlearning.request import Request
+
+
+@dataclass(frozen=True)
+class Retrain(Method):
+    """Train anew on the retain set, by the victim's own recipe and seed.
+
+    Guarantee: the outcome is a function of the retain set and public values, so the ranks of
+    forgotten instances are exactly uniform, as those of never-used ones are. It has no strength.
+    """
+
+    depends: ClassVar[Sequence[str]] = ("forget",)
+
+    def __call__(self, request: Request) -> Any:
+        """A new victim."""
+        return request.anew(request.retain)
+
+    unlearn = __call__

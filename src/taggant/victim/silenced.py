@@ -1,0 +1,50 @@
+"""A broken victim, made safe to audit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from taggant.score.oracle import evaluating
+
+LARGEST = 1e4
+BATCH = 512
+
+
+class Silenced(pl.LightningModule):
+    """A victim whose answers are made finite: NaN becomes 0, the rest at most 10^4 in size.
+
+    Guarantee: it stays a function of the image alone, so an audit of it is as exact as any. A
+    model that answers NaN throughout scores all versions alike, and their ranks are uniform.
+    """
+
+    def __init__(self, victim: Any) -> None:
+        super().__init__()
+        self.victim = victim
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W] -> the victim's answers, finite."""
+        answers = self.victim(images).float().clamp(-LARGEST, LARGEST)
+        return torch.nan_to_num(answers, 0.0)
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the victim's own."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("victim"), name)
+
+
+@torch.no_grad()
+def answers_finite(victim: Any, images: Tensor) -> bool:
+    """Whether a victim answers with finite numbers only, and all its weights are finite."""
+    if not all(bool(torch.isfinite(t).all()) for t in victim.state_dict().values()):
+        return False
+    with evaluating(victim):
+        return all(
+            bool(torch.isfinite(victim(part.to(victim.device))).all())
+            for part in images.split(BATCH)
+        )
