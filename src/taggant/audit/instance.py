@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from taggant.audit.engine import Readings
-from taggant.stats import Boundary, Interval, clopper_pearson, rank
+from taggant.stats import Boundary, Interval, clopper_pearson, rank, two_sided
 
 Test = Callable[..., Boundary]
 
@@ -143,6 +143,16 @@ class InstanceAudit:
             Where no such test exists (n < 1/p, say).
         """
         return {p: self.test(n=n, p=p) for p in self.levels}
+
+    def both_sides(self, n: int) -> Boundary:
+        """The test of either end at `p`: "used", or "over-forgotten" by unlearning.
+
+        Raises
+        ------
+        ValueError
+            Where no such test exists.
+        """
+        return two_sided(self.test, n, self.p)
 
 
 def decide(

@@ -37,9 +37,9 @@ class Line:
         self.data = Data(setting)
         self.mark = Mark(setting, self.data)
         self.train = Train(setting, self.data, self.mark, self._watchers)
-        self.unlearn = Unlearn(setting, self.train)
+        self.unlearn = Unlearn(setting, self.data, self.mark, self.train)
         self.scores = Scores(setting, self.mark, self.train, self.unlearn)
-        self.audit = Audit(setting, self.data, self.mark, self.train, self.scores)
+        self.audit = Audit(setting, self.data, self.mark, self.train, self.unlearn, self.scores)
         self.report = Report(setting, self.audit, self.record)
 
     @cached_property

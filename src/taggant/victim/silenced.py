@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from taggant.data.imageset import ImageSet
 from taggant.score.oracle import evaluating
 
 LARGEST = 1e4
@@ -27,8 +28,12 @@ class Silenced(pl.LightningModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W] -> the victim's answers, finite."""
-        answers = self.victim(images).float().clamp(-LARGEST, LARGEST)
-        return torch.nan_to_num(answers, 0.0)
+        return _finite(self.victim(images))
+
+    def targets(self, data: ImageSet) -> Tensor:
+        """What scores compare the answers with, finite."""
+        targets: Tensor = self.victim.targets(data)
+        return _finite(targets) if targets.is_floating_point() else targets
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the victim's own."""
@@ -36,6 +41,10 @@ class Silenced(pl.LightningModule):
             return super().__getattr__(name)
         except AttributeError:
             return getattr(super().__getattr__("victim"), name)
+
+
+def _finite(values: Tensor) -> Tensor:
+    return torch.nan_to_num(values.float().clamp(-LARGEST, LARGEST), 0.0)
 
 
 @torch.no_grad()

@@ -13,15 +13,17 @@ from safetensors.torch import save_file
 
 from taggant.audit.engine import Readings
 from taggant.audit.instance import AuditResult, claims_by_p, decide
+from taggant.audit.unlearning import auc_row, group_rates, groups, replay, share_exceeding
 from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.score import FULL, Scores
 from taggant.pipeline.stages.train import Train
+from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.pipeline.store import Stage
 
-CODE = (__name__, "taggant.audit.instance", "taggant.stats")
+CODE = (__name__, "taggant.audit.instance", "taggant.audit.unlearning", "taggant.stats")
 CONFIG = ("_target_", "p", "test", "curve", "depth")
 CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 SAMPLES = 6
@@ -31,12 +33,19 @@ class Audit:
     """What the readings prove."""
 
     def __init__(
-        self, setting: Setting, data: Data, mark: Mark, train: Train, scores: Scores
+        self,
+        setting: Setting,
+        data: Data,
+        mark: Mark,
+        train: Train,
+        unlearn: Unlearn,
+        scores: Scores,
     ) -> None:
         self.setting = setting
         self.data = data
         self.mark = mark
         self.train = train
+        self.unlearn = unlearn
         self.scores = scores
 
     @cached_property
@@ -45,9 +54,11 @@ class Audit:
         config = self.setting.config("audit")
         identity = {
             "config": {key: config[key] for key in CONFIG},
+            "forget": self.unlearn.forget,
             "sources": sources(config, CODE),
         }
-        return Stage("audit", identity, self._compute, needs=self.scores.stages)
+        raw = self.scores.raw if self.unlearn.forget else ()
+        return Stage("audit", identity, self._compute, needs=(*self.scores.stages, *raw))
 
     def rates_at(self, readings: Readings) -> dict[float, dict[str, Any]]:
         """Rates of both groups at each p."""
@@ -61,14 +72,16 @@ class Audit:
         readings = self.scores.readings(self.scores.final)
         result = self._decide(readings, self.scores.audit.p)
         full = self.scores.audit.depth == FULL
-        self._instances(result, readings if full else None).write_parquet(
-            folder / "instances.parquet"
-        )
+        instances = self._instances(result, readings if full else None)
+        metrics = {**result.rates(), **self._facts(), "grid": readings.grid}
+        if self.unlearn.forget:
+            columns, more = self._before_and_after(readings)
+            instances, metrics = instances.with_columns(**columns), {**metrics, **more}
+        instances.write_parquet(folder / "instances.parquet")
         if full:
             levels = [p for p in CLAIM_LEVELS if int(p * readings.n) >= 1]
             claims_by_p(readings, result.used, levels).write_csv(folder / "claims.csv")
         self._curves().write_csv(folder / "curves.csv")
-        metrics = {**result.rates(), **self._facts(), "grid": readings.grid}
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         raw, published = self.mark.instances.raw.images, self.mark.published.images
         samples = {"raw": raw[:SAMPLES], "published": published[:SAMPLES]}
@@ -90,6 +103,38 @@ class Audit:
                 "p_value": result.p_value,
             }
         )
+
+    def _before_and_after(self, readings: Readings) -> tuple[dict[str, pl.Series], dict[str, Any]]:
+        """Columns of the instances, and metrics, that compare the model with its former self."""
+        members = groups(self.mark.published.used, self.unlearn.forgotten)
+        part = np.select(list(members.values()), list(members), "")
+        columns = {"part": pl.Series(part)}
+        metrics: dict[str, Any] = {}
+        trained = self.scores.readings(self.scores.trained)
+        boundary = self.scores.boundaries[self.scores.audit.p]
+        for suffix, bits in (("_before", trained), ("", readings)):
+            one, both = replay(boundary, bits), replay(self.scores.both_sides, bits)
+            metrics |= group_rates(one, members, suffix)
+            metrics |= group_rates(both, members, f"_two_sided{suffix}")
+            columns[f"claim{suffix}"] = pl.Series(one.claim)
+            columns[f"p_value{suffix}"] = pl.Series(one.p_value)
+            columns[f"side{suffix}"] = pl.Series(both.side)
+            columns[f"beaten{suffix}"] = pl.Series(share_exceeding(bits))
+        for suffix, stage in zip(("_before", ""), self.scores.raw, strict=True):
+            scores = self.scores.raw_scores(stage)
+            columns[f"score{suffix}"] = pl.Series(scores)
+            forgotten, unused = (scores[members[name]] for name in ("forgotten", "unused"))
+            metrics |= auc_row(f"auc{suffix}", forgotten, unused)
+        return columns, {**metrics, **self._outcome()}
+
+    def _outcome(self) -> dict[str, Any]:
+        """What unlearning cost, in utility and in work."""
+        outcome = dict(self.unlearn.outcome)
+        before, after = outcome["utility_before"], outcome["utility"]
+        outcome["unlearning_seconds"] = outcome.pop("seconds")
+        outcome["utility_drop"] = before - after
+        outcome["utility_loss"] = (before - after) / before if before else None
+        return outcome
 
     def _curves(self) -> pl.DataFrame:
         history = {row["epoch"]: row for row in self.train.history}

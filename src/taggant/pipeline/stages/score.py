@@ -13,9 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from torch import Tensor
 
 from taggant.audit.engine import Readings, read
 from taggant.audit.instance import InstanceAudit
@@ -31,6 +35,7 @@ from taggant.stats import Boundary
 
 CODE = (__name__, "taggant.audit.engine", "taggant.score")
 FULL = "full"
+RAW = "raw.safetensors"
 WHOLE = (0, 1)
 
 
@@ -63,12 +68,23 @@ class Scores:
     @cached_property
     def tests(self) -> list[Boundary]:
         """Every test to serve: this run's and those it was told of, each once."""
-        tests = list(self.boundaries.values())
+        tests = self._tests_of(self.audit)
         for config in self.setting.told:
             # Where another run's test does not exist, that run says so.
             with suppress(ValueError, InstantiationException):
-                tests += instantiate(config).boundaries(self.mark.scheme.n).values()
+                tests += self._tests_of(instantiate(config))
         return list({_boundary_digest(test): test for test in tests}.values())
+
+    def _tests_of(self, audit: InstanceAudit) -> list[Boundary]:
+        """One-sided tests, and where something is to be forgotten the two-sided one."""
+        n = self.mark.scheme.n
+        both = [audit.both_sides(n)] if self.unlearn.forget else []
+        return [*audit.boundaries(n).values(), *both]
+
+    @cached_property
+    def both_sides(self) -> Boundary:
+        """This run's two-sided test at p."""
+        return self.audit.both_sides(self.mark.scheme.n)
 
     @cached_property
     def final(self) -> Stage:
@@ -88,6 +104,23 @@ class Scores:
             return self.train.at_epoch(epoch) if victim is None else victim
 
         return self._stage(self.train.stage, epoch, model, f"epoch {epoch}", full=False)
+
+    @property
+    def trained(self) -> Stage:
+        """Readings of the model before unlearning."""
+        return self.curve[self.train.snapshots[-1]]
+
+    @cached_property
+    def raw(self) -> tuple[Stage, Stage]:
+        """Raw scores of the published versions, before and after unlearning."""
+        return (
+            self._raw_stage(self.train.stage, self.train.final),
+            self._raw_stage(self.unlearn.stage, self.unlearn.final),
+        )
+
+    def raw_scores(self, stage: Stage) -> NDArray[np.float32]:
+        """Raw score of each instance's published version, [M]."""
+        return load_file(self.setting.store.get(stage).path / RAW)["scores"]
 
     def readings(self, stage: Stage) -> Readings:
         """A stage's readings, made if need be."""
@@ -130,6 +163,29 @@ class Scores:
         stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
         return stage
 
+    def _raw_stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
+        config = self.setting.config("score")
+        seed, code = self.setting.seed("audit"), sources(config, CODE)
+
+        def compute(folder: Path) -> None:
+            oracle, targets = self._oracle(model())
+            published = self.mark.published
+            views = self.score.draw_views([seed] * len(published.ids))
+            step = max(1, oracle.batch_size // self.score.views)
+            asked = (published.images, targets, views)
+            parts = zip(*(part.split(step) for part in asked), strict=True)
+            scores = torch.cat([self.score(oracle, *part).float().cpu() for part in parts])
+            save_file({"scores": scores.numpy()}, folder / RAW)
+
+        identity = {"config": config, "epoch": None, "seed": seed, "sources": code}
+        return Stage("raw", identity, compute, needs=(self.mark.stage, made_by))
+
+    def _oracle(self, model: Any) -> tuple[Oracle, Tensor]:
+        """The model, ready to answer, and what its answers are compared with."""
+        victim, device = _placed(model, str(self.setting.cfg.trainer.accelerator))
+        oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
+        return oracle, model.targets(self.mark.instances.raw)
+
     def _read(
         self,
         model: Any,
@@ -138,8 +194,7 @@ class Scores:
         title: str,
     ) -> Readings:
         """Ask the model, going on from the deepest record of the same instances."""
-        victim, device = _placed(model, str(self.setting.cfg.trainer.accelerator))
-        oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
+        oracle, targets = self._oracle(model)
         instances, shard = self.mark.instances, self.audit.part
         score = self.score.prepared(victim, self.train.data.splits.test)
         same = [record for record in records if record.shard == shard]
@@ -155,7 +210,7 @@ class Scores:
                 progress,
                 shard,
                 max(same, key=lambda record: int(record.depth.sum()), default=None),
-                targets=model.targets(instances.raw),
+                targets=targets,
             )
 
 

@@ -149,7 +149,7 @@ def forget_count(forget: float, used: int) -> int:
         For more than there are, or fewer than none.
     """
     count = round(forget * used) if 0 < forget < 1 else int(forget)
-    if count != forget and forget >= 1 or not 0 <= count <= used:
+    if forget < 0 or (forget >= 1 and count != forget) or count > used:
         raise ValueError(
             f"unlearning.forget = {forget} of {used} used instances: accepted are a fraction "
             f"below 1 and counts up to {used}"

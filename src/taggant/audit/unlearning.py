@@ -1,0 +1,90 @@
+"""Audits of a model before and after it was asked to forget, group by group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
+
+from taggant.audit.engine import Readings
+from taggant.stats import Boundary, Decisions, clopper_pearson
+
+Groups = Mapping[str, NDArray[np.bool_]]
+
+
+def groups(used: NDArray[np.bool_], forgotten: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Which instances [I] are to be forgotten, which are kept, and which were never trained on.
+
+    A group without instances is left out.
+    """
+    every = {"forgotten": forgotten, "retained": used & ~forgotten, "unused": ~used}
+    return {name: mask for name, mask in every.items() if mask.any()}
+
+
+def group_rates(decisions: Decisions, members: Groups, suffix: str = "") -> dict[str, Any]:
+    """Claims of each group, as a share of it, with exact 95 % intervals.
+
+    Of a two-sided test, both claims count, and the share claimed "over-forgotten" is told apart.
+    No claim is *not* evidence of erasure: read the interval's upper end.
+    """
+    row: dict[str, Any] = {}
+    for name, mask in members.items():
+        row[name] = int(mask.sum())
+        row |= _rate(f"{name}_rate{suffix}", decisions.claim[mask])
+        if "two_sided" in suffix:
+            row |= _rate(f"{name}_over_rate{suffix}", decisions.side[mask] < 0)
+    return row
+
+
+def replay(boundary: Boundary, readings: Readings) -> Decisions:
+    """Decisions of a test on recorded readings."""
+    return boundary.run(readings.bits, readings.depth)
+
+
+def share_exceeding(readings: Readings) -> NDArray[np.float64]:
+    """Share of the hidden versions read that beat the published one, [I].
+
+    For pictures: a reading that a test has ended stops at a low or a high share, so it is biased.
+    """
+    real = np.arange(readings.bits.shape[1]) < readings.depth[:, None]
+    share: NDArray[np.float64] = (readings.bits & real).sum(1) / readings.depth
+    return share
+
+
+def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> tuple[float, float]:
+    """Area under the ROC curve of a score, and its standard error (Hanley & McNeil, 1982).
+
+    That is how membership inference is commonly judged. It bounds no error rate, compares
+    different images with each other, and is no test of whether one of them was used.
+
+    Parameters
+    ----------
+    positive, negative : float arrays
+        Scores of members and of non-members; ties count half.
+    """
+    m, k = len(positive), len(negative)
+    ranks = rankdata(np.concatenate([positive, negative]))
+    area = float((ranks[:m].sum() - m * (m + 1) / 2) / (m * k))
+    one, two = area / (2 - area), 2 * area**2 / (1 + area)
+    spread = area * (1 - area) + (m - 1) * (one - area**2) + (k - 1) * (two - area**2)
+    return area, math.sqrt(max(spread, 0.0) / (m * k))
+
+
+def auc_row(name: str, positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Any:
+    """The area and its approximate 95 % interval, as metrics."""
+    area, error = auc(positive, negative)
+    half = float(norm.ppf(0.975)) * error
+    return {name: area, f"{name}_ci": [max(0.0, area - half), min(1.0, area + half)]}
+
+
+def _rate(name: str, claims: NDArray[np.bool_]) -> dict[str, Any]:
+    count = int(claims.sum())
+    interval = clopper_pearson(count, len(claims))
+    return {
+        name: count / len(claims),
+        f"{name}_ci": [float(interval.low), float(interval.high)],
+    }

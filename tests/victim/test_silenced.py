@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import torch
+from tests.conftest import random_set
+from tests.unlearning.test_methods import victim
+
+from taggant.score.oracle import evaluating
+from taggant.victim.silenced import Silenced, answers_finite
+
+
+def test_a_broken_victim_answers_in_finite_numbers():
+    model, data = victim(), random_set(3)
+    assert answers_finite(model, data.images)
+    with torch.no_grad():
+        model.net.head.weight[0] = torch.nan
+    assert not answers_finite(model, data.images)
+    silenced = Silenced(model)
+    with evaluating(silenced):
+        assert torch.isfinite(silenced(data.images)).all()
+        assert (silenced(data.images)[:, 0] == 0).all()
+    assert silenced.answers == "logits"
+    assert torch.equal(silenced.targets(data), data.labels)
+
+
+def test_a_whole_victim_answers_as_before():
+    model, data = victim().eval(), random_set(3)
+    assert torch.equal(Silenced(model)(data.images), model(data.images))
+
+
+def test_weights_that_are_not_finite_are_found_even_where_answers_hide_them():
+    model = victim()
+    model.net.features[1].running_var[0] = torch.inf
+    assert not answers_finite(model, random_set(3).images)
