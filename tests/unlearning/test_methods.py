@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
 
+from taggant.unlearning.finetune import Finetune
 from taggant.unlearning.method import Descent
 from taggant.unlearning.request import Diverged, Request
 from taggant.unlearning.salun import saliency
@@ -134,7 +135,7 @@ def test_a_loss_that_is_not_finite_ends_the_descent():
 
 def test_a_negative_strength_is_refused():
     with pytest.raises(ValueError, match=r"unlearning\.strength = -1"):
-        method("finetune", strength=-1.0)
+        Finetune(strength=-1.0)
 
 
 def test_random_labels_are_never_the_true_ones():
