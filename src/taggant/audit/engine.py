@@ -322,9 +322,8 @@ class _Reader:
         fresh = [(slot, waiting.pop()) for slot in self.slots.free()[: len(waiting)]]
         for slot, instance in fresh:
             image_id, j = self.raw.ids[instance], self.published[instance]
-            order = np.argsort(_keys(self.seed, "order", image_id, self.n), kind="stable")
-            ties = _keys(self.seed, "ties", image_id, self.n)
-            self.slots.take(slot, instance, order[order != j], ties)
+            order = reading_order(self.seed, image_id, self.n, j)
+            self.slots.take(slot, instance, order, tie_keys(self.seed, image_id, self.n))
         self.fresh = np.array([slot for slot, _ in fresh], np.int64)
 
     def _round(self) -> None:
@@ -388,16 +387,10 @@ class _Reader:
         self, slots: NDArray[np.int64], hidden: NDArray[np.int64], scores: NDArray[np.float32]
     ) -> NDArray[np.bool_]:
         """Exceedances bool [slots, block]: lexicographic in (score, tie key)."""
-        own = self._snap(self.slots.score[slots])[:, None]
-        theirs = self._snap(scores)
+        own = self.slots.score[slots][:, None]
         keys = self.slots.ties[slots[:, None], hidden]
         own_keys = self.slots.ties[slots, self.published[self.slots.instance[slots]]][:, None]
-        exceeds: NDArray[np.bool_] = (theirs > own) | ((theirs == own) & (keys > own_keys))
-        return exceeds
-
-    def _snap(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
-        wide = scores.astype(np.float64)
-        return wide if self.grid == 0 else np.round(wide / self.grid)
+        return exceeding(scores, keys, own, own_keys, self.grid)
 
     def _update(
         self,
@@ -488,6 +481,32 @@ def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) ->
     """Hidden versions read when a test stopped on recorded bits, [I]; 0 where it has not."""
     stop, _ = test.stopped_at(bits)
     return np.where((stop > 0) & (stop <= depth), stop, 0)
+
+
+def reading_order(seed: int, image_id: str, n: int, published: int) -> NDArray[np.int64]:
+    """Order in which an instance's hidden versions are read, [n - 1]."""
+    order = np.argsort(_keys(seed, "order", image_id, n), kind="stable")
+    return order[order != published]
+
+
+def tie_keys(seed: int, image_id: str, n: int) -> NDArray[np.uint64]:
+    """Keys that decide between versions of equal score, [n]."""
+    return _keys(seed, "ties", image_id, n)
+
+
+def exceeding(
+    theirs: NDArray[Any], keys: NDArray[Any], own: NDArray[Any], own_keys: NDArray[Any], grid: float
+) -> NDArray[np.bool_]:
+    """Whether hidden versions exceed the published one: lexicographic in (score, tie key)."""
+    theirs, own = snap(theirs, grid), snap(own, grid)
+    exceeds: NDArray[np.bool_] = (theirs > own) | ((theirs == own) & (keys > own_keys))
+    return exceeds
+
+
+def snap(scores: NDArray[Any], grid: float) -> NDArray[np.float64]:
+    """Scores on the grid; as they are for grid 0."""
+    wide = scores.astype(np.float64)
+    return wide if grid == 0 else np.round(wide / grid)
 
 
 def _keys(seed: int, purpose: str, image_id: str, count: int) -> NDArray[np.uint64]:

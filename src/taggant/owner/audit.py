@@ -1,0 +1,552 @@
+"""Ask a model about the marked pictures, and write down what it scored."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from taggant.audit.engine import (
+    AuditError,
+    Instances,
+    exceeding,
+    read,
+    reading_order,
+    tie_keys,
+)
+from taggant.data.imageset import ImageSet, content_ids
+from taggant.marking.ledger import Ledger
+from taggant.marking.publish import Published
+from taggant.owner import pictures
+from taggant.owner.journal import Journal
+from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.models import Model
+from taggant.owner.rule import EXPECTED_USED, Rule
+from taggant.owner.seals import PerPicture, canonical
+from taggant.owner.transform import CLOSE_ENOUGH, Transform, Transformed, closeness
+from taggant.pipeline.files import write_atomically
+from taggant.score import Score
+from taggant.stats import NULL, Boundary
+
+SCHEMA = "taggant audit 1"
+PROBED = 2.5
+"""Control queries per picture, at most: the probe of the engine asks a batch three times."""
+
+Progress = Callable[[int, int, int], None]
+"""Called after each group with (pictures done, queries paid so far, pictures)."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture with everything an audit needs of it.
+
+    Attributes
+    ----------
+    entry : Entry
+    raw : Tensor, uint8 [C, H, W]
+    published : Tensor, uint8 [C, H, W]
+        As it was published, before any platform.
+    target : int
+        Class number that its answers are compared with.
+    """
+
+    entry: Entry
+    raw: Tensor
+    published: Tensor
+    target: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of one picture: [published, hidden in reading order], on a grid (0: none)."""
+
+    id: str
+    scores: tuple[float, ...]
+    grid: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an audit will ask, on average, before it starts.
+
+    Attributes
+    ----------
+    unused, used : float
+        Queries if no picture was used, and if all were (as strongly as the test is made for).
+    most : int
+        Never more than this.
+    """
+
+    unused: float
+    used: float
+    most: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One audit, fixed before its first query.
+
+    Attributes
+    ----------
+    ledger : FolderLedger
+    model : Model
+    score : Score
+    score_config : mapping
+        Its config, for the record.
+    rule : Rule
+    transform : Transform
+        What a platform did to the published files.
+    """
+
+    ledger: FolderLedger
+    model: Model
+    score: Score
+    score_config: Mapping[str, Any]
+    rule: Rule
+    transform: Transform
+
+    @property
+    def boundary(self) -> Boundary:
+        """The test of one picture."""
+        return self.rule.boundary(self.ledger.terms.n)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is fixed; enters the certificate and the journal's key."""
+        return {
+            "commitment": self.ledger.commitment,
+            "model": {
+                "spec": self.model.spec,
+                "fingerprint": self.model.fingerprint,
+                "answers": self.model.answers,
+            },
+            "score": dict(self.score_config),
+            "rule": {**asdict(self.rule), "options": dict(self.rule.options)},
+            "transform": str(self.transform),
+        }
+
+    @property
+    def key(self) -> str:
+        """What a journal's answers belong to."""
+        return hashlib.sha256(canonical(self.facts)).hexdigest()
+
+
+def public_seed(commitment: str, value: str) -> int:
+    """Seed of reading orders, tie keys and views: nobody's choice after the commitment."""
+    digest = hashlib.sha256(f"taggant/audit/{commitment}/{value}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
+
+
+def estimate(boundary: Boundary, count: int, views: int) -> Cost:
+    """Queries for `count` pictures of K views, control queries included."""
+    per_read = count * views
+    fixed = per_read * (1 + PROBED)
+    return Cost(
+        fixed + per_read * boundary.expected_queries(NULL),
+        fixed + per_read * boundary.expected_queries(EXPECTED_USED),
+        round(fixed + per_read * (boundary.n - 1)),
+    )
+
+
+# --- the owner's files -------------------------------------------------------------------------
+
+
+def gather(
+    ledger: FolderLedger, raw: Path, published: Path, targets: Mapping[str, int]
+) -> list[Found]:
+    """Raw and published pictures of a ledger, found by content wherever they were moved to.
+
+    Raises
+    ------
+    ValueError
+        Naming what is missing from which folder, and what was edited.
+    """
+    raw_by_id = _raw_by_id(raw, ledger)
+    found: dict[str, Found] = {}
+    edited: list[str] = []
+    shown = _Published(published)
+    for entry in ledger.entries:
+        if entry.id in found:
+            continue
+        pixels = shown.find(entry)
+        if pixels is None:
+            edited.append(entry.published)
+            continue
+        found[entry.id] = Found(entry, raw_by_id[entry.id], pixels, targets.get(entry.name, 0))
+    if edited:
+        raise ValueError(
+            f"{len(edited)} published files in {published} are missing or were edited since they "
+            f"were marked (the first: {edited[0]}). Put the files of `taggant mark` back (the same "
+            "command makes missing ones again), or, if a platform re-encoded them, give "
+            "--published the files as marked and --published-copy the platform's"
+        )
+    return [found[image_id] for image_id in sorted(found)]
+
+
+def _raw_by_id(folder: Path, ledger: FolderLedger) -> dict[str, Tensor]:
+    wanted = {entry.id: entry for entry in ledger.entries}
+    names, _ = pictures.find(folder)
+    found: dict[str, Tensor] = {}
+    for name in names:
+        try:
+            pixels = pictures.read(folder / name).pixels
+        except pictures.PictureError:
+            continue  # not one of those that were marked: they were readable then
+        image_id = content_ids(pixels[None])[0]
+        if image_id in wanted:
+            found[image_id] = pixels
+    missing = [entry.name for image_id, entry in wanted.items() if image_id not in found]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(wanted)} raw pictures are not in {folder} (the first: "
+            f"{missing[0]}): moved away or edited. They are found by content under any name; give "
+            "the folder that holds them with --raw"
+        )
+    return found
+
+
+class _Published:
+    """Published files by name; where one is not there, by content."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.others: dict[str, Tensor] | None = None
+
+    def find(self, entry: Entry) -> Tensor | None:
+        path = self.folder / entry.published
+        if path.exists():
+            try:
+                pixels = pictures.read(path).pixels
+            except pictures.PictureError:
+                return None
+            return pixels if pictures.digest(pixels) == entry.pixels else None
+        if self.others is None:
+            self.others = self._scan()
+        return self.others.get(entry.pixels)
+
+    def _scan(self) -> dict[str, Tensor]:
+        found = {}
+        for name in pictures.find(self.folder)[0]:
+            try:
+                pixels = pictures.read(self.folder / name).pixels
+            except pictures.PictureError:
+                continue
+            found[pictures.digest(pixels)] = pixels
+        return found
+
+
+def copies_of(found: Sequence[Found], folder: Path) -> list[Path]:
+    """A platform's copy of each published file: the same name but for the suffix.
+
+    Raises
+    ------
+    ValueError
+        If some are not there.
+    """
+    names, _ = pictures.find(folder)
+    by_stem = {str(Path(name).with_suffix("")): folder / name for name in names}
+    stems = [str(Path(one.entry.published).with_suffix("")) for one in found]
+    missing = [stem for stem in stems if stem not in by_stem]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(stems)} published pictures have no copy in {folder} (the "
+            f"first: {missing[0]}): copies keep the published files' names"
+        )
+    return [by_stem[stem] for stem in stems]
+
+
+def check_copies(found: Sequence[Found], copies: Sequence[Path], transform: Transform) -> None:
+    """Refuse a transform that does not explain the platform's copies.
+
+    Hidden versions go through the same transform as the published one, so the error rate holds
+    whatever it is; but if it is another one than the platform's, what the model saw is not asked.
+
+    Raises
+    ------
+    AuditError
+        If a copy is farther from what the transform makes than re-encoding explains.
+    """
+    for one, path in zip(found, copies, strict=True):
+        psnr = closeness(pictures.read(path).pixels, transform(one.published))
+        if psnr < CLOSE_ENOUGH:
+            raise AuditError(
+                f"{path}: {str(transform) or 'no transform'} does not explain this copy (PSNR "
+                f"{psnr:.1f} dB, at least {CLOSE_ENOUGH:g} needed): it was cropped, filtered or "
+                "resized otherwise. Hidden versions cannot be treated as it was; the audit refuses"
+            )
+
+
+# --- asking ------------------------------------------------------------------------------------
+
+
+class _Recorder:
+    """A score that remembers the first score of every image it saw."""
+
+    def __init__(self, score: Score) -> None:
+        self.score = score
+        self.views = score.views
+        self.seen: dict[bytes, float] = {}
+
+    def draw_views(self, seeds: Sequence[int]) -> Tensor:
+        return self.score.draw_views(seeds)
+
+    def __call__(self, oracle: Any, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
+        scores = self.score(oracle, images, targets, views)
+        for image, value in zip(images, scores.tolist(), strict=True):
+            self.seen.setdefault(_digest(image), value)
+        return scores
+
+
+def _digest(image: Tensor) -> bytes:
+    return hashlib.sha256(image.cpu().contiguous().numpy().tobytes()).digest()
+
+
+def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) -> list[Scored]:
+    """Scores of every picture, read until its test stops; pictures of one shape go together."""
+    groups: dict[tuple[int, ...], list[Found]] = defaultdict(list)
+    for one in found:
+        groups[tuple(one.raw.shape)].append(one)
+    scored: dict[str, Scored] = {}
+    for _, group in sorted(groups.items()):
+        scored |= {result.id: result for result in _ask_group(case, group, journal)}
+        told(len(scored), journal.paid, len(found))
+    return [scored[one.entry.id] for one in found]
+
+
+def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Scored]:
+    instances = instances_of(case, group)
+    ledger, seed = case.ledger, public_seed(case.ledger.commitment, case.ledger.value)
+    targets = torch.tensor([one.target for one in group])
+    recorder = _Recorder(case.score)
+    readings = read(
+        journal,  # type: ignore[arg-type]
+        recorder,  # type: ignore[arg-type]
+        instances,
+        seed,
+        [case.boundary],
+        targets=targets,
+    )
+    place = ledger.made if ledger.made.reachable else instances.check_published()
+    results = []
+    for row, one in enumerate(group):
+        image_id, depth = one.entry.id, int(readings.depth[row])
+        j = ledger.index(image_id)
+        indices = np.array([[j, *reading_order(seed, image_id, ledger.terms.n, j)[:depth]]])
+        made = place.versions(instances.scheme, b"", one.raw[None], [image_id], indices)[0]
+        scores = np.array([recorder.seen[_digest(image)] for image in made], np.float32)
+        bits = bits_of(scores, indices[0], readings.grid, image_id, seed, ledger.terms.n)
+        _check_steady(bits, readings.bits[row, :depth])
+        results.append(Scored(image_id, tuple(map(float, scores)), readings.grid))
+    return results
+
+
+def _check_steady(recorded: NDArray[np.bool_], read_bits: NDArray[np.bool_]) -> None:
+    if not np.array_equal(recorded, read_bits):
+        raise AuditError(
+            "the model answered the same image differently at different times: it drifts or is "
+            "random, and no score of one version can be compared with another's. The audit is void"
+        )
+
+
+def bits_of(
+    scores: NDArray[Any], indices: NDArray[np.int64], grid: float, image_id: str, seed: int, n: int
+) -> NDArray[np.bool_]:
+    """Exceedance bits of scores [published, hidden in reading order] of versions `indices`."""
+    keys = tie_keys(seed, image_id, n)[indices]
+    return exceeding(scores[1:], keys[1:], scores[:1], keys[:1], grid)
+
+
+def instances_of(case: Case, group: Sequence[Found]) -> Instances:
+    """Pictures of one shape, as the engine takes them."""
+    ledger = case.ledger
+    raw = torch.stack([one.raw for one in group])
+    ids = tuple(one.entry.id for one in group)
+    secrets = {i: ledger.pictures[i].secret for i in ids}
+    marked = ImageSet(
+        images=raw,
+        ids=ids,
+        labels=None,
+        captions=None,
+        name="marked pictures",
+        class_names=(),
+        mean=(0.5,) * raw.shape[1],
+        std=(0.25,) * raw.shape[1],
+    )
+    drawn = Ledger(
+        scheme=ledger.terms.scheme,
+        secret=b"",  # each picture has its own
+        nonce=b"",
+        n=ledger.terms.n,
+        ids=ids,
+        raw_sha256=tuple(one.entry.raw_sha256 for one in group),
+        published=tuple(ledger.index(i) for i in ids),
+    )
+    step = _output_format(ledger)
+    scheme = Transformed(PerPicture(ledger.scheme, secrets), step)
+    as_published = Published(
+        torch.stack([one.published for one in group]),
+        ids,
+        np.ones(len(ids), bool),
+        ledger.commitment,
+        ledger.made,
+    )
+    instances = Instances(marked, scheme, drawn, as_published)
+    if not case.transform:
+        return instances
+    place = instances.check_published()  # as marked; the copies only resemble what follows
+    shown = Transformed(scheme, case.transform)
+    index = np.array(drawn.published)[:, None]
+    images = place.versions(shown, b"", raw, ids, index)[:, 0]
+    return Instances(marked, shown, drawn, replace(as_published, images=images))
+
+
+def _output_format(ledger: FolderLedger) -> Transform:
+    """What publishing itself does to versions: nothing, or JPEG."""
+    return Transform(quality=ledger.quality) if ledger.format == "jpeg" else Transform()
+
+
+# --- the record --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Record:
+    """What an audit found; the owner's, for it holds the scores of every picture.
+
+    Attributes
+    ----------
+    facts : mapping
+        See `Case.facts`.
+    scored : tuple of Scored
+        In the order of the seals.
+    targets : tuple of int
+    paid : int
+        Queries answered.
+    attempts : int
+        Images sent in the last call, failures included.
+    """
+
+    facts: Mapping[str, Any]
+    scored: tuple[Scored, ...]
+    targets: tuple[int, ...]
+    paid: int
+    attempts: int
+
+    def save(self, path: Path) -> None:
+        """Write with mode 0600, atomically."""
+        body = {"schema": SCHEMA, **asdict(self)}
+        write_atomically(path, json.dumps(body, indent=1).encode(), mode=0o600)
+
+    @classmethod
+    def load(cls, path: Path) -> Record:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If it is not there, or no such record.
+        """
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such audit; `taggant audit` writes it")
+        try:
+            body = json.loads(path.read_text())
+            scored = tuple(
+                Scored(one["id"], tuple(one["scores"]), one["grid"]) for one in body["scored"]
+            )
+            return cls(
+                body["facts"], scored, tuple(body["targets"]), body["paid"], body["attempts"]
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{path}: no audit of `taggant audit`, or damaged") from error
+
+
+def run(
+    case: Case, found: Sequence[Found], out: Path, budget: int | None, told: Progress
+) -> Record:
+    """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again."""
+    oracle = case.model.oracle(case.score.access)
+    case.score.check(case.model.answers)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    journal = Journal(oracle, out.with_name(out.name + ".journal"), case.key, budget)
+    try:
+        scored = ask(case, found, journal, told)
+        attempts = int(getattr(oracle, "attempts", journal.queries))
+        targets = tuple(one.target for one in found)
+        record = Record(case.facts, tuple(scored), targets, journal.paid, attempts)
+    finally:
+        journal.close()
+    record.save(out)
+    return record
+
+
+def bits_and_depth(
+    rows: Sequence[NDArray[np.bool_]],
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Ragged exceedance bits as a padded array and its depths."""
+    depth = np.array([len(row) for row in rows], np.int64)
+    bits = np.zeros((len(rows), int(depth.max())), bool)
+    for number, row in enumerate(rows):
+        bits[number, : len(row)] = row
+    return bits, depth
+
+
+# --- labels ------------------------------------------------------------------------------------
+
+
+def targets_of(names: Sequence[str], source: str, classes: Sequence[str]) -> dict[str, int]:
+    """Class number of each raw file.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Relative names of the raw files.
+    source : str
+        ``folders``: the first folder of the name; ``none``; or a CSV file with the columns name
+        and label (a class name or number).
+    classes : sequence of str
+        The model's classes in its order; empty: the labels found, sorted (as run.py numbers
+        class folders).
+
+    Raises
+    ------
+    ValueError
+        For files without a label, or labels that are no class.
+    """
+    if source == "none":
+        return dict.fromkeys(names, 0)
+    if source == "folders":
+        labels = {name: Path(name).parts[0] for name in names if len(Path(name).parts) > 1}
+    else:
+        labels = _from_csv(Path(source))
+    missing = [name for name in names if name not in labels]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} pictures have no label in {source} (the first: {missing[0]}). Labels "
+            "come from class folders, from a CSV file (name,label), or --labels none for scores "
+            "that need none"
+        )
+    order = list(classes) or sorted({labels[name] for name in names})
+    number = {label: k for k, label in enumerate(order)} | {
+        str(k): k for k in range(len(order)) if str(k) not in order
+    }
+    unknown = sorted({labels[name] for name in names} - set(number))
+    if unknown:
+        raise ValueError(f"labels {unknown} are none of the model's classes {order}")
+    return {name: number[labels[name]] for name in names}
+
+
+def _from_csv(path: Path) -> dict[str, str]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = csv.DictReader(stream)
+        if not {"name", "label"} <= set(rows.fieldnames or ()):
+            raise ValueError(f"{path}: the columns name and label are needed")
+        return {row["name"]: row["label"] for row in rows}

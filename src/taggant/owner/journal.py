@@ -1,0 +1,148 @@
+"""Answers that were paid for are written down at once, and never asked for again."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS audit (key TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS answers (
+    image BLOB NOT NULL, occurrence INTEGER NOT NULL, answer BLOB NOT NULL,
+    PRIMARY KEY (image, occurrence)
+) WITHOUT ROWID;
+"""
+
+
+class BudgetError(RuntimeError):
+    """The next question would cost more than was allowed; everything answered is kept."""
+
+
+class Journal:
+    """An oracle that remembers, across interruptions.
+
+    The engine asks the same questions in the same order whenever it is started with the same seed.
+    The k-th time an image is asked in an audit is answered from the journal if that was answered
+    before. So a repeated call pays only for what is new, while an image that is asked twice on
+    purpose (to see whether the model drifts) is asked twice, once ever.
+
+    Parameters
+    ----------
+    oracle : Oracle or the like
+        With ``query`` and ``batch_size``.
+    path : Path
+        SQLite file, mode 0600. Each batch of answers is on the disk before the next is asked.
+    key : str
+        What the answers belong to; a journal of another audit is refused.
+    budget : int, optional
+        Most queries that may be paid, over all calls together.
+
+    Raises
+    ------
+    ValueError
+        If the file belongs to another audit.
+    """
+
+    def __init__(self, oracle: Any, path: Path, key: str, budget: int | None = None) -> None:
+        self.oracle = oracle
+        self.path = path
+        self.budget = budget
+        self.batch_size = int(oracle.batch_size)
+        self.device = torch.device(getattr(oracle, "device", "cpu"))
+        self.queries = 0
+        self.asked: Counter[bytes] = Counter()
+        path.touch(mode=0o600)
+        with self._told():
+            self.base = sqlite3.connect(path, isolation_level=None)
+            self.base.executescript(SCHEMA)
+            self._belongs_to(key)
+
+    def _belongs_to(self, key: str) -> None:
+        recorded = self.base.execute("SELECT key FROM audit").fetchone()
+        if recorded is None:
+            self.base.execute("INSERT INTO audit VALUES (?)", (key,))
+        elif recorded[0] != key:
+            raise ValueError(
+                f"{self.path} holds answers of another audit (other pictures, model, score or "
+                "test); give this one another --out"
+            )
+
+    @property
+    def paid(self) -> int:
+        """Answers on record."""
+        with self._told():
+            return int(self.base.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+
+    def query(self, images: Tensor) -> Tensor:
+        """Answers [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
+        self.queries += len(images)
+        keys = [self._key(image) for image in images]
+        answers = [self._find(key) for key in keys]
+        missing = [i for i, answer in enumerate(answers) if answer is None]
+        for start in range(0, len(missing), self.batch_size):
+            rows = missing[start : start + self.batch_size]
+            self._afford(len(rows))
+            fresh = self.oracle.query(images[rows]).float().cpu()
+            self._keep([keys[i] for i in rows], fresh)
+            for row, answer in zip(rows, fresh, strict=True):
+                answers[row] = answer
+        return torch.stack([answer for answer in answers if answer is not None])
+
+    def _key(self, image: Tensor) -> tuple[bytes, int]:
+        content = str(list(image.shape)).encode() + image.cpu().contiguous().numpy().tobytes()
+        digest = hashlib.sha256(content).digest()
+        self.asked[digest] += 1
+        return digest, self.asked[digest]
+
+    def _find(self, key: tuple[bytes, int]) -> Tensor | None:
+        with self._told():
+            found = self.base.execute(
+                "SELECT answer FROM answers WHERE image = ? AND occurrence = ?", key
+            ).fetchone()
+        return None if found is None else torch.from_numpy(np.frombuffer(found[0], "<f4").copy())
+
+    def _keep(self, keys: list[tuple[bytes, int]], fresh: Tensor) -> None:
+        rows = [
+            (*key, answer.numpy().astype("<f4").tobytes())
+            for key, answer in zip(keys, fresh, strict=True)
+        ]
+        with self._told():
+            self.base.execute("BEGIN")
+            try:
+                self.base.executemany("INSERT INTO answers VALUES (?, ?, ?)", rows)
+                self.base.execute("COMMIT")
+            except sqlite3.Error:
+                if self.base.in_transaction:
+                    self.base.execute("ROLLBACK")
+                raise
+
+    def _afford(self, count: int) -> None:
+        if self.budget is not None and self.paid + count > self.budget:
+            raise BudgetError(
+                f"the budget of {self.budget} queries is used up ({self.paid} answered, all kept "
+                f"in {self.path}). The same command with a larger --budget goes on from here"
+            )
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Troubles of the database, said as troubles of the file."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise OSError(
+                f"{self.path}: {error}. Every answer recorded before is kept; make room or mend "
+                "the file and give the same command again"
+            ) from error
+
+    def close(self) -> None:
+        """Release the file."""
+        self.base.close()

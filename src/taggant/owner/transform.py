@@ -1,0 +1,157 @@
+"""What a platform did to the published files, done alike to every version."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from taggant.marking.scheme import Scheme
+from taggant.owner import pictures
+
+ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
+CLOSE_ENOUGH = 32.0
+"""dB: a platform's copy must be at least this close to what the transform makes."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Resize so that the longer side is at most `side`, then JPEG of `quality`; either may be None.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+    """
+
+    side: int | None = None
+    quality: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.side is not None and self.side < pictures.SMALLEST:
+            raise ValueError(f"resize:{self.side}: at least {pictures.SMALLEST} pixels are needed")
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise ValueError(f"jpeg:{self.quality}: accepted are 1 to 100")
+
+    @classmethod
+    def parse(cls, text: str) -> Transform:
+        """Read ``resize:1024+jpeg:85``, a part of it, or nothing."""
+        found: dict[str, int] = {}
+        for part in filter(None, text.split("+")):
+            name, _, number = part.partition(":")
+            key = {"resize": "side", "jpeg": "quality"}.get(name)
+            if key is None or not number.isdecimal() or key in found or "quality" in found:
+                raise ValueError(f"transform {text!r}: {ACCEPTED}")
+            found[key] = int(number)
+        return cls(**found)
+
+    def __str__(self) -> str:
+        parts = ((self.side, "resize"), (self.quality, "jpeg"))
+        return "+".join(f"{name}:{value}" for value, name in parts if value is not None)
+
+    def __bool__(self) -> bool:
+        return self.side is not None or self.quality is not None
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """uint8 [C, H, W] -> uint8 [C, H', W']."""
+        image = pictures.to_image(pixels)
+        if self.side is not None and max(image.size) > self.side:
+            scale = self.side / max(image.size)
+            size = (round(image.width * scale), round(image.height * scale))
+            image = image.resize(size, Image.Resampling.LANCZOS)
+        if self.quality is not None:
+            if len(pixels) in (2, 4):
+                raise ValueError("JPEG holds no transparency: this picture was published otherwise")
+            stream = io.BytesIO()
+            image.save(stream, "JPEG", quality=self.quality)
+            image = Image.open(stream)
+        return pictures.to_tensor(image)
+
+
+class Transformed:
+    """A scheme whose versions arrive as a platform shows them: all through the same transform."""
+
+    def __init__(self, scheme: Scheme, transform: Transform) -> None:
+        self.scheme = scheme
+        self.transform = transform
+        self.n = scheme.n
+
+    def versions(
+        self,
+        secret: bytes,
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[Any],
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """See `Scheme.versions`; the size may be another one than the raw images'."""
+        made = self.scheme.versions(secret, images, ids, indices, labels)
+        if not self.transform:
+            return made
+        flat = [self.transform(version) for version in made.cpu().flatten(0, 1)]
+        return torch.stack(flat).unflatten(0, made.shape[:2])
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Scheme.parameters`."""
+        return {**self.scheme.parameters(), "transform": str(self.transform)}
+
+
+def fit(copies: Sequence[Path], published: Sequence[Tensor]) -> Transform:
+    """The transform that a platform's copies show: their size, and their JPEG tables.
+
+    Parameters
+    ----------
+    copies : sequence of Path
+        What the platform made of the published files.
+    published : sequence of Tensor, uint8 [C, H, W]
+        What was published, in the same order.
+
+    Raises
+    ------
+    ValueError
+        If the copies do not agree.
+    """
+    sides: set[int] = set()
+    qualities: set[int | None] = set()
+    for path, pixels in zip(copies, published, strict=True):
+        copy = pictures.read(path).pixels
+        if max(copy.shape[1:]) != max(pixels.shape[1:]):
+            sides.add(max(copy.shape[1:]))
+        qualities.add(jpeg_quality(path))
+    if len(sides) > 1 or len(qualities) > 1:
+        raise ValueError(
+            f"the platform's copies do not agree on one transform (longer sides {sorted(sides)}, "
+            f"JPEG qualities {sorted(map(str, qualities))}); name it with --transform"
+        )
+    return Transform(next(iter(sides), None), next(iter(qualities), None))
+
+
+def jpeg_quality(path: Path) -> int | None:
+    """Quality at which this JPEG library has the file's tables; None for other formats."""
+    with Image.open(path) as image:
+        if image.format != "JPEG":
+            return None
+        tables: Any = getattr(image, "quantization", None)
+    for quality in range(100, 0, -1):
+        stream = io.BytesIO()
+        mode = "RGB" if len(tables) > 1 else "L"
+        Image.new(mode, (16, 16)).save(stream, "JPEG", quality=quality)
+        with Image.open(stream) as sample:
+            if getattr(sample, "quantization", None) == tables:
+                return quality
+    raise ValueError(f"{path}: its JPEG tables are of no standard quality; name the --transform")
+
+
+def closeness(copy: Tensor, made: Tensor) -> float:
+    """PSNR in dB of a platform's copy against what the transform makes; -inf for other sizes."""
+    if copy.shape != made.shape:
+        return float("-inf")
+    error = (copy.float() - made.float()).square().mean()
+    return float(10 * torch.log10(255**2 / error.clamp(min=255**2 / 1e10)))
