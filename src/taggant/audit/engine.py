@@ -276,7 +276,7 @@ class _Reader:
         self.raw, self.targets = raw, targets
         self.tests = None if until is None else _Tests(until, len(raw))
         self.published = published_indices(instances.ledger, raw.ids)
-        self.views = score.draw_views([_stream(seed, "views", i) for i in raw.ids])
+        self.views = score.draw_views([view_seed(seed, i) for i in raw.ids])
         in_flight = max(1, min(ORDER_MEMORY // (12 * self.n), 4 * oracle.batch_size // block))
         self.slots = _Slots(min(in_flight, len(self.mine)), self.n)
         self.read = np.zeros(len(raw), np.int64)
@@ -492,6 +492,11 @@ def reading_order(seed: int, image_id: str, n: int, published: int) -> NDArray[n
 def tie_keys(seed: int, image_id: str, n: int) -> NDArray[np.uint64]:
     """Keys that decide between versions of equal score, [n]."""
     return _keys(seed, "ties", image_id, n)
+
+
+def view_seed(seed: int, image_id: str) -> int:
+    """Seed of an instance's views, the same for all its versions."""
+    return _stream(seed, "views", image_id)
 
 
 def exceeding(

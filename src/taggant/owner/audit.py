@@ -336,7 +336,7 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
         [case.boundary],
         targets=targets,
     )
-    place = ledger.made if ledger.made.reachable else instances.check_published()
+    place = instances.check_published()
     results = []
     for row, one in enumerate(group):
         image_id, depth = one.entry.id, int(readings.depth[row])

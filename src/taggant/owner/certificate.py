@@ -1,0 +1,150 @@
+"""One JSON file that a third party can check without trusting the owner or this software's author.
+
+It opens the seals of the claimed pictures only. Everything that follows from something else in it
+is checked by `taggant.owner.verify`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from numpy.typing import NDArray
+
+from taggant import __version__
+from taggant.audit.engine import reading_order
+from taggant.owner.audit import Record, bits_and_depth, bits_of, public_seed
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.rule import Rule, Verdict, decide
+from taggant.owner.seals import canonical
+from taggant.pipeline.digest import library_versions
+from taggant.pipeline.files import write_atomically
+
+SCHEMA = "taggant certificate 1"
+OWN_DIGEST = "sha256"
+
+Certificate = Mapping[str, Any]
+
+
+def certificate(ledger: FolderLedger, record: Record) -> dict[str, Any]:
+    """Put together what an audit proves.
+
+    Raises
+    ------
+    ValueError
+        If the audit is of other pictures.
+    """
+    facts = record.facts
+    if facts["commitment"] != ledger.commitment or [s.id for s in record.scored] != list(
+        ledger.pictures
+    ):
+        raise ValueError(
+            "this audit is of other pictures than this ledger: their commitments differ"
+        )
+    n, seed = ledger.terms.n, public_seed(ledger.commitment, ledger.value)
+    rule = Rule(**facts["rule"])
+    boundary = rule.boundary(n)
+    rows = []
+    for one in record.scored:
+        indices = read_indices(seed, one.id, n, ledger.index(one.id), len(one.scores) - 1)
+        scores = np.array(one.scores, np.float32)
+        rows.append(bits_of(scores, indices, one.grid, one.id, seed, n))
+    bits, depth = bits_and_depth(rows)
+    verdict = decide(rule, boundary, bits, depth)
+    body: dict[str, Any] = {
+        "schema": SCHEMA,
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        **{key: facts[key] for key in ("commitment", "model", "score", "rule", "transform")},
+        "terms": asdict(ledger.terms),
+        "value": ledger.value,
+        "marking": dict(ledger.config),
+        "format": [ledger.format, ledger.quality],
+        "made": asdict(ledger.made),
+        "seals": list(ledger.seals),
+        "seed": seed,
+        "size": boundary.size(),
+        "pictures": pictures_of(rows, verdict),
+        "set_p": verdict.set_p,
+        "opened": [
+            _opened(ledger, record, number) for number in np.flatnonzero(verdict.claim).tolist()
+        ],
+        "queries": {"answered": record.paid, "sent": record.attempts},
+        "software": {"taggant": __version__, **library_versions()},
+    }
+    return sealed(body)
+
+
+def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A certificate with the digest of everything else in it."""
+    rest = {key: value for key, value in body.items() if key != OWN_DIGEST}
+    return {**rest, OWN_DIGEST: hashlib.sha256(canonical(rest)).hexdigest()}
+
+
+def text_of(body: Certificate) -> bytes:
+    """The one form in which a certificate is written."""
+    return (json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def read_indices(seed: int, image_id: str, n: int, published: int, depth: int) -> NDArray[np.int64]:
+    """Versions of an audit in the order of its scores: published, then hidden as read."""
+    return np.array([published, *reading_order(seed, image_id, n, published)[:depth]])
+
+
+def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> list[dict[str, Any]]:
+    """What is said of every picture, opened or not."""
+    return [
+        {
+            "bits": np.packbits(row).tobytes().hex(),
+            "depth": len(row),
+            "read": int(verdict.read[k]),
+            "exceedances": int(verdict.exceedances[k]),
+            "p_value": float(verdict.p_value[k]),
+            "adjusted": float(verdict.adjusted[k]),
+            "claim": bool(verdict.claim[k]),
+        }
+        for k, row in enumerate(rows)
+    ]
+
+
+def _opened(ledger: FolderLedger, record: Record, number: int) -> dict[str, Any]:
+    """The opening of one picture's seal, and the scores of its versions."""
+    one = record.scored[number]
+    own = ledger.pictures[one.id]
+    entry = next(entry for entry in ledger.entries if entry.id == one.id)
+    return {
+        "seal": number,
+        "id": one.id,
+        "name": entry.name,
+        "raw_sha256": own.raw_sha256[0],
+        "secret": own.secret.hex(),
+        "nonce": own.nonce.hex(),
+        "published": ledger.index(one.id),
+        "published_sha256": entry.pixels,
+        "target": record.targets[number],
+        "grid": one.grid,
+        "scores": list(one.scores),
+    }
+
+
+def page(body: Certificate) -> str:
+    """The certificate for people: says what is proved and what is not."""
+    environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
+    template = files("taggant.owner").joinpath("certificate.html").read_text(encoding="utf-8")
+    claimed = [{**opened, **body["pictures"][opened["seal"]]} for opened in body["opened"]]
+    return environment.from_string(template).render(c=body, claimed=claimed)
+
+
+def write(body: Certificate, path: Path) -> Path:
+    """Write the JSON file and the page beside it; returns the page's path."""
+    write_atomically(path, text_of(body))
+    html = path.with_suffix(".html")
+    write_atomically(html, page(body).encode())
+    return html
