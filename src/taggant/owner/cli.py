@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from hydra.utils import instantiate
 from rich.console import Console
 
 from taggant.cli import EXPECTED
+from taggant.owner import audit as auditing
+from taggant.owner import certificate
 from taggant.owner import mark as marking
-from taggant.owner.ledger import Entry, FolderLedger, scheme_config
+from taggant.owner import verify as verifying
+from taggant.owner.ledger import Entry, FolderLedger, configured, scheme_config
+from taggant.owner.models import IMAGENET, Options, open_model, victim_of
 from taggant.owner.pictures import KEEP, SUFFIX_OF
+from taggant.owner.rule import TESTS, Rule
+from taggant.owner.serve import Service
+from taggant.owner.transform import Transform, fit
+from taggant.pipeline.setting import plain
+from taggant.stats import __main__ as planning
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -115,3 +127,252 @@ def timestamp_advice(public: Path) -> str:
         f"      openssl ts -verify -data {public} -in {public.with_suffix('.tsr')} -CAfile "
         "AUTHORITY.pem"
     )
+
+
+Arch = Annotated[
+    str, typer.Option(help="of a checkpoint: torchvision:NAME, timm:NAME, open_clip:NAME")
+]
+Size = Annotated[int, typer.Option(help="side of the model's input in pixels")]
+Batch = Annotated[int, typer.Option(help="pictures per request or forward")]
+Norm = Annotated[str, typer.Option(help="three numbers of a local model's input, 0..1")]
+
+
+@app.command()
+def audit(
+    ledger: Annotated[Path, typer.Option(help="the secret file of `taggant mark`")],
+    raw: Annotated[Path, typer.Option(help="folder of the raw pictures")],
+    published: Annotated[Path, typer.Option(help="folder of the published pictures")],
+    model: Annotated[
+        str, typer.Option(help="URL, checkpoint, FILE.onnx, module:function, or run.py run folder")
+    ],
+    out: Annotated[Path, typer.Option(help="where the audit is written; keep it to yourself")],
+    arch: Arch = "",
+    labels: Annotated[
+        str, typer.Option(help="folders, none, or a CSV file: name,label")
+    ] = "folders",
+    classes: Annotated[str, typer.Option(help="the model's classes in its order, by commas")] = "",
+    score: Annotated[str, typer.Option(help="a file of conf/score")] = "margin",
+    access: Annotated[
+        str, typer.Option(help="what a local model shows: conf/score/access")
+    ] = "full",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the score")] = None,
+    p: Annotated[str, typer.Option(help="error of one picture's claim")] = "0.05",
+    fdr: Annotated[str, typer.Option(help="instead: share of wrong claims among the claims")] = "",
+    used: Annotated[float, typer.Option(help="share of used pictures that --fdr plans for")] = 0.5,
+    level: Annotated[
+        str, typer.Option(help="of one picture's test with --fdr; planned if empty")
+    ] = "",
+    test: Annotated[str, typer.Option(help=f"{', '.join(TESTS)}")] = "optimal",
+    published_copy: Annotated[
+        Path | None, typer.Option(help="the pictures as a platform re-encoded them")
+    ] = None,
+    transform: Annotated[
+        str, typer.Option(help="what it did: fit, jpeg:85, resize:1024, resize:1024+jpeg:85")
+    ] = "fit",
+    budget: Annotated[
+        int | None, typer.Option(help="most queries, over all calls together")
+    ] = None,
+    price: Annotated[float, typer.Option(help="of 1,000 queries, for the estimate")] = 0.0,
+    rate: Annotated[float | None, typer.Option(help="most pictures per second")] = None,
+    retries: Annotated[int, typer.Option(help="further tries of a failed request")] = 5,
+    timeout: Annotated[float, typer.Option(help="seconds to wait for an answer")] = 30.0,
+    header: Annotated[
+        list[str] | None, typer.Option(help="NAME=VARIABLE: HTTP header from the environment")
+    ] = None,
+    size: Size = 224,
+    mean: Norm = ",".join(map(str, IMAGENET[0])),
+    std: Norm = ",".join(map(str, IMAGENET[1])),
+    batch: Batch = 32,
+    yes: Annotated[bool, typer.Option("--yes", help="start without asking")] = False,
+) -> None:
+    """Ask a model about your pictures; a call that was cut short goes on where it stopped."""
+    own = FolderLedger.load(ledger)
+    names = [entry.name for entry in own.entries]
+    order = [name.strip() for name in classes.split(",") if name.strip()]
+    targets = auditing.targets_of(names, labels, order)
+    found = auditing.gather(own, raw, published, targets)
+    options = Options(
+        arch=arch,
+        classes=len(order) or max(targets.values()) + 1,
+        size=size,
+        mean=_numbers(mean),
+        std=_numbers(std),
+        batch_size=batch,
+        rate=rate,
+        timeout=timeout,
+        retries=retries,
+        headers=_headers(header or []),
+    )
+    config = plain(configured(f"score={score}", f"score/access={access}", *(set_ or [])).score)
+    step = _transform(found, published_copy, transform)
+    rule = (
+        Rule.discoveries(fdr, len(found), own.terms.n, used, level) if fdr else Rule.each(p, test)
+    )
+    case = auditing.Case(own, open_model(model, options), instantiate(config), config, rule, step)
+    _estimate(case, len(found), price, budget, yes)
+    record = auditing.run(case, found, out, budget, _progress)
+    body = certificate.certificate(own, record)
+    console.print(_summary(body), markup=False)
+    console.print(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
+
+
+def _headers(pairs: Sequence[str]) -> dict[str, str]:
+    """HTTP headers, whose values are read from the environment so that no key stands in a log."""
+    headers = {}
+    for pair in pairs:
+        name, _, variable = pair.partition("=")
+        if variable not in os.environ:
+            raise ValueError(f"--header {name}: the environment has no variable {variable!r}")
+        headers[name] = os.environ[variable]
+    return headers
+
+
+def _transform(found: Sequence[auditing.Found], folder: Path | None, text: str) -> Transform:
+    if folder is None:
+        return Transform()
+    copies = auditing.copies_of(found, folder)
+    fitted = text == "fit"
+    step = fit(copies, [one.published for one in found]) if fitted else Transform.parse(text)
+    auditing.check_copies(found, copies, step)
+    console.print(f"The platform's copies are explained by: {str(step) or 'no change'}.")
+    return step
+
+
+def _estimate(case: auditing.Case, count: int, price: float, budget: int | None, yes: bool) -> None:
+    cost = auditing.estimate(case.boundary, count, case.score.views)
+    spent = f", {cost.used / 1000 * price:.2f} at {price:g} per 1,000" if price else ""
+    console.print(
+        f"{count} pictures, test {case.rule.test} of level {case.rule.level}: about "
+        f"{cost.unused:.0f} queries if none was used, {cost.used:.0f} if all were{spent}; never "
+        f"more than {cost.most if budget is None else min(budget, cost.most)}."
+    )
+    if not yes and not typer.confirm("Start?"):
+        raise typer.Abort
+
+
+def _progress(done: int, paid: int, count: int) -> None:
+    console.print(f"{done} of {count} pictures, {paid} queries answered", style="dim")
+
+
+def _summary(body: certificate.Certificate) -> str:
+    claims = sum(one["claim"] for one in body["pictures"])
+    error = f"false discovery rate {body['rule']['q']}" if body["rule"]["q"] else ""
+    error = error or f"false-detection rate of each {body['size']:.4g}"
+    return (
+        f'{claims} of {len(body["pictures"])} pictures claimed as used ({error}). For "none of them '
+        f'was used": p = {body["set_p"]:.3g}. {body["queries"]["answered"]} queries answered, '
+        f"{body['queries']['sent']} sent in this call."
+    )
+
+
+@app.command()
+def certify(
+    ledger: Annotated[Path, typer.Option(help="the secret file of `taggant mark`")],
+    record: Annotated[Path, typer.Option("--audit", help="what `taggant audit` wrote")],
+    out: Annotated[Path, typer.Option(help="the certificate, NAME.json; a page beside it")],
+) -> None:
+    """Make the certificate: it opens what is claimed, and nothing else."""
+    if out.exists():
+        raise ValueError(f"{out} is there already; it is not overwritten")
+    body = certificate.certificate(FolderLedger.load(ledger), auditing.Record.load(record))
+    page = certificate.write(body, out)
+    console.print(f"{_summary(body)}\nCertificate {out}, page {page}.", markup=False)
+
+
+@app.command()
+def verify(
+    file: Annotated[Path, typer.Argument(help="a certificate, NAME.json")],
+    commitment: Annotated[Path | None, typer.Option(help="the public commitment file")] = None,
+    beacon_value: Annotated[
+        str | None, typer.Option(help="what the beacon said, as you looked it up")
+    ] = None,
+    model: Annotated[str, typer.Option(help="ask every score again of this model")] = "",
+    raw: Annotated[
+        Path | None, typer.Option(help="folder of the raw pictures, with --model")
+    ] = None,
+    arch: Arch = "",
+    size: Size = 224,
+    mean: Norm = ",".join(map(str, IMAGENET[0])),
+    std: Norm = ",".join(map(str, IMAGENET[1])),
+    classes: Annotated[int, typer.Option(help="number of the model's classes")] = 1000,
+    batch: Batch = 32,
+) -> None:
+    """Check a certificate; exit status 1 if anything is wrong with it."""
+    content, page = file.read_bytes(), file.with_suffix(".html")
+    checks = verifying.verify(
+        content,
+        page.read_bytes() if page.exists() else None,
+        None if commitment is None else commitment.read_bytes(),
+        beacon_value,
+    )
+    if model and all(check.ok for check in checks):
+        if raw is None:
+            raise ValueError("--model needs --raw: versions are made from the raw pictures")
+        options = Options(
+            arch=arch,
+            classes=classes,
+            size=size,
+            mean=_numbers(mean),
+            std=_numbers(std),
+            batch_size=batch,
+        )
+        checks += verifying.verify_scores(json.loads(content), open_model(model, options), raw)
+    for check in checks:
+        console.print(f"{'ok   ' if check.ok else 'WRONG'} {check.name}", style=_colour(check))
+        if check.wrong:
+            console.print(f"      {check.wrong}", markup=False)
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def _colour(check: verifying.Check) -> str:
+    return "green" if check.ok else "bold red"
+
+
+@app.command()
+def plan(
+    p: Annotated[str, typer.Option(help="wanted error of one picture's claim")] = "0.05",
+    power: Annotated[
+        float, typer.Option(help="wanted chance that a used picture is claimed")
+    ] = 0.9,
+    n: Annotated[
+        list[int] | None, typer.Option(help="versions to compare; several if left out")
+    ] = None,
+    mean: Annotated[
+        float,
+        typer.Option(help="share of hidden versions that beat a used picture's published one"),
+    ] = 0.01,
+    pictures: Annotated[int, typer.Option(help="plan this many at once, at --fdr")] = 1,
+    fdr: Annotated[float, typer.Option(help="share of wrong claims among the claims")] = 0.05,
+    used: Annotated[float, typer.Option(help="expected share of used pictures")] = 0.5,
+) -> None:
+    """How many versions and queries a wanted power and error need, before you publish."""
+    if pictures > 1:
+        arguments = ["plan-set", "--images", str(pictures), "--q", str(fdr), "--used", str(used)]
+        arguments += ["--n", str(n[0])] if n else []
+    else:
+        arguments = ["plan", "--p", p, "--power", str(power)]
+        arguments += ["--n", *map(str, n)] if n else []
+    status = planning.main([*arguments, "--mean", str(mean)])
+    if status:
+        raise typer.Exit(status)
+
+
+@app.command()
+def serve(
+    run: Annotated[Path, typer.Argument(help="a run folder of run.py")],
+    port: Annotated[int, typer.Option(help="on this machine; 0: any free one")] = 8000,
+    labels_only: Annotated[bool, typer.Option("--labels-only", help="no confidences")] = False,
+) -> None:
+    """Answer for the victim of a run, to try audits by URL."""
+    victim, size = victim_of(run)
+    with Service(victim, size, port, labels_only) as service:
+        console.print(f"serving {run} at {service.url} (Ctrl-C ends it)", markup=False)
+        try:
+            service.serve_forever()
+        except KeyboardInterrupt:
+            console.print(f"{service.answered} pictures answered")

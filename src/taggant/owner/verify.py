@@ -40,13 +40,17 @@ from taggant.owner.transform import Transform, Transformed
 from taggant.score import Score
 
 KEYS = frozenset(
-    ("schema", "created", "commitment", "model", "score", "rule", "transform", "terms", "value")
-    + ("marking", "format", "made", "seals", "seed", "size", "pictures", "set_p", "opened")
-    + ("queries", "software", "sha256")
+    {
+        *("schema", "created", "commitment", "model", "score", "rule", "transform", "terms"),
+        *("value", "marking", "format", "made", "seals", "seed", "size", "pictures", "set_p"),
+        *("opened", "queries", "software", "sha256"),
+    }
 )
 OPENED = frozenset(
-    ("seal", "id", "name", "raw_sha256", "secret", "nonce", "published", "published_sha256")
-    + ("target", "grid", "scores")
+    {
+        *("seal", "id", "name", "raw_sha256", "secret", "nonce", "published"),
+        *("published_sha256", "target", "grid", "scores"),
+    }
 )
 OURS = re.compile(r"taggant\.(marking|score|data)\.[\w.]+|taggant\.score\.Score")
 """What a certificate may name to be imported: nothing from elsewhere."""

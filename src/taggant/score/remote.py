@@ -18,6 +18,7 @@ from torch import Tensor
 from taggant.score.access import HIDDEN
 from taggant.score.oracle import QueryError
 
+SMALLEST = 1e-12
 RETRIED = frozenset({429, 500, 502, 503, 504})
 UNANSWERED = (
     requests.ConnectionError,
@@ -143,7 +144,8 @@ def _log_confidences(answer: Any, count: int, classes: int) -> Tensor:
         raise QueryError(
             f"the answer has shape {list(rows.shape)}; accepted is [{count}, {classes}], finite"
         )
-    visible = rows.clamp(min=HIDDEN)
+    # A floor for zeros that does not level the small confidences of well-learnt images.
+    visible = rows.clamp(min=SMALLEST if "confidences" in answer else HIDDEN)
     return (visible / visible.sum(1, keepdim=True)).log()
 
 

@@ -1,0 +1,301 @@
+"""From marked pictures to a verified certificate, over HTTP and otherwise; and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import stat
+import threading
+
+import pytest
+import torch
+from tests.owner import photos
+from tests.owner.test_mark import fresh
+from typer.testing import CliRunner
+
+from taggant.owner import audit, certificate
+from taggant.owner.cli import app
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.mark import commitment_path, mark
+from taggant.owner.serve import Service
+from taggant.owner.verify import verify
+
+SIDE, CLASSES, N = 24, 2, 40
+
+
+class Learnt(torch.nn.Module):
+    """A victim that knows some squares by heart: class 0 the more, the nearer a square is."""
+
+    def __init__(self, squares):
+        super().__init__()
+        self.squares = squares.float().flatten(1)
+
+    def forward(self, images):
+        apart = torch.cdist(images.float().flatten(1).double(), self.squares.double()).amin(1)
+        near = 6 - 12 * apart / 400
+        return torch.stack([near, -near], 1)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Marked pictures of one class, and a model that knows the first five of eight."""
+    from taggant.data.decode import square
+    from taggant.owner.pictures import read, to_image
+
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("home")
+    photos.folder(root / "raw", 8, classes=1)
+    mark(root / "raw", root / "out", root / "ledger", fresh(n=N), "keep")
+    ledger = FolderLedger.load(root / "ledger")
+    used = [to_image(read(root / "out" / e.published).pixels) for e in ledger.entries[:5]]
+    torch.save(torch.stack([square(image, SIDE) for image in used]), root / "known.pt")
+    return root
+
+
+@pytest.fixture
+def service(home):
+    served = Service(Learnt(torch.load(home / "known.pt", weights_only=True)), SIDE)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    yield served
+    served.shutdown()
+    served.server_close()
+
+
+def arguments(home, model, out, *more):
+    return [
+        *("audit", "--ledger", str(home / "ledger"), "--raw", str(home / "raw"), "--published"),
+        *(str(home / "out"), "--model", model, "--out", str(out), "--classes", "class0,class1"),
+        *("--yes", "--p", "0.1", "--batch", "8", *more),
+    ]
+
+
+def call(*words):
+    return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def done(home):
+    """An audit by URL and its certificate."""
+    served = Service(Learnt(torch.load(home / "known.pt", weights_only=True)), SIDE)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    assert call(*arguments(home, served.url, home / "audit.json")).exit_code == 0
+    told = call(
+        *("certify", "--ledger", home / "ledger", "--audit", home / "audit.json"),
+        *("--out", home / "cert.json"),
+    )
+    assert told.exit_code == 0
+    yield served.url
+    served.shutdown()
+    served.server_close()
+
+
+def test_an_audit_by_url_claims_what_was_learnt_and_verifies(home, done):
+    body = json.loads((home / "cert.json").read_text())
+    ledger = FolderLedger.load(home / "ledger")
+    claimed = {opened["id"] for opened in body["opened"]}
+    used = {entry.id for entry in ledger.entries[:5]}
+    assert used <= claimed
+    assert body["set_p"] < 0.01
+    result = call("verify", home / "cert.json", "--commitment", commitment_path(home / "ledger"))
+    assert result.exit_code == 0, result.output
+    again = call(
+        *("verify", home / "cert.json", "--model", done, "--raw", home / "raw"),
+        *("--classes", "2"),
+    )
+    assert again.exit_code == 0, again.output
+    assert "ok    the model gives the scores" in again.output
+
+
+def test_only_asked_openings_leave_the_ledger(home, done):
+    ledger = FolderLedger.load(home / "ledger")
+    body = json.loads((home / "cert.json").read_text())
+    claimed = {opened["id"] for opened in body["opened"]}
+    public = [home / "cert.json", home / "cert.html", commitment_path(home / "ledger")]
+    text = "".join(path.read_text() for path in public)
+    assert ledger.key.hex() not in text
+    for image_id, own in ledger.pictures.items():
+        assert (own.secret.hex() in text) == (image_id in claimed)
+    for name in ("ledger", "audit.json", "audit.json.journal"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600
+    assert ledger.key not in (home / "audit.json.journal").read_bytes()
+
+
+def leaves(value, path=()):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for number, inner in enumerate(value[:2]):
+            yield from leaves(inner, (*path, number))
+    else:
+        yield path
+
+
+def mutated(body, path):
+    """The certificate with one leaf changed."""
+    body = json.loads(json.dumps(body))
+    *way, last = path
+    place = body
+    for step in way:
+        place = place[step]
+    value = place[last]
+    if isinstance(value, bool):
+        place[last] = not value
+    elif isinstance(value, (int, float)):
+        place[last] = value + 1
+    else:
+        place[last] = ("1" if value[:1] == "0" else "0") + value[1:]
+    return body
+
+
+STATED = {"created", "software", "queries", "model", "score", "transform", "format", "made"}
+"""What cannot follow from the rest: covered by the certificate's digest, or asked of the model."""
+STATED_OF_OPENED = {"name", "published_sha256", "target", "grid"}
+
+
+def test_every_changed_leaf_is_rejected_and_forged_ones_where_they_follow(home, done):
+    body = json.loads((home / "cert.json").read_text())
+    assert all(check.ok for check in verify(certificate.text_of(body)))
+    paths = list(leaves(body))
+    assert len(paths) >= 60
+    forged = 0
+    for path in paths:
+        changed = mutated(body, path)
+        assert not all(check.ok for check in verify(certificate.text_of(changed))), path
+        stated = path[0] in STATED or (path[0] == "opened" and path[2] in STATED_OF_OPENED)
+        if stated or path[0] == "sha256":
+            continue
+        resealed = certificate.text_of(certificate.sealed(changed))
+        assert not all(check.ok for check in verify(resealed)), path
+        forged += 1
+    assert forged >= 30
+
+
+def test_a_changed_byte_a_dropped_picture_and_a_foreign_import_are_rejected(home, done):
+    body = json.loads((home / "cert.json").read_text())
+    content = certificate.text_of(body)
+    assert not verify(content + b" ")[0].ok
+    assert not verify(b"{}")[0].ok
+    dropped = {**body, "pictures": body["pictures"][:-1], "seals": body["seals"][:-1]}
+    evil = {**body, "marking": {"_target_": "os.system", "command": "true"}}
+    for forged in (dropped, evil, {**body, "more": 1}):
+        resealed = certificate.text_of(certificate.sealed(forged))
+        assert not all(check.ok for check in verify(resealed))
+    page = (home / "cert.html").read_bytes()
+    assert verify(content, page)[-1].ok
+    assert not verify(content, page.replace(b"pictures", b"pixtures", 1))[-1].ok
+
+
+def test_another_model_is_refused(home, done, service):
+    result = call("verify", home / "cert.json", "--model", service.url, "--raw", home / "raw")
+    assert result.exit_code == 1
+    assert "it is another model" in result.output
+
+
+def test_an_interrupted_audit_pays_no_query_twice(home, tmp_path, service):
+    whole = call(*arguments(home, service.url, tmp_path / "whole.json"))
+    assert whole.exit_code == 0
+    paid = service.answered
+    service.answered = 0
+    for budget in (30, 75):
+        with pytest.raises(RuntimeError, match=f"budget of {budget} queries is used up"):
+            call(*arguments(home, service.url, tmp_path / "cut.json", "--budget", budget))
+        assert service.answered <= budget
+    assert call(*arguments(home, service.url, tmp_path / "cut.json")).exit_code == 0
+    assert service.answered == paid
+    first, second = (json.loads((tmp_path / f"{x}.json").read_text()) for x in ("whole", "cut"))
+    assert first["scored"] == second["scored"]
+
+
+def test_a_server_that_dies_loses_nothing(home, tmp_path, service):
+    class Dying(Learnt):
+        left = 60
+
+        def forward(self, images):
+            Dying.left -= 1
+            if Dying.left < 0:
+                raise RuntimeError("dead")
+            return super().forward(images)
+
+    alive = service.model
+    service.model = Dying(torch.load(home / "known.pt", weights_only=True))
+    with pytest.raises(RuntimeError, match="status 400"):
+        call(*arguments(home, service.url, tmp_path / "a.json"))
+    answered = service.answered
+    service.model = alive
+    assert call(*arguments(home, service.url, tmp_path / "a.json")).exit_code == 0
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert record["paid"] == service.answered
+    assert 0 < answered < record["paid"]
+
+
+def test_a_full_disk_loses_no_answer(home, tmp_path, service):
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
+        try:
+            call(*arguments(home, service.url, tmp_path / "a.json"))
+        except OSError as error:
+            os._exit(7 if "recorded before is kept" in str(error) else 1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    before = service.answered
+    assert call(*arguments(home, service.url, tmp_path / "a.json")).exit_code == 0
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert service.answered - record["paid"] <= 8  # at most the batch that could not be written
+    assert before > 0
+
+
+def test_what_is_missing_or_edited_is_named(home, tmp_path, done):
+    raw, out = tmp_path / "raw", tmp_path / "out"
+    shutil.copytree(home / "raw", raw)
+    shutil.copytree(home / "out", out)
+    ledger = FolderLedger.load(home / "ledger")
+    first = ledger.entries[0]
+    (raw / first.name).rename(raw / "elsewhere.jpg")  # moved: found by content
+    targets = dict.fromkeys([e.name for e in ledger.entries], 0)
+    assert len(audit.gather(ledger, raw, out, targets)) == 8
+    (raw / "elsewhere.jpg").unlink()
+    with pytest.raises(ValueError, match=f"1 of 8 raw pictures .*{first.name}"):
+        audit.gather(ledger, raw, out, targets)
+    (out / first.published).write_bytes((out / ledger.entries[1].published).read_bytes())
+    with pytest.raises(ValueError, match=f"edited .*{first.published}"):
+        audit.gather(ledger, home / "raw", out, targets)
+
+
+def test_another_audits_journal_and_ledger_are_refused(home, tmp_path, done):
+    shutil.copy(home / "audit.json.journal", tmp_path / "b.json.journal")
+    with pytest.raises(ValueError, match="answers of another audit"):
+        call(*arguments(home, done, tmp_path / "b.json", "--score", "loss"))
+    photos.folder(tmp_path / "raw", 2, classes=1)
+    mark(tmp_path / "raw", tmp_path / "out", tmp_path / "ledger", fresh(n=N), "keep")
+    other = FolderLedger.load(tmp_path / "ledger")
+    with pytest.raises(ValueError, match="other pictures than this ledger"):
+        certificate.certificate(other, audit.Record.load(home / "audit.json"))
+
+
+def test_false_discovery_rate_over_pictures(home, tmp_path, service):
+    more = ("--fdr", "0.2", "--level", "0.05")
+    assert call(*arguments(home, service.url, tmp_path / "a.json", *more)).exit_code == 0
+    ledger = FolderLedger.load(home / "ledger")
+    body = certificate.certificate(ledger, audit.Record.load(tmp_path / "a.json"))
+    claimed = {opened["id"] for opened in body["opened"]}
+    assert {entry.id for entry in ledger.entries[:5]} <= claimed
+    assert all(check.ok for check in verify(certificate.text_of(body)))
+
+
+def test_labels_come_from_folders_or_a_table(tmp_path):
+    names = ["cat/a.png", "dog/b.png"]
+    assert audit.targets_of(names, "folders", []) == {"cat/a.png": 0, "dog/b.png": 1}
+    assert audit.targets_of(names, "folders", ["dog", "cat"])["dog/b.png"] == 0
+    table = tmp_path / "labels.csv"
+    table.write_text("name,label\ncat/a.png,1\ndog/b.png,0\n")
+    assert audit.targets_of(names, str(table), ["x", "y"]) == {"cat/a.png": 1, "dog/b.png": 0}
+    with pytest.raises(ValueError, match=r"no label .*c\.png"):
+        audit.targets_of([*names, "c.png"], str(table), [])
+    with pytest.raises(ValueError, match="none of the model's classes"):
+        audit.targets_of(names, "folders", ["cat"])
