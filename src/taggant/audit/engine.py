@@ -486,7 +486,8 @@ def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) ->
 def reading_order(seed: int, image_id: str, n: int, published: int) -> NDArray[np.int64]:
     """Order in which an instance's hidden versions are read, [n - 1]."""
     order = np.argsort(_keys(seed, "order", image_id, n), kind="stable")
-    return order[order != published]
+    hidden: NDArray[np.int64] = order[order != published]
+    return hidden
 
 
 def tie_keys(seed: int, image_id: str, n: int) -> NDArray[np.uint64]:

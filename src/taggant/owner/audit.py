@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class Case:
     rule: Rule
     transform: Transform
 
-    @property
+    @cached_property
     def boundary(self) -> Boundary:
         """The test of one picture."""
         return self.rule.boundary(self.ledger.terms.n)

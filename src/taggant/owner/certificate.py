@@ -103,7 +103,6 @@ def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> list[dic
     return [
         {
             "bits": np.packbits(row).tobytes().hex(),
-            "depth": len(row),
             "read": int(verdict.read[k]),
             "exceedances": int(verdict.exceedances[k]),
             "p_value": float(verdict.p_value[k]),

@@ -129,6 +129,7 @@ def timestamp_advice(public: Path) -> str:
     )
 
 
+MEAN, STD = (",".join(map(str, numbers)) for numbers in IMAGENET)
 Arch = Annotated[
     str, typer.Option(help="of a checkpoint: torchvision:NAME, timm:NAME, open_clip:NAME")
 ]
@@ -180,8 +181,8 @@ def audit(
         list[str] | None, typer.Option(help="NAME=VARIABLE: HTTP header from the environment")
     ] = None,
     size: Size = 224,
-    mean: Norm = ",".join(map(str, IMAGENET[0])),
-    std: Norm = ",".join(map(str, IMAGENET[1])),
+    mean: Norm = MEAN,
+    std: Norm = STD,
     batch: Batch = 32,
     yes: Annotated[bool, typer.Option("--yes", help="start without asking")] = False,
 ) -> None:
@@ -263,8 +264,8 @@ def _summary(body: certificate.Certificate) -> str:
     error = f"false discovery rate {body['rule']['q']}" if body["rule"]["q"] else ""
     error = error or f"false-detection rate of each {body['size']:.4g}"
     return (
-        f'{claims} of {len(body["pictures"])} pictures claimed as used ({error}). For "none of them '
-        f'was used": p = {body["set_p"]:.3g}. {body["queries"]["answered"]} queries answered, '
+        f'{claims} of {len(body["pictures"])} pictures claimed as used ({error}). For "none of '
+        f'them was used": p = {body["set_p"]:.3g}. {body["queries"]["answered"]} queries answered, '
         f"{body['queries']['sent']} sent in this call."
     )
 
@@ -296,8 +297,8 @@ def verify(
     ] = None,
     arch: Arch = "",
     size: Size = 224,
-    mean: Norm = ",".join(map(str, IMAGENET[0])),
-    std: Norm = ",".join(map(str, IMAGENET[1])),
+    mean: Norm = MEAN,
+    std: Norm = STD,
     classes: Annotated[int, typer.Option(help="number of the model's classes")] = 1000,
     batch: Batch = 32,
 ) -> None:

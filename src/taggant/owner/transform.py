@@ -96,7 +96,8 @@ class Transformed:
         if not self.transform:
             return made
         flat = [self.transform(version) for version in made.cpu().flatten(0, 1)]
-        return torch.stack(flat).unflatten(0, made.shape[:2])
+        shown: Tensor = torch.stack(flat).unflatten(0, made.shape[:2])
+        return shown
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Scheme.parameters`."""

@@ -195,8 +195,8 @@ def _rows(body: Certificate) -> list[NDArray[np.bool_]]:
     rows = []
     for one in body["pictures"]:
         packed = np.frombuffer(bytes.fromhex(one["bits"]), np.uint8)
-        row = np.unpackbits(packed, count=one["depth"]).astype(bool)
-        _want(np.packbits(row).tobytes().hex() == one["bits"], "bits beyond the depth")
+        row = np.unpackbits(packed, count=one["read"]).astype(bool)
+        _want(np.packbits(row).tobytes().hex() == one["bits"], "bits beyond those read")
         rows.append(row)
     _want(len(rows) == len(body["seals"]), "not as many pictures as seals")
     return rows
