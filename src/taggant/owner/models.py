@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -245,7 +246,13 @@ def _weights(path: Path) -> dict[str, Tensor]:
     """A state dict; whatever was wrapped around it by a training script is taken off."""
     if path.suffix == ".safetensors":
         return load_file(path)
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"{path}: holds more than weights, which could run code when read; save its "
+            "state_dict, or safetensors"
+        ) from error
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
             loaded = loaded[key]
