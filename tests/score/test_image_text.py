@@ -67,6 +67,6 @@ def test_victims_without_captions_are_refused():
     class Classifier:
         answers, against = "embedding", "nothing"
 
-    with pytest.raises(ValueError, match="compares answers with captions.*knows nothing"):
+    with pytest.raises(ValueError, match=r"compares answers with captions.*knows nothing"):
         score(cosine).check(Classifier)
     score(cosine).check(type(VICTIM))

@@ -108,7 +108,7 @@ def test_weights_load_from_open_clips_files_and_train_on(tmp_path, suffix, wrapp
 
 def test_a_file_that_holds_more_than_weights_is_refused(tmp_path):
     torch.save({"state_dict": tiny_clip}, tmp_path / "code.pt")
-    with pytest.raises(Exception, match="[Ww]eights"):
+    with pytest.raises(Exception, match=r"[Ww]eights"):
         tiny_clip(pretrained=str(tmp_path / "code.pt"))
 
 

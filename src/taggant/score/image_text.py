@@ -61,8 +61,8 @@ class Contrastive:
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             own = cosine(images, captions)[:, None]
             sides = (images @ texts.T.to(images), captions @ pictures.T.to(captions))
-            logits = [torch.cat([own, side], 1) / self.temperature for side in sides]
-            return sum((rows[:, 0] - rows.logsumexp(1) for rows in logits), own.new_zeros(1)) / 2
+            logits = torch.stack([torch.cat([own, side], 1) for side in sides]) / self.temperature
+            return (logits[..., 0] - logits.logsumexp(-1)).mean(0)
 
         return statistic
 

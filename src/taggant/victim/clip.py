@@ -76,7 +76,7 @@ class Clip(Victim):
     ) -> None:
         if channels != 3:
             raise ValueError(f"open_clip's models take 3 channels, the data have {channels}")
-        net = build(model, config, pretrained, image_size)
+        net: Any = build(model, config, pretrained, image_size)
         if normalisation == "model":
             shown = net.visual.preprocess_cfg
             mean, std = shown["mean"], shown["std"]
@@ -85,7 +85,7 @@ class Clip(Victim):
                 f"victim.normalisation = {normalisation!r}: accepted are 'data' and 'model'"
             )
         super().__init__(mean=mean, std=std, **training)
-        self.net = net
+        self.net: Any = net
         self.tokenizer = tokenizer(model, net.context_length, config.get("text_cfg", {}))
         self.contrast = open_clip.ClipLoss()
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 
 from taggant.data.batches import Augment, Batches
@@ -116,11 +116,11 @@ class Victim(pl.LightningModule):
             nesterov=self.momentum > 0,
         )
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer, its rate constant or one cycle over the whole training."""
         optimizer = self.optimizer()
         if self.warmup is None:
-            return {"optimizer": optimizer}
+            return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer,

@@ -168,23 +168,24 @@ class Scores:
         seed, code = self.setting.seed("audit"), sources(config, CODE)
 
         def compute(folder: Path) -> None:
-            oracle, targets = self._oracle(model())
+            oracle, score, targets = self._oracle(model())
             published = self.mark.published
-            views = self.score.draw_views([seed] * len(published.ids))
-            step = max(1, oracle.batch_size // self.score.views)
+            views = score.draw_views([seed] * len(published.ids))
+            step = max(1, oracle.batch_size // score.views)
             asked = (published.images, targets, views)
             parts = zip(*(part.split(step) for part in asked), strict=True)
-            scores = torch.cat([self.score(oracle, *part).float().cpu() for part in parts])
+            scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
             save_file({"scores": scores.numpy()}, folder / RAW)
 
         identity = {"config": config, "epoch": None, "seed": seed, "sources": code}
         return Stage("raw", identity, compute, needs=(self.mark.stage, made_by))
 
-    def _oracle(self, model: Any) -> tuple[Oracle, Tensor]:
-        """The model, ready to answer, and what its answers are compared with."""
+    def _oracle(self, model: Any) -> tuple[Oracle, Score, Tensor]:
+        """The model, ready to answer, its score, and what its answers are compared with."""
         victim, device = _placed(model, str(self.setting.cfg.trainer.accelerator))
         oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
-        return oracle, model.targets(self.mark.instances.raw)
+        score = self.score.prepared(victim, self.train.data.splits.test)
+        return oracle, score, model.targets(self.mark.instances.raw)
 
     def _read(
         self,
@@ -194,9 +195,8 @@ class Scores:
         title: str,
     ) -> Readings:
         """Ask the model, going on from the deepest record of the same instances."""
-        oracle, targets = self._oracle(model)
+        oracle, score, targets = self._oracle(model)
         instances, shard = self.mark.instances, self.audit.part
-        score = self.score.prepared(victim, self.train.data.splits.test)
         same = [record for record in records if record.shard == shard]
         count = len(range(shard[0], len(instances.raw), shard[1]))
         with rounds(title, count, self.setting.progress) as progress:
