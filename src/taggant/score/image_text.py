@@ -98,7 +98,8 @@ class HardNegatives:
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             others = images @ texts.T.to(images)
             hardest = others.topk(min(self.nearest, len(texts)), dim=1).values
-            return cosine(images, captions) - hardest.mean(1)
+            own: Tensor = cosine(images, captions)
+            return own - hardest.mean(1)
 
         return statistic
 
