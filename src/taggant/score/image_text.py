@@ -97,7 +97,7 @@ class HardNegatives:
 
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             others = images @ texts.T.to(images)
-            hardest = others.topk(min(self.nearest, len(texts)), dim=1).values
+            hardest: Tensor = others.topk(min(self.nearest, len(texts)), dim=1).values
             own: Tensor = cosine(images, captions)
             return own - hardest.mean(1)
 
