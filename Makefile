@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck bench figures clean
+.PHONY: help setup demo test test-slow lint typecheck bench figures gallery clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,9 +34,11 @@ typecheck: setup  ## mypy --strict on src
 bench: setup  ## Time the hot paths beside their references
 	@for bench in bench/*.py; do echo "== $$bench"; OMP_NUM_THREADS=1 $(PY) "$$bench" || exit 1; done
 
-figures: setup  ## Redraw the report of every finished run
-	@find runs -name result.json 2>/dev/null | sort | while read -r result; do \
-		$(PY) -m taggant.report "$$(dirname "$$result")" || exit 1; done
+figures: setup  ## Redraw every figure and table from results/, without training
+	$(PY) -m experiments draw
+
+gallery: setup  ## One page, gallery.html, with every figure, its command, status and date
+	$(PY) -m experiments gallery
 
 clean:  ## Remove caches, runs and stored artifacts (keeps .venv, data and secrets)
 	rm -rf store runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

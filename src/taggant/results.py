@@ -1,6 +1,6 @@
 """A tidy table of all runs: ``python -m taggant.results``.
 
-One row a run: config columns (``victim.lr``), metrics with their intervals, seconds, queries.
+One row a run: choices (``score``), config (``victim.lr``), metrics with their intervals, seconds.
 Figures and papers start from it; it reads run folders only.
 """
 
@@ -156,6 +156,7 @@ def _row(path: Path) -> Iterator[tuple[str, Any]]:
     yield "experiment", result["experiment"]
     yield "digest", result["digest"]
     yield "folder", str(path.parent)
+    yield from result.get("choices", {}).items()
     if config.exists():
         yield from _flat("", json.loads(config.read_text()))
     for name, value in result["metrics"].items():

@@ -68,12 +68,18 @@ def write(line: Line, folder: Path) -> Mapping[str, Any]:
         line.check()
     report = line.store.get(line.report.stage).path
     shutil.copytree(report, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
-    record = line.record()
+    record = {**line.record(), "choices": choices()}
     config = {key: plain(value) for key, value in line.setting.cfg.items() if key not in OUTSIDE}
     write_atomically(folder / "config.json", json.dumps(config, indent=1).encode())
     write_atomically(folder / "result.json", json.dumps(record, indent=1).encode())
     metrics: Mapping[str, Any] = record["metrics"]
     return metrics
+
+
+def choices() -> dict[str, str | None]:
+    """Which file of each config group this run is made of, by group: ``{"score": "margin"}``."""
+    chosen = HydraConfig.get().runtime.choices
+    return {group: chosen[group] for group in sorted(chosen) if not group.startswith("hydra/")}
 
 
 def score_shard(line: Line) -> str:
