@@ -106,6 +106,8 @@ def test_scores_are_functions_of_one_image(name, access, views):
 
 
 class _Float(torch.nn.Module):
+    device = torch.device("cpu")
+
     def __init__(self, net):
         super().__init__()
         self.net = net

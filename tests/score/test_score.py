@@ -12,6 +12,7 @@ class Answers(nn.Module):
     def __init__(self, answers):
         super().__init__()
         self.answers = answers
+        self.against = "nothing"
 
 
 def joint(**changes) -> Score:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet
+from taggant.score.oracle import Access
 from taggant.score.score import Statistic
 
 
@@ -53,7 +54,7 @@ class Contrastive:
         _check_positive("pairs", self.pairs)
         _check_positive("temperature", self.temperature)
 
-    def prepare(self, victim: Any, public: ImageSet) -> Statistic:
+    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
         """The statistic beside public pairs, as this victim embeds them."""
         others = _first(public, self.pairs)
         pictures, texts = victim.pictures(others), victim.targets(others)
@@ -91,7 +92,7 @@ class HardNegatives:
         _check_positive("nearest", self.nearest)
         _check_positive("pairs", self.pairs)
 
-    def prepare(self, victim: Any, public: ImageSet) -> Statistic:
+    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
         """The statistic beside public captions, as this victim embeds them."""
         texts = victim.targets(_first(public, self.pairs))
 

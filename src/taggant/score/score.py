@@ -121,7 +121,9 @@ class Score:
             Held-out images that were neither marked nor published.
         """
         prepare = getattr(self.statistic, "prepare", None)
-        return self if prepare is None else replace(self, statistic=prepare(victim, public))
+        if prepare is None:
+            return self
+        return replace(self, statistic=prepare(victim, public, self.access))
 
     def draw_views(self, seeds: Sequence[int]) -> Tensor:
         """Augmentation parameters of each instance's views, [I, K, ...].

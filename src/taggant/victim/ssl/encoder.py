@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
 from taggant.victim.victim import EVAL_BATCH, Victim
 
@@ -51,10 +53,16 @@ class Encoder(Victim):
     ) -> None:
         super().__init__(**training)
         size = {} if width is None else {"width": width}
-        whole = net(classes=classes, channels=channels, image_size=image_size, **size)
-        self.backbone, self.features = headless(whole)
-        self.backbone.to(memory_format=torch.channels_last)
+        self._net = functools.partial(
+            net, classes=classes, channels=channels, image_size=image_size, **size
+        )
+        self.backbone, self.features = self.new_backbone()
         self.probe = probe
+
+    def new_backbone(self) -> tuple[nn.Module, int]:
+        """The network without its classification layer, and how many features it gives."""
+        backbone, features = headless(self._net())
+        return backbone.to(memory_format=torch.channels_last), features
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> features [B, D]."""
@@ -68,8 +76,31 @@ class Encoder(Victim):
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """Cost of two views of a batch, each uint8 [B, C, H, W]."""
 
+    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
+        """Training batches of `data` for one run.
+
+        Raises
+        ------
+        ValueError
+            If one image alone is left for the last batch: it has no others to differ from.
+        """
+        if len(data) % self.batch_size == 1 or self.batch_size == 1:
+            raise ValueError(
+                f"victim.batch_size = {self.batch_size} leaves a batch of one of {len(data)} "
+                "training images: choose another"
+            )
+        return super().batches(data, seed, device)
+
     def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Cost of a batch of views uint8 [B, 2, C, H, W]."""
+        """Cost of a batch of views uint8 [B, 2, C, H, W].
+
+        Raises
+        ------
+        ValueError
+            In a training on several devices, each of which would compare its own share only.
+        """
+        if self.trainer.world_size > 1:
+            raise ValueError("encoders are trained on one device: trainer.devices=1")
         views, _targets = batch
         loss = self.loss(*views.unbind(1))
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(views))

@@ -1,0 +1,72 @@
+"""MoCo v2: a view is told from a queue of other images' views, as a teacher sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightly.loss import NTXentLoss
+from lightly.models.modules import MoCoProjectionHead
+from torch import Tensor, nn
+
+from taggant.victim.ssl.taught import Taught
+
+QUEUE = ("bank", "bank_ptr")
+"""The buffers of lightly's memory bank, which its state leaves out."""
+
+
+class MoCo(Taught):
+    """Contrastive loss of one view against the teacher's answer to the other and to a queue.
+
+    Parameters
+    ----------
+    temperature : float
+        Of the cosines.
+    queue : int
+        Former answers of the teacher that count as other images. Up to the training set's size;
+        beyond it, each image's own former answers are among them.
+    hidden, out : int
+        Widths of the projector's two layers.
+    **taught
+        See `Taught`.
+
+    Raises
+    ------
+    ValueError
+        For a queue below 1.
+
+    Notes
+    -----
+    Source: Chen et al., "Improved baselines with momentum contrastive learning" (2020).
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.2,
+        queue: int = 65536,
+        hidden: int = 2048,
+        out: int = 128,
+        **taught: Any,
+    ) -> None:
+        if queue < 1:
+            raise ValueError(f"victim.queue = {queue}: accepted are 1, 2, 3, ...")
+        self._widths = hidden, out
+        super().__init__(**taught)
+        self.criterion = NTXentLoss(temperature, memory_bank_size=(queue, out))
+
+    def new_head(self) -> nn.Module:
+        """See `Taught.new_head`."""
+        return MoCoProjectionHead(self.features, *self._widths)  # type: ignore[no-any-return]
+
+    def loss(self, first: Tensor, second: Tensor) -> Tensor:
+        """See `Encoder.loss`; the teacher's answers join the queue."""
+        return self.criterion(self.project(first), self.taught(second))  # type: ignore[no-any-return]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the queue, so that a killed training goes on with it."""
+        bank = self.criterion.memory_bank
+        checkpoint["queue"] = {name: getattr(bank, name) for name in QUEUE}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take the queue up again."""
+        for name, kept in checkpoint["queue"].items():
+            getattr(self.criterion.memory_bank, name).copy_(kept)

@@ -1,0 +1,64 @@
+"""Encoders that learn from a slowly moving average of themselves."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from lightly.models.utils import deactivate_requires_grad, update_momentum
+from lightly.utils.scheduler import cosine_schedule
+from torch import Tensor, nn
+
+from taggant.victim.ssl.encoder import Encoder
+
+
+class Taught(Encoder):
+    """A student, which is the encoder that is audited, and a teacher that follows it.
+
+    After every step each weight of the teacher becomes ``m`` times itself plus ``1 - m`` times the
+    student's. The teacher is part of the module's state, so a killed training goes on with it.
+
+    Parameters
+    ----------
+    inertia : (float, float)
+        ``m`` at the first and the last step, on half a cosine in between; equal ones keep it.
+    **encoder
+        See `Encoder`.
+
+    Raises
+    ------
+    ValueError
+        For an inertia outside 0..1.
+    """
+
+    def __init__(self, inertia: tuple[float, float], **encoder: Any) -> None:
+        super().__init__(**encoder)
+        if not all(0 <= m <= 1 for m in inertia):
+            raise ValueError(f"victim.inertia = {list(inertia)}: accepted are 0 to 1")
+        self.inertia = tuple(inertia)
+        self.head = self.new_head()
+        body, _ = self.new_backbone()
+        self.teacher = nn.Sequential(body, self.new_head())
+        body.load_state_dict(self.backbone.state_dict())
+        self.teacher[1].load_state_dict(self.head.state_dict())
+        deactivate_requires_grad(self.teacher)
+
+    @abstractmethod
+    def new_head(self) -> nn.Module:
+        """A projector for ``self.features`` inputs."""
+
+    @torch.no_grad()
+    def taught(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W], 0..255 -> what the teacher projects them to [B, P]."""
+        return self.teacher(self.pixels(images))  # type: ignore[no-any-return]
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Let the teacher follow."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        self.follow(cosine_schedule(min(self.global_step, steps), steps, *self.inertia))
+
+    def follow(self, inertia: float) -> None:
+        """Move the teacher by ``1 - inertia`` of its way to the student."""
+        for student, teacher in zip((self.backbone, self.head), self.teacher, strict=True):
+            update_momentum(student, teacher, inertia)

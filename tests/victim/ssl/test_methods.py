@@ -1,0 +1,149 @@
+"""Every encoder of the config group: it learns, and a killed training goes on to the same end."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+from safetensors.torch import load_file
+from tests.conftest import ROOT, random_set
+
+from taggant.victim import training
+from taggant.victim.ssl.taught import Taught
+
+CONF = ROOT / "conf"
+VICTIMS = CONF / "victim"
+METHODS = sorted(path.stem for path in VICTIMS.glob("*.yaml") if "ssl/base" in path.read_text())
+DATA = random_set(20)
+FACTS = {"classes": 4, "channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
+SMALL = {"width": 2, "hidden": 8, "out": 6, "batch_size": 8, "queue": 12, "bottleneck": 4}
+
+
+@pytest.fixture(scope="module")
+def configs():
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return {name: compose(f"victim/{name}").victim for name in METHODS}
+
+
+def victim_of(config, **changes):
+    small = {name: value for name, value in SMALL.items() if name in config}
+    torch.manual_seed(0)
+    config = OmegaConf.merge(config, {"epochs": 3, "snapshots": 1}, small, changes)
+    return instantiate(config, **FACTS)
+
+
+class Kill(pl.Callback):
+    """Ends the process' part in training after an epoch, as a signal would."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch:
+            raise SystemExit
+
+
+def fit(victim, folder, *callbacks):
+    folder.mkdir(exist_ok=True)
+    trainer = pl.Trainer(
+        max_epochs=victim.epochs,
+        accelerator="cpu",
+        callbacks=[*training.callbacks(DATA, folder), *callbacks],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=str(folder),
+    )
+    training.fit(victim, trainer, DATA, DATA, 0, folder)
+    return load_file(folder / training.FINAL)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_steps_on_a_batch_lower_its_loss(configs, name):
+    victim = victim_of(configs[name])
+    views, _ = next(iter(victim.batches(DATA, 0, torch.device("cpu"))))
+    optimizer = torch.optim.Adam([w for w in victim.parameters() if w.requires_grad], lr=0.01)
+    losses, criterion = [], victim.criterion
+    for _ in range(12):
+        victim.criterion = copy.deepcopy(criterion)  # queues and centres move at every step
+        loss = victim.loss(*views.unbind(1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-3:]) / 3 < losses[0]
+    assert math.isfinite(losses[-1])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_killed_training_goes_on_to_the_same_weights(configs, name, tmp_path):
+    straight = fit(victim_of(configs[name]), tmp_path / "straight")
+    with pytest.raises(SystemExit):
+        fit(victim_of(configs[name]), tmp_path / "killed", Kill(2))
+    torch.manual_seed(1)
+    resumed = fit(victim_of(configs[name]), tmp_path / "killed")
+    assert straight.keys() == resumed.keys()
+    assert all(torch.equal(straight[key], resumed[key]) for key in straight)
+    rows = [
+        json.loads((tmp_path / way / training.HISTORY).read_text())
+        for way in ("straight", "killed")
+    ]
+    assert rows[0] == rows[1]
+    assert math.isfinite(rows[0][-1]["utility"])
+
+
+TAUGHT = ("byol", "dino", "moco")
+
+
+@pytest.mark.parametrize("name", TAUGHT)
+def test_the_teacher_starts_as_the_student_and_follows_it(configs, name):
+    victim = victim_of(configs[name])
+    assert isinstance(victim, Taught)
+    victim.eval()
+    assert torch.allclose(victim.taught(DATA.images), victim.project(DATA.images), atol=1e-6)
+    own, other = next(victim.backbone.parameters()), next(victim.teacher.parameters())
+    before = other.clone()
+    with torch.no_grad():
+        own.add_(1)
+    victim.follow(0.75)
+    assert torch.allclose(other, before + 0.25)
+    trained = {id(w) for group in victim.optimizer().param_groups for w in group["params"]}
+    assert not trained & {id(w) for w in victim.teacher.parameters()}
+
+
+def test_the_queue_holds_the_teachers_latest_answers(configs):
+    victim = victim_of(configs["moco"])
+    bank = victim.criterion.memory_bank.bank
+    views = victim.augment(DATA.images[:8], torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.normalize(victim.taught(views[:, 1]), dim=1)
+    victim.loss(*views.unbind(1))
+    assert torch.allclose(victim.criterion.memory_bank.bank[:8], expected, atol=1e-5)
+    assert bank.shape == (12, 6)
+
+
+def test_prototypes_rest_in_the_first_epochs(configs):
+    victim = victim_of(configs["dino"])
+    views = victim.augment(DATA.images[:8], torch.Generator().manual_seed(0))
+    victim.loss(*views.unbind(1)).backward()
+    assert victim.head.last_layer.weight_v.grad is not None
+    victim.on_after_backward()
+    assert victim.head.last_layer.weight_v.grad is None
+
+
+def test_bad_parameters_are_named(configs):
+    with pytest.raises(Exception, match=r"victim\.inertia = \[1\.5, 1\.0\]: accepted are 0 to 1"):
+        victim_of(configs["byol"], inertia=[1.5, 1.0])
+    with pytest.raises(Exception, match=r"victim\.queue = 0: accepted"):
+        victim_of(configs["moco"], queue=0)
+    alone = victim_of(configs["simclr"], batch_size=19)
+    with pytest.raises(ValueError, match="leaves a batch of one of 20 training images"):
+        alone.batches(DATA, 0, torch.device("cpu"))
