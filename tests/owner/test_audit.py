@@ -249,11 +249,13 @@ def test_a_full_disk_loses_no_answer(home, tmp_path, service):
     if child == 0:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (16384, resource.RLIM_INFINITY))
+        code = 1
         try:
             call(*arguments(home, service.url, tmp_path / "a.json"))
         except OSError as error:
-            os._exit(7 if "recorded before is kept" in str(error) else 1)
-        os._exit(0)
+            code = 7 if "recorded before is kept" in str(error) else 2
+        finally:
+            os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     before = service.answered
     assert call(*arguments(home, service.url, tmp_path / "a.json")).exit_code == 0

@@ -241,11 +241,13 @@ def test_a_full_disk_loses_nothing(tmp_path):
     if child == 0:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (6000, resource.RLIM_INFINITY))
+        code = 1
         try:
             marked(tmp_path)
         except OSError:
-            os._exit(7)
-        os._exit(0)
+            code = 7
+        finally:
+            os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert not list(tmp_path.rglob(".*.*"))  # no drafts left behind
     assert (marked(tmp_path).kept, marked(tmp_path).kept) == (2, 3)

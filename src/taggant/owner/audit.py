@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -24,6 +24,7 @@ from taggant.audit.engine import (
     read,
     reading_order,
     tie_keys,
+    view_seed,
 )
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.ledger import Ledger
@@ -40,8 +41,8 @@ from taggant.score import Score
 from taggant.stats import NULL, Boundary
 
 SCHEMA = "taggant audit 1"
-PROBED = 2.5
-"""Control queries per picture, at most: the probe of the engine asks a batch three times."""
+BLOCK = 8
+"""Hidden versions of a picture asked at once; some of the last ones are asked in vain."""
 
 Progress = Callable[[int, int, int], None]
 """Called after each group with (pictures done, queries paid so far, pictures)."""
@@ -57,14 +58,14 @@ class Found:
     raw : Tensor, uint8 [C, H, W]
     published : Tensor, uint8 [C, H, W]
         As it was published, before any platform.
-    target : int
-        Class number that its answers are compared with.
+    target : int or str
+        Class number or caption that its answers are compared with.
     """
 
     entry: Entry
     raw: Tensor
     published: Tensor
-    target: int
+    target: int | str
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,12 @@ class Scored:
 
 @dataclass(frozen=True)
 class Cost:
-    """What an audit will ask, on average, before it starts.
+    """What an audit will ask, control queries and those asked in vain included.
 
     Attributes
     ----------
     unused, used : float
-        Queries if no picture was used, and if all were (as strongly as the test is made for).
+        Mean queries if no picture was used, and if all were (as strongly as the test is made for).
     most : int
         Never more than this.
     """
@@ -148,14 +149,22 @@ def public_seed(commitment: str, value: str) -> int:
     return int.from_bytes(digest[:6], "big")
 
 
-def estimate(boundary: Boundary, count: int, views: int) -> Cost:
-    """Queries for `count` pictures of K views, control queries included."""
-    per_read = count * views
-    fixed = per_read * (1 + PROBED)
+def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:
+    """What an audit of these pictures costs.
+
+    Beside the hidden versions, the published one is asked first and last, and the engine's probe
+    asks a batch of each shape two and a half times.
+    """
+    views, states, count = case.score.views, case.boundary.states, len(found)
+    step = max(1, batch_size // views)
+    groups = [min(step, size) for size in Counter(one.raw.shape for one in found).values()]
+    fixed = 2 * count + sum(2 * size + size // 2 + 1 for size in groups)
+    asked = np.minimum(-(-states.t // BLOCK) * BLOCK, case.boundary.n - 1)
+    unused, used = (float(states.mass(law) @ asked) for law in (NULL, EXPECTED_USED))
     return Cost(
-        fixed + per_read * boundary.expected_queries(NULL),
-        fixed + per_read * boundary.expected_queries(EXPECTED_USED),
-        round(fixed + per_read * (boundary.n - 1)),
+        views * (fixed + count * unused),
+        views * (fixed + count * used),
+        views * (fixed + count * (case.boundary.n - 1)),
     )
 
 
@@ -163,7 +172,7 @@ def estimate(boundary: Boundary, count: int, views: int) -> Cost:
 
 
 def gather(
-    ledger: FolderLedger, raw: Path, published: Path, targets: Mapping[str, int]
+    ledger: FolderLedger, raw: Path, published: Path, targets: Mapping[str, int | str]
 ) -> list[Found]:
     """Raw and published pictures of a ledger, found by content wherever they were moved to.
 
@@ -327,7 +336,7 @@ def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) ->
 def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Scored]:
     instances = instances_of(case, group)
     ledger, seed = case.ledger, public_seed(case.ledger.commitment, case.ledger.value)
-    targets = torch.tensor([one.target for one in group])
+    targets = case.model.targets([one.target for one in group])
     recorder = _Recorder(case.score)
     readings = read(
         journal,  # type: ignore[arg-type]
@@ -335,8 +344,10 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
         instances,
         seed,
         [case.boundary],
+        block=BLOCK,
         targets=targets,
     )
+    _ask_last(recorder, journal, instances, seed, targets, readings.grid)
     place = instances.check_published()
     results = []
     for row, one in enumerate(group):
@@ -351,12 +362,37 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
     return results
 
 
+def _ask_last(
+    recorder: _Recorder,
+    journal: Journal,
+    instances: Instances,
+    seed: int,
+    targets: Tensor,
+    grid: float,
+) -> None:
+    """Ask the published versions once more, after the last hidden one.
+
+    They were asked first. A model that changed in between would score them otherwise than it would
+    have scored them among the hidden ones, and their rank would mean nothing.
+    """
+    images = instances.published.images
+    first = [recorder.seen[_digest(image)] for image in images]
+    views = recorder.draw_views([view_seed(seed, i) for i in instances.raw.ids])
+    last = recorder(journal, images, targets, views).float().cpu().numpy()
+    if (np.abs(last - np.array(first, np.float32)) > grid).any():
+        raise AuditError(DRIFTED)
+
+
 def _check_steady(recorded: NDArray[np.bool_], read_bits: NDArray[np.bool_]) -> None:
     if not np.array_equal(recorded, read_bits):
-        raise AuditError(
-            "the model answered the same image differently at different times: it drifts or is "
-            "random, and no score of one version can be compared with another's. The audit is void"
-        )
+        raise AuditError(DRIFTED)
+
+
+DRIFTED = (
+    "the model answered the same image differently at different times: it was changed, drifts or "
+    "is random, and no score of one version can be compared with another's. The audit is void; "
+    "another one needs another --out"
+)
 
 
 def bits_of(
@@ -429,7 +465,8 @@ class Record:
         See `Case.facts`.
     scored : tuple of Scored
         In the order of the seals.
-    targets : tuple of int
+    targets : tuple of int or str
+        Class numbers or captions.
     paid : int
         Queries answered.
     attempts : int
@@ -438,7 +475,7 @@ class Record:
 
     facts: Mapping[str, Any]
     scored: tuple[Scored, ...]
-    targets: tuple[int, ...]
+    targets: tuple[int | str, ...]
     paid: int
     attempts: int
 
@@ -475,7 +512,7 @@ def run(
 ) -> Record:
     """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again."""
     oracle = case.model.oracle(case.score.access)
-    case.score.check(case.model.answers)
+    check_score(case.score, case.model)
     out.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(oracle, out.with_name(out.name + ".journal"), case.key, budget)
     try:
@@ -487,6 +524,22 @@ def run(
         journal.close()
     record.save(out)
     return record
+
+
+def check_score(score: Score, model: Model) -> None:
+    """Refuse a score that this model's answers do not allow.
+
+    Raises
+    ------
+    ValueError
+        If so, or if the score needs public pictures beside the owner's.
+    """
+    score.check(model)
+    if hasattr(score.statistic, "prepare"):
+        raise ValueError(
+            "this score compares with public pictures, which an owner's audit does not have: "
+            "choose another --score"
+        )
 
 
 def bits_and_depth(
@@ -527,7 +580,7 @@ def targets_of(names: Sequence[str], source: str, classes: Sequence[str]) -> dic
     if source == "folders":
         labels = {name: Path(name).parts[0] for name in names if len(Path(name).parts) > 1}
     else:
-        labels = _from_csv(Path(source))
+        labels = _from_csv(Path(source), "label")
     missing = [name for name in names if name not in labels]
     if missing:
         raise ValueError(
@@ -545,9 +598,26 @@ def targets_of(names: Sequence[str], source: str, classes: Sequence[str]) -> dic
     return {name: number[labels[name]] for name in names}
 
 
-def _from_csv(path: Path) -> dict[str, str]:
+def captions_of(names: Sequence[str], path: Path) -> dict[str, str]:
+    """Caption of each raw file, from a CSV file with the columns name and caption.
+
+    Raises
+    ------
+    ValueError
+        For files without a caption.
+    """
+    captions = _from_csv(path, "caption")
+    missing = [name for name in names if not captions.get(name)]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} pictures have no caption in {path} (the first: {missing[0]})"
+        )
+    return {name: captions[name] for name in names}
+
+
+def _from_csv(path: Path, column: str) -> dict[str, str]:
     with path.open(newline="", encoding="utf-8") as stream:
         rows = csv.DictReader(stream)
-        if not {"name", "label"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{path}: the columns name and label are needed")
-        return {row["name"]: row["label"] for row in rows}
+        if not {"name", column} <= set(rows.fieldnames or ()):
+            raise ValueError(f"{path}: the columns name and {column} are needed")
+        return {row["name"]: row[column] for row in rows}

@@ -28,14 +28,21 @@ from taggant.owner.seals import canonical
 from taggant.pipeline.digest import library_versions
 from taggant.pipeline.files import write_atomically
 
-SCHEMA = "taggant certificate 1"
+SCHEMA = "taggant certificate 2"
 OWN_DIGEST = "sha256"
 
 Certificate = Mapping[str, Any]
 
 
-def certificate(ledger: FolderLedger, record: Record) -> dict[str, Any]:
+def certificate(ledger: FolderLedger, record: Record, everything: bool = False) -> dict[str, Any]:
     """Put together what an audit proves.
+
+    Parameters
+    ----------
+    ledger, record
+        The owner's, of the same pictures.
+    everything : bool
+        Open every picture, not only those claimed: then others can check the p-value of the set.
 
     Raises
     ------
@@ -59,6 +66,7 @@ def certificate(ledger: FolderLedger, record: Record) -> dict[str, Any]:
         rows.append(bits_of(scores, indices, one.grid, one.id, seed, n))
     bits, depth = bits_and_depth(rows)
     verdict = decide(rule, boundary, bits, depth)
+    shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
     body: dict[str, Any] = {
         "schema": SCHEMA,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -73,9 +81,7 @@ def certificate(ledger: FolderLedger, record: Record) -> dict[str, Any]:
         "size": boundary.size(),
         "pictures": pictures_of(rows, verdict),
         "set_p": verdict.set_p,
-        "opened": [
-            _opened(ledger, record, number) for number in np.flatnonzero(verdict.claim).tolist()
-        ],
+        "opened": [_opened(ledger, record, number) for number in shown],
         "queries": {"answered": record.paid, "sent": record.attempts},
         "software": {"taggant": __version__, **library_versions()},
     }
@@ -137,7 +143,8 @@ def page(body: Certificate) -> str:
     """The certificate for people: says what is proved and what is not."""
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     template = files("taggant.owner").joinpath("certificate.html").read_text(encoding="utf-8")
-    claimed = [{**opened, **body["pictures"][opened["seal"]]} for opened in body["opened"]]
+    opened = [{**opened, **body["pictures"][opened["seal"]]} for opened in body["opened"]]
+    claimed = [one for one in opened if one["claim"]]
     return environment.from_string(template).render(c=body, claimed=claimed)
 
 

@@ -19,7 +19,7 @@ from taggant.owner import certificate
 from taggant.owner import mark as marking
 from taggant.owner import verify as verifying
 from taggant.owner.ledger import Entry, FolderLedger, configured, scheme_config
-from taggant.owner.models import IMAGENET, Options, open_model, victim_of
+from taggant.owner.models import IMAGENET, VICTIMS, Options, open_model, victim_of
 from taggant.owner.pictures import KEEP, SUFFIX_OF
 from taggant.owner.rule import TESTS, Rule
 from taggant.owner.serve import Service
@@ -129,9 +129,18 @@ def timestamp_advice(public: Path) -> str:
     )
 
 
+SCORES = {"classifier": "margin", "encoder": "pairwise_cosine", "clip": "image_text"}
+"""Score that is taken for a kind of model where none is named."""
 MEAN, STD = (",".join(map(str, numbers)) for numbers in IMAGENET)
 Arch = Annotated[
     str, typer.Option(help="of a checkpoint: torchvision:NAME, timm:NAME, open_clip:NAME")
+]
+Victim = Annotated[str, typer.Option(help=f"what the model is: {', '.join(VICTIMS)}")]
+Rate = Annotated[float | None, typer.Option(help="most pictures per second")]
+Retries = Annotated[int, typer.Option(help="further tries of a failed request")]
+Timeout = Annotated[float, typer.Option(help="seconds to wait for an answer")]
+Header = Annotated[
+    list[str] | None, typer.Option(help="NAME=VARIABLE: HTTP header from the environment")
 ]
 Size = Annotated[int, typer.Option(help="side of the model's input in pixels")]
 Batch = Annotated[int, typer.Option(help="pictures per request or forward")]
@@ -147,15 +156,21 @@ def audit(
         str, typer.Option(help="URL, checkpoint, FILE.onnx, module:function, or run.py run folder")
     ],
     out: Annotated[Path, typer.Option(help="where the audit is written; keep it to yourself")],
+    victim: Victim = "classifier",
     arch: Arch = "",
     labels: Annotated[
         str, typer.Option(help="folders, none, or a CSV file: name,label")
     ] = "folders",
+    captions: Annotated[
+        Path | None, typer.Option(help="CSV file: name,caption; for --victim clip")
+    ] = None,
     classes: Annotated[str, typer.Option(help="the model's classes in its order, by commas")] = "",
-    score: Annotated[str, typer.Option(help="a file of conf/score")] = "margin",
+    score: Annotated[
+        str, typer.Option(help="a file of conf/score; left out: the usual one of --victim")
+    ] = "",
     access: Annotated[
-        str, typer.Option(help="what a local model shows: conf/score/access")
-    ] = "full",
+        str, typer.Option(help="what a local model shows: conf/score/access; left out: all of it")
+    ] = "",
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the score")] = None,
     p: Annotated[str, typer.Option(help="error of one picture's claim")] = "0.05",
     fdr: Annotated[str, typer.Option(help="instead: share of wrong claims among the claims")] = "",
@@ -174,12 +189,10 @@ def audit(
         int | None, typer.Option(help="most queries, over all calls together")
     ] = None,
     price: Annotated[float, typer.Option(help="of 1,000 queries, for the estimate")] = 0.0,
-    rate: Annotated[float | None, typer.Option(help="most pictures per second")] = None,
-    retries: Annotated[int, typer.Option(help="further tries of a failed request")] = 5,
-    timeout: Annotated[float, typer.Option(help="seconds to wait for an answer")] = 30.0,
-    header: Annotated[
-        list[str] | None, typer.Option(help="NAME=VARIABLE: HTTP header from the environment")
-    ] = None,
+    rate: Rate = None,
+    retries: Retries = 5,
+    timeout: Timeout = 30.0,
+    header: Header = None,
     size: Size = 224,
     mean: Norm = MEAN,
     std: Norm = STD,
@@ -190,11 +203,13 @@ def audit(
     own = FolderLedger.load(ledger)
     names = [entry.name for entry in own.entries]
     order = [name.strip() for name in classes.split(",") if name.strip()]
-    targets = auditing.targets_of(names, labels, order)
+    numbered = auditing.targets_of(names, "none" if victim != "classifier" else labels, order)
+    targets = auditing.captions_of(names, _captions(captions)) if victim == "clip" else numbered
     found = auditing.gather(own, raw, published, targets)
     options = Options(
         arch=arch,
-        classes=len(order) or max(targets.values()) + 1,
+        victim=victim,
+        classes=len(order) or max(numbered.values()) + 1,
         size=size,
         mean=_numbers(mean),
         std=_numbers(std),
@@ -204,17 +219,25 @@ def audit(
         retries=retries,
         headers=_headers(header or []),
     )
-    config = plain(configured(f"score={score}", f"score/access={access}", *(set_ or [])).score)
+    shown = [f"score/access={access}"] if access else []
+    config = plain(configured(f"score={score or SCORES[victim]}", *shown, *(set_ or [])).score)
     step = _transform(found, published_copy, transform)
     rule = (
         Rule.discoveries(fdr, len(found), own.terms.n, used, level) if fdr else Rule.each(p, test)
     )
     case = auditing.Case(own, open_model(model, options), instantiate(config), config, rule, step)
-    _estimate(case, len(found), price, budget, yes)
+    auditing.check_score(case.score, case.model)
+    _estimate(case, auditing.estimate(case, found, batch), len(found), price, budget, yes)
     record = auditing.run(case, found, out, budget, _progress)
     body = certificate.certificate(own, record)
     console.print(_summary(body), markup=False)
     console.print(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
+
+
+def _captions(path: Path | None) -> Path:
+    if path is None:
+        raise ValueError("--victim clip compares pictures with their captions: give --captions")
+    return path
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -243,16 +266,28 @@ def _transform(found: Sequence[auditing.Found], folder: Path | None, text: str) 
     return step
 
 
-def _estimate(case: auditing.Case, count: int, price: float, budget: int | None, yes: bool) -> None:
-    cost = auditing.estimate(case.boundary, count, case.score.views)
-    spent = f", {cost.used / 1000 * price:.2f} at {price:g} per 1,000" if price else ""
+def _estimate(
+    case: auditing.Case,
+    cost: auditing.Cost,
+    count: int,
+    price: float,
+    budget: int | None,
+    yes: bool,
+) -> None:
+    most = cost.most if budget is None else min(budget, cost.most)
     console.print(
-        f"{count} pictures, test {case.rule.test} of level {case.rule.level}: about "
-        f"{cost.unused:.0f} queries if none was used, {cost.used:.0f} if all were{spent}; never "
-        f"more than {cost.most if budget is None else min(budget, cost.most)}."
+        f"{count} pictures, test {case.rule.test} of level {case.rule.level}: on average "
+        f"{_priced(cost.unused, price)} if none was used, {_priced(cost.used, price)} if all were "
+        f"(as strongly as the test is made for); never more than {_priced(most, price)}. Failed "
+        "requests come on top."
     )
     if not yes and not typer.confirm("Start?"):
         raise typer.Abort
+
+
+def _priced(queries: float, price: float) -> str:
+    cost = f" ({queries / 1000 * price:,.2f})" if price else ""
+    return f"{queries:,.0f} queries{cost}"
 
 
 def _progress(done: int, paid: int, count: int) -> None:
@@ -275,11 +310,15 @@ def certify(
     ledger: Annotated[Path, typer.Option(help="the secret file of `taggant mark`")],
     record: Annotated[Path, typer.Option("--audit", help="what `taggant audit` wrote")],
     out: Annotated[Path, typer.Option(help="the certificate, NAME.json; a page beside it")],
+    everything: Annotated[
+        bool, typer.Option("--open-all", help="open the unclaimed pictures too")
+    ] = False,
 ) -> None:
     """Make the certificate: it opens what is claimed, and nothing else."""
     if out.exists():
         raise ValueError(f"{out} is there already; it is not overwritten")
-    body = certificate.certificate(FolderLedger.load(ledger), auditing.Record.load(record))
+    own, audited = FolderLedger.load(ledger), auditing.Record.load(record)
+    body = certificate.certificate(own, audited, everything)
     page = certificate.write(body, out)
     console.print(f"{_summary(body)}\nCertificate {out}, page {page}.", markup=False)
 
@@ -295,12 +334,17 @@ def verify(
     raw: Annotated[
         Path | None, typer.Option(help="folder of the raw pictures, with --model")
     ] = None,
+    victim: Victim = "classifier",
     arch: Arch = "",
     size: Size = 224,
     mean: Norm = MEAN,
     std: Norm = STD,
     classes: Annotated[int, typer.Option(help="number of the model's classes")] = 1000,
     batch: Batch = 32,
+    rate: Rate = None,
+    retries: Retries = 5,
+    timeout: Timeout = 30.0,
+    header: Header = None,
 ) -> None:
     """Check a certificate; exit status 1 if anything is wrong with it."""
     content, page = file.read_bytes(), file.with_suffix(".html")
@@ -315,11 +359,16 @@ def verify(
             raise ValueError("--model needs --raw: versions are made from the raw pictures")
         options = Options(
             arch=arch,
+            victim=victim,
             classes=classes,
             size=size,
             mean=_numbers(mean),
             std=_numbers(std),
             batch_size=batch,
+            rate=rate,
+            timeout=timeout,
+            retries=retries,
+            headers=_headers(header or []),
         )
         checks += verifying.verify_scores(json.loads(content), open_model(model, options), raw)
     for check in checks:
@@ -328,6 +377,8 @@ def verify(
             console.print(f"      {check.wrong}", markup=False)
     if not all(check.ok for check in checks):
         raise typer.Exit(1)
+    for note in verifying.unchecked(json.loads(content), bool(model), commitment is not None):
+        console.print(f"not checked: {note}", style="yellow", markup=False)
 
 
 def _colour(check: verifying.Check) -> str:

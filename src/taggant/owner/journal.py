@@ -46,6 +46,13 @@ class Journal:
     budget : int, optional
         Most queries that may be paid, over all calls together.
 
+    Attributes
+    ----------
+    paid : int
+        Answers on record.
+    queries : int
+        Images that this process asked for, those answered from the record included.
+
     Raises
     ------
     ValueError
@@ -65,6 +72,7 @@ class Journal:
             self.base = sqlite3.connect(path, isolation_level=None)
             self.base.executescript(SCHEMA)
             self._belongs_to(key)
+            self.paid = int(self.base.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
 
     def _belongs_to(self, key: str) -> None:
         recorded = self.base.execute("SELECT key FROM audit").fetchone()
@@ -75,12 +83,6 @@ class Journal:
                 f"{self.path} holds answers of another audit (other pictures, model, score or "
                 "test); give this one another --out"
             )
-
-    @property
-    def paid(self) -> int:
-        """Answers on record."""
-        with self._told():
-            return int(self.base.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
 
     def query(self, images: Tensor) -> Tensor:
         """Answers [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
@@ -124,6 +126,7 @@ class Journal:
                 if self.base.in_transaction:
                     self.base.execute("ROLLBACK")
                 raise
+        self.paid += len(rows)
 
     def _afford(self, count: int) -> None:
         if self.budget is not None and self.paid + count > self.budget:

@@ -17,7 +17,7 @@ from taggant.data.imageset import content_ids
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality, quality
 from taggant.owner import pictures
-from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.ledger import Entry, FolderLedger, canonical_plain
 from taggant.owner.seals import PerPicture
 from taggant.owner.sheet import Row, draw
 from taggant.pipeline.files import write_atomically
@@ -189,6 +189,7 @@ def _ledger(
         ledger.save(path)
         return ledger
     ledger = FolderLedger.load(path)
+    _same_settings(path, ledger, fresh(entries))
     before = {e.name: replace(e, pixels="") for e in ledger.entries}
     now = {e.name: e for e in entries}
     if before != now:
@@ -199,6 +200,22 @@ def _ledger(
             "ledger of their own"
         )
     return ledger
+
+
+def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> None:
+    """Refuse other settings than those of the first call, which would be ignored."""
+    pairs = {
+        "scheme": (ledger.terms.scheme, asked.terms.scheme),
+        "format": (ledger.format, asked.format),
+        "quality": (ledger.quality, asked.quality),
+        "beacon": (ledger.terms.beacon, asked.terms.beacon or ledger.terms.beacon),
+    }
+    for name, (before, now) in pairs.items():
+        if canonical_plain(before) != canonical_plain(now):
+            raise ValueError(
+                f"{path} was made with {name} {before}, and this call asks for {now}. Give the "
+                "options of the first call, or another --ledger and --out"
+            )
 
 
 class _Publisher:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from taggant.data.decode import square
+from taggant.data.imageset import ImageSet
 from taggant.owner.pictures import to_image
 from taggant.pipeline.files import sha256
 from taggant.score import Oracle
@@ -24,6 +26,12 @@ from taggant.score.remote import Endpoint
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 LIBRARIES = ("torchvision", "timm", "open_clip")
+VICTIMS = {"classifier": "logits", "encoder": "embedding", "clip": "embedding"}
+"""Kinds of models, and what they answer with."""
+KEYS = frozenset({"key", "apikey", "api_key", "token", "access_token", "secret", "password", "sig"})
+"""Parameters of a URL that belong into a header: the certificate names the URL."""
+Target = int | str
+"""What a picture's answers are compared with: a class number, or a caption."""
 NAMED = (
     "accepted are a URL, module:function, a run.py run folder, FILE.onnx, or a checkpoint "
     f"({', '.join(CHECKPOINTS)}) with --arch LIBRARY:NAME ({', '.join(LIBRARIES)})"
@@ -38,6 +46,8 @@ class Options:
     ----------
     arch : str
         LIBRARY:NAME of a checkpoint.
+    victim : str
+        One of `VICTIMS`; a run folder knows its own.
     classes : int
         Number of its classes.
     size : int
@@ -58,6 +68,7 @@ class Options:
     """
 
     arch: str = ""
+    victim: str = "classifier"
     classes: int = 1000
     size: int = 224
     mean: tuple[float, ...] = IMAGENET[0]
@@ -68,6 +79,25 @@ class Options:
     timeout: float = 30.0
     retries: int = 5
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.victim not in VICTIMS:
+            raise ValueError(f"--victim {self.victim}: accepted are {', '.join(VICTIMS)}")
+
+    @property
+    def answers(self) -> str:
+        """What the model answers with."""
+        return VICTIMS[self.victim]
+
+    @property
+    def against(self) -> str:
+        """What its answers are compared with."""
+        return {"classifier": "labels", "clip": "captions"}.get(self.victim, "nothing")
+
+
+def numbers(targets: Sequence[Target]) -> Tensor:
+    """Class numbers, int64 [N]."""
+    return torch.tensor([int(target) for target in targets])
 
 
 @dataclass(frozen=True)
@@ -82,14 +112,20 @@ class Model:
         SHA-256 of its file or source; for an endpoint, of its URL (its weights cannot be seen).
     answers : str
         "logits" or "embedding".
+    against : str
+        What answers are compared with: "labels", "captions" or "nothing".
     oracle : callable
         Access level -> oracle.
+    targets : callable
+        Class numbers or captions -> what scores compare answers with, [N, ...].
     """
 
     spec: str
     fingerprint: str
     answers: str
+    against: str
     oracle: Callable[[Any], Any] = field(repr=False)
+    targets: Callable[[Sequence[Target]], Tensor] = field(default=numbers, repr=False)
 
 
 class Fed(nn.Module):
@@ -140,10 +176,14 @@ def open_model(spec: str, options: Options) -> Model:
     path = Path(spec)
     if path.is_dir():
         return _run_folder(path, options)
-    if path.suffix == ".onnx" and path.exists():
-        return _local(spec, sha256(path), Fed(_onnx(path), options.size, *_norm(options)), options)
     if path.suffix in CHECKPOINTS and path.exists():
         return _checkpoint(path, options)
+    if options.victim == "clip":
+        raise ValueError(
+            f"--victim clip: accepted are a run folder, or --arch open_clip:NAME; {spec}"
+        )
+    if path.suffix == ".onnx" and path.exists():
+        return _local(spec, sha256(path), Fed(_onnx(path), options.size, *_norm(options)), options)
     if ":" in spec and not path.exists():
         return _function(spec, options)
     if not path.exists():
@@ -155,18 +195,24 @@ def _norm(options: Options) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return options.mean, options.std
 
 
-def _local(
-    spec: str, fingerprint: str, module: nn.Module, options: Options, answers: str = "logits"
-) -> Model:
+def _local(spec: str, fingerprint: str, module: nn.Module, options: Options, **other: Any) -> Model:
     module = module.to(options.device)
 
     def oracle(access: Any) -> Oracle:
         return Oracle(module, access, options.batch_size, options.device)
 
-    return Model(spec, fingerprint, answers, oracle)
+    facts = {"answers": options.answers, "against": options.against, "oracle": oracle, **other}
+    return Model(spec, fingerprint, **facts)
 
 
 def _endpoint(url: str, options: Options) -> Model:
+    _check_url(url)
+    if options.victim != "classifier":
+        raise ValueError(
+            f"--victim {options.victim}: an endpoint answers with confidences or labels; accepted "
+            "is classifier (for others, ask through module:function)"
+        )
+
     def oracle(access: Any) -> Endpoint:
         return Endpoint(
             url,
@@ -178,7 +224,17 @@ def _endpoint(url: str, options: Options) -> Model:
             headers=dict(options.headers),
         )
 
-    return Model(url, hashlib.sha256(url.encode()).hexdigest(), "logits", oracle)
+    fingerprint = hashlib.sha256(url.encode()).hexdigest()
+    return Model(url, fingerprint, options.answers, options.against, oracle)
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.username or parts.password or {key.lower() for key in parse_qs(parts.query)} & KEYS:
+        raise ValueError(
+            "--model: this URL holds a key, which would stand in the audit and the certificate; "
+            "give it as --header NAME=VARIABLE"
+        )
 
 
 def victim_of(folder: Path) -> tuple[Any, int]:
@@ -205,16 +261,42 @@ def _run_folder(folder: Path, options: Options) -> Model:
     digest = hashlib.sha256()
     for name, tensor in sorted(victim.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().numpy().tobytes())
-    answers = str(victim.answers)
-    return _local(str(folder), digest.hexdigest(), Fed(victim, size), options, answers)
+    facts: dict[str, Any] = {"answers": str(victim.answers), "against": str(victim.against)}
+    if victim.against == "captions":
+        facts["targets"] = _captioned(victim, size)
+    return _local(str(folder), digest.hexdigest(), Fed(victim, size), options, **facts)
+
+
+def _captioned(victim: Any, size: int) -> Callable[[Sequence[Target]], Tensor]:
+    """Captions as an image-text victim embeds them; the pictures beside them play no part."""
+
+    def targets(captions: Sequence[Target]) -> Tensor:
+        data = ImageSet(
+            images=torch.zeros(len(captions), 3, size, size, dtype=torch.uint8),
+            ids=tuple(map(str, range(len(captions)))),
+            labels=None,
+            captions=tuple(map(str, captions)),
+            name="captions",
+            class_names=(),
+            mean=(0.5,) * 3,
+            std=(0.25,) * 3,
+        )
+        embedded: Tensor = victim.targets(data)
+        return embedded
+
+    return targets
 
 
 def _checkpoint(path: Path, options: Options) -> Model:
     library, _, name = options.arch.partition(":")
     if library not in LIBRARIES or not name:
         raise ValueError(f"--arch {options.arch or '(none)'}: needed for {path}; {NAMED}")
-    net = _architecture(library, name, options.classes)
+    if (library == "open_clip") != (options.victim == "clip") and options.victim != "encoder":
+        raise ValueError(f"--arch {options.arch}: --victim {options.victim} does not fit it")
+    net = _architecture(library, name, 0 if options.victim == "encoder" else options.classes)
     weights = _weights(path)
+    if options.victim == "encoder":  # without the head that it may have been trained with
+        weights = {key: value for key, value in weights.items() if key in net.state_dict()}
     try:
         net.load_state_dict(weights)
     except RuntimeError as error:
@@ -222,16 +304,35 @@ def _checkpoint(path: Path, options: Options) -> Model:
             f"{path} does not fit {options.arch} with {options.classes} classes: {error}"
         ) from error
     if library == "open_clip":
-        fed = Fed(net.encode_image, options.size, *_norm(options))
-        fed.add_module("whole", net)
-        return _local(str(path), sha256(path), fed, options, "embedding")
+        return _open_clip(path, name, net, options)
     return _local(str(path), sha256(path), Fed(net, options.size, *_norm(options)), options)
+
+
+def _open_clip(path: Path, name: str, net: Any, options: Options) -> Model:
+    from taggant.victim.tokens import tokenizer
+
+    cut = tokenizer(name, net.context_length, {})
+
+    @torch.no_grad()
+    def targets(captions: Sequence[Target]) -> Tensor:
+        embedded: Tensor = net.eval().encode_text(cut([str(c) for c in captions]), normalize=True)
+        return embedded.float().cpu()
+
+    fed = Fed(net.encode_image, options.size, *_norm(options))
+    fed.add_module("whole", net)
+    facts = {"targets": targets} if options.victim == "clip" else {}
+    return _local(str(path), sha256(path), fed, options, **facts)
 
 
 def _architecture(library: str, name: str, classes: int) -> Any:
     if library == "torchvision":
         import torchvision
 
+        if classes == 0:
+            raise ValueError(
+                "--victim encoder: torchvision's networks end in a classifier; accepted are timm, "
+                "open_clip, an ONNX file or module:function"
+            )
         return torchvision.models.get_model(name, weights=None, num_classes=classes)
     if library == "timm":
         import timm
@@ -275,7 +376,7 @@ def _onnx(path: Path) -> Callable[[Tensor], Tensor]:
 
 
 def _function(spec: str, options: Options) -> Model:
-    """module:function, which takes pictures uint8 [B, C, H, W] and gives logits [B, classes]."""
+    """module:function: pictures uint8 [B, C, H, W] -> logits [B, classes] or embeddings [B, D]."""
     module_name, _, name = spec.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:

@@ -21,7 +21,7 @@ from torch import Tensor
 from taggant.marking.ledger import Ledger, uniform_index
 from taggant.marking.scheme import Scheme
 
-SCHEMA = "taggant commitment 1"
+SCHEMA = "taggant commitment 2"
 
 
 def canonical(value: Any) -> bytes:
@@ -50,11 +50,13 @@ class Terms:
 
 
 def seal(ledger: Ledger) -> str:
-    """Commitment to one picture: its pixels, secret and scheme.
+    """Commitment to one picture: its id, pixels, secret and scheme.
 
-    The published index is left out: it follows from the secret, and from the beacon if any.
+    The published index is left out: it follows from secret and id, and from the beacon if any.
+    The id must be in: whoever could change it later would choose the index by it.
     """
-    return replace(ledger, published=()).commitment()
+    body = {"ids": list(ledger.ids), "ledger": replace(ledger, published=()).commitment()}
+    return hashlib.sha256(canonical(body)).hexdigest()
 
 
 def commitment(terms: Terms, seals: Sequence[str]) -> str:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 Access = Callable[[Tensor], Tensor]
 """What of an answer is visible. One with a ``layer`` looks at that method's answers."""
 
+ANSWER = "__call__"
+"""The layer of a model's own answer."""
+
 
 class QueryError(RuntimeError):
     """A query was not answered, or not in the form that was agreed."""
@@ -65,7 +68,7 @@ class Oracle:
 
 def layer_of(access: Access) -> str:
     """Name of the model's method that an access level looks at."""
-    return getattr(access, "layer", "__call__")
+    return getattr(access, "layer", ANSWER)
 
 
 @contextmanager

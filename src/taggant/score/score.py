@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
-from taggant.score.oracle import Access, Oracle, layer_of
+from taggant.score.oracle import ANSWER, Access, Oracle, layer_of
 
 Statistic = Callable[[Tensor, Tensor], Tensor]
 AVERAGES = ("scores", "confidences", "nothing")
@@ -107,7 +107,7 @@ class Score:
                 f"{victim.against}: choose another score (score=...)"
             )
         layer = layer_of(self.access)
-        if not hasattr(victim, layer):
+        if layer != ANSWER and not hasattr(victim, layer):
             raise ValueError(f"score.access looks at {layer!r}, which this victim does not have")
 
     def prepared(self, victim: Any, public: ImageSet) -> Score:
