@@ -15,7 +15,6 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, files
 from typing import Any
 
-import timm
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -258,6 +257,8 @@ def from_timm(name: str, pretrained: bool = True) -> Backbone:
     ValueError
         For an unknown name, naming near ones.
     """
+    import timm  # seconds, which only its networks should cost
+
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"*{name[:4]}*")[:12])
         raise ValueError(f"marking.marker.load.name = {name!r}: unknown to timm. Near: {near}")
@@ -275,6 +276,8 @@ def efficientnet_lite0() -> Backbone:
     FileNotFoundError
         If the extra `marker` is not installed.
     """
+    import timm  # as in `from_timm`
+
     weights = torch.load(_lite0_file(), map_location="cpu", weights_only=True)
     net: Any = timm.create_model("efficientnet_lite0", pretrained=False)
     state = zip(net.state_dict(), weights.values(), strict=True)
