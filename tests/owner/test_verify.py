@@ -1,0 +1,288 @@
+"""A certificate in which anything was changed is rejected, whoever renewed its digest."""
+
+from __future__ import annotations
+
+import json
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from tests.owner import photos
+from tests.owner.test_mark import fresh
+from typer.testing import CliRunner
+
+from taggant.owner import audit
+from taggant.owner.certificate import certificate, page, sealed, text_of, write
+from taggant.owner.cli import app
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.mark import commitment_path, mark
+from taggant.owner.rule import Rule
+from taggant.owner.seals import published_index
+from taggant.owner.verify import _terms, verify
+
+N, COUNT, USED = 40, 6, 4
+BEACON, VALUE = "pulse 7", "beef"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Marked pictures with a beacon, and an audit record in which the first four stand out."""
+    root = tmp_path_factory.mktemp("verify")
+    photos.folder(root / "raw", COUNT, classes=1)
+    mark(root / "raw", root / "out", root / "ledger", fresh(BEACON, n=N), "keep")
+    mark(root / "raw", root / "out", root / "ledger", fresh(BEACON, n=N), "keep", VALUE)
+    ledger = FolderLedger.load(root / "ledger")
+    record_of(ledger).save(root / "audit.json")
+    return root
+
+
+def record_of(ledger):
+    boundary = Rule.each("0.1").boundary(N)
+    rng = np.random.default_rng(0)
+    scored = []
+    for number, image_id in enumerate(ledger.pictures):
+        scores = rng.random(N).astype(np.float32)
+        scores[0] = 2 if number < USED else 0.5
+        depth = int(boundary.run((scores[1:] > scores[0])[None]).read[0])
+        scored.append(audit.Scored(image_id, tuple(map(float, scores[: depth + 1])), 0.0))
+    facts = {
+        "commitment": ledger.commitment,
+        "model": {"spec": "m:f", "fingerprint": "0" * 64, "answers": "logits"},
+        "score": {"_target_": "taggant.score.Score", "views": 1},
+        "rule": {"test": "optimal", "level": "0.1", "options": {}, "q": ""},
+        "transform": "",
+    }
+    return audit.Record(facts, tuple(scored), (0,) * COUNT, 200, 200)
+
+
+@pytest.fixture(scope="module")
+def body(home):
+    record = audit.Record.load(home / "audit.json")
+    return json.loads(text_of(certificate(FolderLedger.load(home / "ledger"), record)))
+
+
+def accepted(content, *others):
+    return all(check.ok for check in verify(content, *others))
+
+
+def other(text):
+    """Text of the same length that differs in its first character."""
+    return ("1" if text[:1] == "0" else "0") + text[1:]
+
+
+def put(*path, value=None, by=None):
+    """A change of one leaf: to a value, or by a function."""
+
+    def change(body):
+        *way, last = path
+        place = body
+        for step in way:
+            place = place[step]
+        place[last] = value if by is None else by(place[last])
+
+    return change
+
+
+def drop(*path):
+    """A change that takes a part out."""
+
+    def change(body):
+        *way, last = path
+        place = body
+        for step in way:
+            place = place[step]
+        del place[last]
+
+    return change
+
+
+def all_of(*changes):
+    """Several changes at once."""
+
+    def change(body):
+        for one in changes:
+            one(body)
+
+    return change
+
+
+def ground_id(body):
+    """Another id for an opened picture, with the index, order and ties that follow from it."""
+    opened, terms = body["opened"][0], _terms(body)
+    opened["id"] = other(opened["id"])
+    secret = bytes.fromhex(opened["secret"])
+    opened["published"] = published_index(
+        secret, terms, opened["id"], body["commitment"], body["value"]
+    )
+
+
+def swap_pictures(body):
+    body["pictures"][0], body["pictures"][-1] = body["pictures"][-1], body["pictures"][0]
+
+
+def shorter(body):
+    """One picture left out, under seals that no longer give the commitment."""
+    body["pictures"], body["seals"] = body["pictures"][:-1], body["seals"][:-1]
+
+
+plus = {"by": lambda value: value + 1}
+less = {"by": lambda value: value / 2}
+turned = {"by": other}
+OPENED, PICTURE = ("opened", 0), ("pictures", 0)
+
+FORGERIES = {
+    "schema": put("schema", **turned),
+    "commitment": put("commitment", **turned),
+    "a seal": put("seals", 1, **turned),
+    "a seal twice": put("seals", 1, by=lambda _: "0" * 64),
+    "seals in another order": put("seals", by=lambda seals: seals[::-1]),
+    "a seal more": put("seals", by=lambda seals: [*seals, "0" * 64]),
+    "a picture left out": shorter,
+    "number of versions": put("terms", "n", **plus),
+    "scheme's radius": put("terms", "scheme", "epsilon", **plus),
+    "another beacon": put("terms", "beacon", **turned),
+    "no beacon": put("terms", "beacon", value=""),
+    "beacon's value": put("value", **turned),
+    "no value": put("value", value=""),
+    "seed": put("seed", **plus),
+    "size of the test": put("size", **less),
+    "level of the test": put("rule", "level", value="0.2"),
+    "a milder level with its size": all_of(
+        put("rule", "level", value="0.2"), put("size", value=Rule.each("0.2").boundary(N).size())
+    ),
+    "another test": put("rule", "test", value="rank"),
+    "no such test": put("rule", "test", value="tea leaves"),
+    "an option of the test": put("rule", "options", value={"keep": 0.5}),
+    "a false discovery rate": put("rule", "q", value="0.05"),
+    "set p-value": put("set_p", **less),
+    "bits": put(*PICTURE, "bits", **turned),
+    "bits of a picture that is not opened": put("pictures", -1, "bits", **turned),
+    "reads": put(*PICTURE, "read", **plus),
+    "exceedances": put(*PICTURE, "exceedances", **plus),
+    "p-value": put(*PICTURE, "p_value", **less),
+    "adjusted p-value": put(*PICTURE, "adjusted", **less),
+    "a claim taken back": put(*PICTURE, "claim", value=False),
+    "a claim more": put("pictures", -1, "claim", value=True),
+    "pictures exchanged": swap_pictures,
+    "which seal is opened": put(*OPENED, "seal", **plus),
+    "an opening left out": drop("opened", 0),
+    "an opening twice": put("opened", by=lambda rows: [rows[0], *rows]),
+    "openings in another order": put("opened", by=lambda rows: rows[::-1]),
+    "an id": put(*OPENED, "id", **turned),
+    "an id that chooses the index": ground_id,
+    "raw pixels": put(*OPENED, "raw_sha256", **turned),
+    "secret": put(*OPENED, "secret", **turned),
+    "secret in capitals": put(*OPENED, "secret", by=str.upper),
+    "nonce": put(*OPENED, "nonce", **turned),
+    "a shorter nonce": put(*OPENED, "nonce", by=lambda text: text[:-2]),
+    "published index": put(*OPENED, "published", by=lambda j: (j + 1) % N),
+    "a score": put(*OPENED, "scores", 0, value=0.0),
+    "a score left out": put(*OPENED, "scores", by=lambda scores: scores[:-1]),
+    "a score finer than float32": put(*OPENED, "scores", 1, by=lambda s: s + 1e-12),
+    "a coarse grid": put(*OPENED, "grid", value=10.0),
+    "a negative grid": put(*OPENED, "grid", value=-1.0),
+    "an opening with more in it": put(*OPENED, "note", value="trust me"),
+    "a part more": put("note", value="trust me"),
+    "a part less": drop("queries"),
+    "marking of another radius": put("marking", "epsilon", **plus),
+    "marking from elsewhere": put("marking", value={"_target_": "os.system", "command": "true"}),
+    "marking by a private name": put("marking", "_target_", value="taggant.marking.__loader__"),
+    "score from elsewhere": put("score", "_target_", value="subprocess.call"),
+}
+"""Changes by a forger who renews the certificate's digest."""
+
+STATEMENTS = {
+    "date": put("created", **turned),
+    "model's name": put("model", "spec", **turned),
+    "model's fingerprint": put("model", "fingerprint", **turned),
+    "score's views": put("score", "views", **plus),
+    "transform": put("transform", value="jpeg:80"),
+    "format": put("format", 0, value="jpeg"),
+    "where it was marked": put("made", "threads", **plus),
+    "queries": put("queries", "answered", **plus),
+    "software": put("software", "taggant", **turned),
+    "a picture's name": put(*OPENED, "name", **turned),
+    "published pixels": put(*OPENED, "published_sha256", **turned),
+    "label": put(*OPENED, "target", **plus),
+    "digest": put("sha256", **turned),
+}
+"""Changes of what follows from nothing else in the certificate: only its digest, its timestamp or
+the model can tell."""
+
+
+def changed(body, change):
+    made = deepcopy(body)
+    change(made)
+    assert made != body
+    return made
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_forgery_is_rejected_even_with_a_new_digest(body, name):
+    forged = changed(body, FORGERIES[name])
+    assert not accepted(text_of(forged))
+    assert not accepted(text_of(sealed(forged)))
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_changed_statement_is_rejected(body, name):
+    assert not accepted(text_of(changed(body, STATEMENTS[name])))
+
+
+def test_what_was_not_changed_is_accepted(body):
+    assert len(FORGERIES) >= 30
+    assert accepted(text_of(body))
+    assert len(body["opened"]) >= USED
+
+
+def test_a_change_of_any_byte_is_rejected(body):
+    content = text_of(body)
+    for place in range(0, len(content), 23):
+        flipped = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+        assert not accepted(flipped), place
+    for other_length in (content[:-1], content + b" ", b"", content * 2):
+        assert not accepted(other_length)
+
+
+def test_the_page_the_public_commitment_and_the_beacon_are_checked(home, body):
+    content, html = text_of(body), page(body).encode()
+    public = commitment_path(home / "ledger").read_bytes()
+    assert accepted(content, html, public, VALUE)
+    assert not accepted(content, html.replace(b"pictures", b"pixtures", 1), public, VALUE)
+    assert not accepted(content, html, public.replace(BEACON.encode(), b"pulse 8"), VALUE)
+    assert not accepted(content, html, public.replace(body["commitment"].encode(), b"0" * 64))
+    assert not accepted(content, html, public, "cafe")
+
+
+def test_everything_can_be_opened_and_what_is_not_is_said(home, body, tmp_path):
+    words = ["certify", "--ledger", home / "ledger", "--audit", home / "audit.json"]
+    words += ["--out", tmp_path / "all.json", "--open-all"]
+    assert CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False).exit_code == 0
+    whole = json.loads((tmp_path / "all.json").read_text())
+    assert [one["seal"] for one in whole["opened"]] == list(range(COUNT))
+    assert whole["pictures"] == body["pictures"]
+    assert accepted(text_of(whole))
+    write(body, tmp_path / "some.json")
+    told = [
+        CliRunner().invoke(app, ["verify", str(tmp_path / name)], catch_exceptions=False).output
+        for name in ("all.json", "some.json")
+    ]
+    assert "are not opened" not in told[0]
+    assert f"the answers for {COUNT - len(body['opened'])} pictures" in told[1]
+    assert "of which are not opened here" in page(body)
+    assert "of which are not opened here" not in page(whole)
+
+
+def test_the_assumptions_are_stated(body):
+    text = page(body)
+    for words in ("drawn at random, each by itself", "How many models, scores", "asked first and"):
+        assert words in text
+    many = page({**body, "rule": {**body["rule"], "q": "0.05"}})
+    assert "independent among the unused pictures" in many
+
+
+def test_verifying_needs_no_random_state(body):
+    before = torch.get_rng_state()
+    accepted(text_of(body))
+    assert torch.equal(before, torch.get_rng_state())
