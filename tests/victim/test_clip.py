@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import pytorch_lightning as pl
 import torch
+from open_clip import ClipLoss
 from safetensors.torch import save_file
 from tests.conftest import random_set
 from tests.victim.pairs import CONFIG, pairs, tiny_clip
-from torch.nn.functional import cross_entropy, normalize
+from torch.nn.functional import normalize
 
 from taggant.victim.clip import recall
 
@@ -34,14 +35,35 @@ def test_targets_are_unit_embeddings_of_each_caption_whatever_the_others():
     assert len(targets.unique(dim=0)) == 20
 
 
-def test_loss_is_the_symmetric_cross_entropy_of_the_pairs():
+def test_mean_loss_of_the_pairs_is_open_clips():
     victim = tiny_clip()
-    tokens = victim.tokens(DATA)
+    batch = DATA.images, victim.tokens(DATA)
+    losses, logits = victim.example_loss(batch), victim.logits(batch)
     images = normalize(victim(DATA.images), dim=1)
-    logits = victim.net.logit_scale.exp() * images @ victim.targets(DATA).T
-    own = torch.arange(20)
-    expected = (cross_entropy(logits, own) + cross_entropy(logits.T, own)) / 2
-    assert victim.loss(DATA.images, tokens).item() == pytest.approx(expected.item(), abs=1e-4)
+    scale = victim.net.logit_scale.exp()
+    expected = ClipLoss()(images, victim.targets(DATA), scale)
+    assert losses.mean().item() == pytest.approx(expected.item(), abs=1e-4)
+    assert torch.allclose(logits, scale * images @ victim.targets(DATA).T, atol=1e-4)
+    one = (logits[3].logsumexp(0) + logits[:, 3].logsumexp(0)) / 2 - logits[3, 3]
+    assert losses[3].item() == pytest.approx(one.item(), abs=1e-4)
+    losses.mean().backward()
+    assert all(weight.grad is not None for weight in victim.parameters())
+
+
+@pytest.mark.parametrize("size", [2, 3, 20])
+def test_relabelled_pairs_all_have_the_caption_of_another(size):
+    victim = tiny_clip()
+    images, tokens = DATA.images[:size], victim.tokens(DATA)[:size]
+    draw = [
+        victim.relabelled((images, tokens), torch.Generator().manual_seed(s)) for s in (0, 0, 1)
+    ]
+    for shown, moved in draw:
+        assert torch.equal(shown, images)
+        assert not (moved == tokens).all(1).any()
+        assert sorted(moved.tolist()) == sorted(tokens.tolist())
+    assert torch.equal(draw[0][1], draw[1][1])
+    if size == 20:
+        assert not torch.equal(draw[0][1], draw[2][1])
 
 
 def test_recall_counts_both_directions_and_ties_against_the_model():
@@ -101,7 +123,7 @@ def test_weights_load_from_open_clips_files_and_train_on(tmp_path, suffix, wrapp
     tuned = tiny_clip(pretrained=str(path), normalisation="data").eval()
     assert torch.equal(tuned(DATA.images), victim(DATA.images))
     assert torch.equal(tuned.targets(DATA), victim.targets(DATA))
-    tuned.loss(DATA.images, tuned.tokens(DATA)).backward()
+    tuned.example_loss((DATA.images, tuned.tokens(DATA))).mean().backward()
     assert all(weight.grad is not None for weight in tuned.parameters())
 
 

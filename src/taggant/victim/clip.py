@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import open_clip
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import cross_entropy, normalize
 
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
@@ -87,7 +87,6 @@ class Clip(Victim):
         super().__init__(mean=mean, std=std, **training)
         self.net: Any = net
         self.tokenizer = tokenizer(model, net.context_length, config.get("text_cfg", {}))
-        self.contrast = open_clip.ClipLoss()
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, 3, H, W], 0..255 -> embeddings [B, D]."""
@@ -118,19 +117,42 @@ class Clip(Victim):
         ValueError
             In a training on several devices, each of which would contrast its own share only.
         """
-        images, tokens = batch
         if self.trainer.world_size > 1:
             raise ValueError("image-text models are trained on one device: trainer.devices=1")
-        loss = self.loss(images, tokens)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
+        loss = self.example_loss(batch).mean()
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
 
-    def loss(self, images: Tensor, tokens: Tensor) -> Tensor:
-        """Contrastive loss of images uint8 [B, 3, H, W] and token numbers [B, context]."""
+    def example_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Contrastive loss of every pair among those of its batch, [B].
+
+        Its mean is open_clip's ``ClipLoss``; a pair that is alone in its batch has loss 0.
+        """
+        logits = self.logits(batch)
+        own = torch.arange(len(logits), device=logits.device)
+        sides = [cross_entropy(side, own, reduction="none") for side in (logits, logits.T)]
+        return (sides[0] + sides[1]) / 2
+
+    def logits(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Scaled cosines of a batch's images (rows) with its captions, float32 [B, B]."""
+        images, tokens = batch
         seen = normalize(self(images).float(), dim=-1)
         read = normalize(self.net.encode_text(tokens).float(), dim=-1)
-        loss: Tensor = self.contrast(seen, read, self.net.logit_scale.exp())
-        return loss
+        scaled: Tensor = self.net.logit_scale.exp() * seen @ read.T
+        return scaled
+
+    def relabelled(
+        self, batch: tuple[Tensor, ...], generator: torch.Generator
+    ) -> tuple[Tensor, ...]:
+        """The batch with every caption at another image, in a random ring of its images.
+
+        A batch of one pair stays as it is: it holds no other caption.
+        """
+        images, tokens = batch
+        ring = torch.randperm(len(tokens), generator=generator).to(tokens.device)
+        moved = torch.empty_like(tokens)
+        moved[ring] = tokens[ring.roll(1)]
+        return images, moved
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Keep the logit scale at most 100."""
@@ -169,10 +191,14 @@ class Clip(Victim):
     def measures(self, data: ImageSet) -> dict[str, float]:
         """Recall of pairs among all of `data`, 0..1: mean of image to text and text to image.
 
-        ``utility`` is recall at 1; ``recall_at_5`` beside it.
+        ``utility`` is recall at 1, ``utility_baseline`` what chance reaches; ``recall_at_5``.
         """
         likeness = self.pictures(data) @ self.targets(data).T
-        return {"utility": recall(likeness, 1), "recall_at_5": recall(likeness, 5)}
+        return {
+            "utility": recall(likeness, 1),
+            "utility_baseline": 1 / len(data),
+            "recall_at_5": recall(likeness, 5),
+        }
 
     def utility(self, data: ImageSet) -> float:
         """Recall at 1, mean of both directions, 0..1."""
