@@ -119,7 +119,7 @@ def divide(
 
 def assemble(
     name: str,
-    class_names: Sequence[str],
+    class_names: Sequence[str] | None,
     train: tuple[Pool, Index],
     test: tuple[Pool, Index],
     counts: tuple[int | None, int | None],
@@ -132,8 +132,8 @@ def assemble(
     Parameters
     ----------
     name : str
-    class_names : sequence of str
-        C ≥ 2 names.
+    class_names : sequence of str, optional
+        C ≥ 2 names; None for images without labels, which all are of class 0 in their pool.
     train, test : (Pool, order)
         Where to read, and in which order.
     counts : (int or None, int or None)
@@ -145,8 +145,10 @@ def assemble(
         For fewer than two classes, a class without training image, or more images wanted than
         there are.
     """
+    labelled = class_names is not None
+    class_names = class_names if class_names is not None else ("",)
     classes = len(class_names)
-    if classes < 2:
+    if labelled and classes < 2:
         raise ValueError(f"{name} has {classes} class {list(class_names)}: at least 2 are needed")
     for split, (_, order), count in zip(("train", "test"), (train, test), counts, strict=True):
         _check_count(name, split, count, len(order))
@@ -167,12 +169,12 @@ def assemble(
         ImageSet(
             images=part.images,
             ids=part.ids,
-            labels=torch.from_numpy(pool.labels[part.indices]),
+            labels=torch.from_numpy(pool.labels[part.indices]) if labelled else None,
             captions=None
             if pool.captions is None
             else tuple(pool.captions[i] for i in part.indices),
             name=name,
-            class_names=tuple(class_names),
+            class_names=tuple(class_names) if labelled else (),
             mean=mean,
             std=std,
         )

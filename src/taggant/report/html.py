@@ -155,6 +155,8 @@ def render(run: RunFolder, drawn: Sequence[Section]) -> str:
 
 
 def _utility(run: RunFolder) -> str:
+    if known(run.result["metrics"].get("recall_at_5")):
+        return "Recall at 1"
     return "Test accuracy" if run.context.get("class_count") else "Utility"
 
 
@@ -267,7 +269,8 @@ KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
         "mean, published one included",
     ),
     "utility": ("Utility", percent, "on the test split"),
-    "utility_baseline": ("Nearest neighbours", percent, "test accuracy of k-NN on raw pixels"),
+    "utility_baseline": ("Baseline", percent, "k-NN accuracy on raw pixels; of a recall, chance"),
+    "recall_at_5": ("Recall at 5", percent, "pairs among the 5 nearest, both directions"),
     "train_loss": ("Train loss", quantity, "at the audited epoch"),
     "psnr": ("PSNR", lambda value: f"{value:.1f} dB", "published against raw, mean"),
     "ssim": ("SSIM", lambda value: f"{value:.3f}", "mean; 1 would be equal"),

@@ -147,9 +147,7 @@ class Audit:
                     row[f"{kind}_low"], row[f"{kind}_high"] = rates[f"{kind}_rate_ci"]
                 for group in ("used", "unused"):
                     row[f"mean_versions_read_{group}"] = rates[f"mean_versions_read_{group}"]
-                row["train_loss"] = history[epoch]["train_loss"]
-                row["utility"] = history[epoch]["utility"]
-                rows.append(row)
+                rows.append({**row, **history[epoch]})
         return pl.DataFrame(rows)
 
     def _facts(self) -> dict[str, Any]:
@@ -157,9 +155,8 @@ class Audit:
         train_images, used = len(self.mark.training_set), self.mark.published.used
         last = self.train.history[-1]
         return {
-            "utility": last["utility"],
             "utility_baseline": self.data.baseline,
-            "train_loss": last["train_loss"],
+            **{name: value for name, value in last.items() if name != "epoch"},
             **self.mark.quality,
             "versions": self.mark.scheme.n,
             "train_images": train_images,

@@ -48,7 +48,8 @@ class Data:
         for part in ("train", "test"):
             (folder / part).mkdir(exist_ok=True)
             getattr(splits, part).save(folder / part)
-        baseline = knn_accuracy(splits.train, splits.test)
+        labelled = splits.train.labels is not None
+        baseline = knn_accuracy(splits.train, splits.test) if labelled else None
         (folder / BASELINE).write_text(json.dumps({"knn_accuracy": baseline}))
 
     @cached_property
@@ -58,7 +59,8 @@ class Data:
         return Splits(ImageSet.load(path / "train"), ImageSet.load(path / "test"))
 
     @property
-    def baseline(self) -> float:
-        """Accuracy (0..1) of nearest neighbours."""
+    def baseline(self) -> float | None:
+        """Accuracy (0..1) of nearest neighbours; None for images without labels."""
         path = self.setting.store.get(self.stage).path / BASELINE
-        return float(json.loads(path.read_text())["knn_accuracy"])
+        accuracy: float | None = json.loads(path.read_text())["knn_accuracy"]
+        return accuracy
