@@ -10,6 +10,7 @@ from typing import Any
 import pytorch_lightning as lightning
 
 from taggant.audit.callback import AuditCallback
+from taggant.data.imageset import ImageSet
 from taggant.pipeline.digest import digest
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import Audit
@@ -20,6 +21,27 @@ from taggant.pipeline.stages.score import Scores
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.pipeline.store import Stage
+
+
+def check_data(victim: Any, data: ImageSet) -> None:
+    """Refuse images without the labels or captions that a victim learns from.
+
+    Parameters
+    ----------
+    victim : LightningModule or its class
+        Says with its ``against`` what these are.
+    data : ImageSet
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if victim.against != "nothing" and getattr(data, victim.against) is None:
+        raise ValueError(
+            f"{data.name} has no {victim.against}, which this victim learns from: choose other "
+            "data (data=...)"
+        )
 
 
 class Line:
@@ -66,6 +88,8 @@ class Line:
         self.scores.score.check(self.train.kind)
         for part in (self.scores.boundaries, self.stages):
             assert part
+        self.unlearn.method.check(self.train.kind)
+        check_data(self.train.kind, self.data.splits.train)
         self.train.new_victim()
 
     def record(self) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,6 +37,8 @@ class BadTeacher(Method):
     teachers at temperature 1 (github.com/vikram2000b/bad-teaching-unlearning). There, batches mix
     both sets; here they alternate. Rate and epochs are ours.
     """
+
+    needs: ClassVar[Sequence[str]] = ("logits",)
 
     rate: float = 0.1
     epochs: int = 5

@@ -34,12 +34,34 @@ class Method(ABC):
     depends: ClassVar[Sequence[str]] = ("forget", "strength")
     """Which of the common parameters the outcome depends on."""
 
+    needs: ClassVar[Sequence[str]] = ("example_loss",)
+    """What of `Unlearnable`, beyond training, the method calls."""
+
     strength: float = 1.0
     forget: float = 0
 
     def __post_init__(self) -> None:
         if not self.strength >= 0:
             raise ValueError(f"unlearning.strength = {self.strength}: accepted are 0 and above")
+
+    def check(self, victim: Any) -> None:
+        """Refuse a victim that has not what this method needs.
+
+        Parameters
+        ----------
+        victim : LightningModule or its class
+
+        Raises
+        ------
+        ValueError
+            With the names of what is missing.
+        """
+        missing = [name for name in self.needs if not hasattr(victim, name)]
+        if missing:
+            raise ValueError(
+                f"this victim has no {' and no '.join(missing)}, which {type(self).__name__} "
+                "needs: choose another method (unlearning=...); none and retrain take any victim"
+            )
 
     def __call__(self, request: Request) -> Any:
         """Return the victim after unlearning; at strength 0, the one given, untouched.

@@ -15,6 +15,7 @@ class Keep(Method):
     """Return the victim as it is, bit for bit: one end of every comparison."""
 
     depends: ClassVar[Sequence[str]] = ()
+    needs: ClassVar[Sequence[str]] = ()
 
     def __call__(self, request: Request) -> Any:
         """The victim as it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -28,6 +28,8 @@ class RandomLabels(Method):
     Source: Golatkar et al., "Eternal sunshine of the spotless net" (CVPR 2020); loop and the 10
     epochs as in ``RL.py`` of github.com/OPTML-Group/Unlearn-Saliency.
     """
+
+    needs: ClassVar[Sequence[str]] = ("example_loss", "relabelled")
 
     rate: float = 0.1
     epochs: int = 10

@@ -19,6 +19,7 @@ class Retrain(Method):
     """
 
     depends: ClassVar[Sequence[str]] = ("forget",)
+    needs: ClassVar[Sequence[str]] = ()
 
     def __call__(self, request: Request) -> Any:
         """A new victim."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -32,6 +33,8 @@ class SalUn(Method):
     Its repository (github.com/OPTML-Group/Unlearn-Saliency) trains 10 epochs at the training's own
     learning rate; ours is a tenth, as in `RandomLabels`, so that the mask is what differs.
     """
+
+    needs: ClassVar[Sequence[str]] = ("example_loss", "relabelled")
 
     rate: float = 0.1
     epochs: int = 10

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,6 +39,8 @@ class Scrub(Method):
     epochs, alpha .5, gamma 1 and temperature 2 as in the small-scale notebook of
     github.com/meghdadk/SCRUB, which uses Adam at 5e-4 with decay; the rate here is ours, constant.
     """
+
+    needs: ClassVar[Sequence[str]] = ("example_loss", "logits")
 
     rate: float = 0.1
     epochs: int = 10

@@ -1,0 +1,29 @@
+"""Five ways to train an encoder without labels: which of them learn images by heart.
+
+The same network, crops, rate and number of epochs for all; each method's own parameters are those
+of its file in ``conf/victim``. None of them was tuned.
+"""
+
+import polars as pl
+from experiments.collect import rates
+from experiments.encoder._tail import with_p_value
+from matplotlib.figure import Figure
+
+from experiments import Expected, plots
+
+NAMES = {
+    "simclr": "SimCLR",
+    "moco": "MoCo v2",
+    "byol": "BYOL",
+    "vicreg": "VICReg",
+    "dino": "DINO",
+}
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return with_p_value(rates(runs)).sort("detection_rate", descending=True)
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    return plots.categories(table, "victim", NAMES)

@@ -1,0 +1,136 @@
+"""Every victim x score x scheme at tiny size: what fits is audited, what does not is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import get_class, instantiate
+from omegaconf import OmegaConf
+from tests.conftest import ROOT, random_set
+from tests.marking.nets import marker
+from tests.test_contracts import options
+from tests.victim.pairs import CONFIG
+
+from taggant.audit.engine import Instances, read
+from taggant.marking.ledger import Ledger
+from taggant.marking.publish import publish, raw_sha256
+from taggant.pipeline.line import check_data
+from taggant.score import Oracle
+from taggant.score.access import Embedding
+
+COUNT, CAPTIONS = 4, ("one", "two", "three", "four")
+DATA = dataclasses.replace(random_set(COUNT), captions=CAPTIONS)
+PUBLIC = dataclasses.replace(random_set(COUNT, seed=1), captions=CAPTIONS)
+FACTS = {"classes": 4, "channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
+TINY = {"width": 2, "hidden": 8, "out": 6, "queue": 8, "bottleneck": 4, "config": CONFIG}
+SCHEMES = {
+    "n_version": {"n": 3},
+    "radioactive": {"n": 3, "steps": 1},
+    "twins": {"steps": 1},
+}
+DOWNLOADED = {"clip_vit_b_32"}
+VICTIMS = [name for name in options("victim") if name not in DOWNLOADED]
+
+
+@cache
+def config(group: str, name: str):
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose(f"{group}/{name}")[group]
+
+
+@cache
+def victim(name: str):
+    chosen = config("victim", name)
+    tiny = {key: value for key, value in TINY.items() if key in chosen}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return instantiate(OmegaConf.merge(chosen, tiny), **FACTS).eval()
+
+
+@cache
+def score(name: str):
+    chosen = config("score", name)
+    return instantiate(OmegaConf.merge(chosen, {"views": min(2, chosen.views)}))
+
+
+@cache
+def instances(name: str) -> Instances:
+    chosen = OmegaConf.merge({"marking": config("marking", name)}, {"marking": {"marker": "tiny"}})
+    asked = {**OmegaConf.to_container(chosen.marking.scheme, resolve=True), **SCHEMES[name]}
+    looks = {"marker": marker()} if asked.pop("marker", None) else {}
+    scheme = instantiate(asked, _partial_=True)(**looks)
+    ledger = Ledger.draw(
+        bytes(32), name, scheme.parameters(), scheme.n, DATA.ids, raw_sha256(DATA.images)
+    )
+    return Instances(DATA, scheme, ledger, publish(scheme, ledger, DATA, COUNT // 2))
+
+
+def fits(model, asked) -> bool:
+    return model.answers == asked.answers and asked.against in (None, model.against)
+
+
+PAIRS = [(name, asked) for name in VICTIMS for asked in options("score")]
+
+
+def test_every_scheme_is_here():
+    assert set(SCHEMES) == set(options("marking"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", VICTIMS)
+def test_what_fits_can_be_audited(name, scheme):
+    audited, model = instances(scheme), victim(name)
+    suitable = [score(asked) for asked in options("score") if fits(model, score(asked))]
+    assert suitable
+    for asked in suitable:
+        asked.check(model)
+        prepared = asked.prepared(model, PUBLIC)
+        oracle = Oracle(model, prepared.access, batch_size=12)
+        readings = read(oracle, prepared, audited, 0, targets=model.targets(DATA))
+        assert np.isfinite(readings.grid)
+        assert readings.full
+        assert (readings.depth == audited.scheme.n - 1).all()
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_what_does_not_fit_is_refused_before_anything_runs(name):
+    """By the class alone, as the line of stages checks it."""
+    kind = get_class(config("victim", name)._target_)
+    for asked in options("score"):
+        if not fits(kind, score(asked)):
+            with pytest.raises(ValueError, match=r"choose (a|another) score"):
+                score(asked).check(kind)
+    projector = dataclasses.replace(score("pairwise_cosine"), access=Embedding("project"))
+    if kind.answers == "embedding" and not hasattr(kind, "project"):
+        with pytest.raises(ValueError, match="'project', which this victim does not have"):
+            projector.check(kind)
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_methods_that_need_more_than_a_victim_has_are_refused(name):
+    kind = get_class(config("victim", name)._target_)
+    for method in options("unlearning"):
+        chosen = instantiate(config("unlearning", method))
+        missing = [need for need in chosen.needs if not hasattr(kind, need)]
+        if missing:
+            with pytest.raises(ValueError, match=f"this victim has no {missing[0]}"):
+                chosen.check(kind)
+        else:
+            chosen.check(kind)
+    assert not instantiate(config("unlearning", "retrain")).needs
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_data_without_what_a_victim_learns_from_are_refused(name):
+    kind = get_class(config("victim", name)._target_)
+    check_data(kind, DATA)
+    if kind.against != "nothing":
+        with pytest.raises(ValueError, match=f"has no {kind.against}, which this victim learns"):
+            check_data(kind, dataclasses.replace(DATA, **{kind.against: None}))
