@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-NAMES = {
+NAMES: dict[object, str] = {
     "simclr": "SimCLR",
     "moco": "MoCo v2",
     "byol": "BYOL",

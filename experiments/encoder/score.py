@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-NAMES = {
+NAMES: dict[object, str] = {
     "pairwise_cosine": "all pairs",
     "nearest_view": "nearest pairs",
     "view_contrast": "beside public images",

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-ACCESS = {"projector": "projector", "embedding": "embedding"}
 EXPECTED: list[Expected] = []
 
 
@@ -23,4 +22,4 @@ def collect(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw(table: pl.DataFrame) -> Figure:
-    return plots.series(table, "epoch", "epoch", "score/access", ACCESS)
+    return plots.series(table, "epoch", "epoch", "score/access")
