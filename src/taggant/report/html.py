@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from taggant.report import figures, style
+from taggant.report import figures, style, unlearning
 from taggant.report.folder import RunFolder
 from taggant.report.numbers import (
     MISSING,
@@ -285,6 +285,7 @@ KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
         lambda value: percent(value, 2),
         "made alike by rounding, sampled",
     ),
+    **unlearning.METRICS,
 }
 
 

@@ -27,12 +27,12 @@ class L1Sparse(Method):
     Notes
     -----
     Source: Jia et al., "Model sparsity can simplify machine unlearning" (NeurIPS 2023); decay as in
-    ``FT.py`` of github.com/OPTML-Group/Unlearn-Sparse, 10 epochs at a tenth of the training's
-    learning rate as in the SalUn repository. The penalty of 5e-4 is ours.
+    ``FT.py`` of github.com/OPTML-Group/Unlearn-Sparse, a tenth of the training's learning
+    rate as in the SalUn repository. The 5 epochs and the penalty of 5e-4 are ours.
     """
 
     rate: float = 0.1
-    epochs: int = 10
+    epochs: int = 5
     penalty: float = 5e-4
 
     def unlearn(self, request: Request) -> Any:

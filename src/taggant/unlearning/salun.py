@@ -31,13 +31,13 @@ class SalUn(Method):
     -----
     Source: Fan et al., "SalUn" (ICLR 2024): mask = |gradient| >= its median, then random labels.
     Its repository (github.com/OPTML-Group/Unlearn-Saliency) trains 10 epochs at the training's own
-    learning rate; ours is a tenth, as in `RandomLabels`, so that the mask is what differs.
+    learning rate; ours are 5 at a tenth, as in `RandomLabels`, so that the mask is what differs.
     """
 
     needs: ClassVar[Sequence[str]] = ("example_loss", "relabelled")
 
     rate: float = 0.1
-    epochs: int = 10
+    epochs: int = 5
     share: float = 0.5
 
     def unlearn(self, request: Request) -> Any:

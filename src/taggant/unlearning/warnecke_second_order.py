@@ -42,7 +42,7 @@ class WarneckeSecondOrder(Method):
     where scale and damping are tuned by hand. The defaults here are ours.
     """
 
-    iterations: int = 100
+    iterations: int = 50
     scale: float = 500.0
     damping: float = 1e-2
     l2: float = 0.0

@@ -1,0 +1,14 @@
+"""Unlearning a small CLIP: what is still found, against what it cost in recall.
+
+As `unlearning/strength`, on an image-text model that is asked to forget 200 pairs; utility is the
+recall of pairs among 700 held-out ones, and an image is audited by its cosine with its caption.
+"""
+
+import polars as pl
+from experiments.unlearning import _shapes
+from experiments.unlearning._shapes import collect as collect
+from matplotlib.figure import Figure
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    return _shapes.curves(table, "recall")

@@ -1,0 +1,28 @@
+"""How many images are to be forgotten: what is still found of them.
+
+One classifier that learned 250 marked images, asked to forget a part of them, by methods at their
+defaults. The fewer there are, the wider the interval.
+"""
+
+import polars as pl
+from experiments.plots import MARKERS, PALETTE, band, level, logarithmic
+from experiments.unlearning import _shapes
+from experiments.unlearning._shapes import collect as collect
+from matplotlib.figure import Figure
+
+from taggant.report import style
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    figure = Figure(figsize=(style.WIDTH, 3.6))
+    ax = figure.subplots()
+    names = table[_shapes.METHOD].unique(maintain_order=True)
+    for name, colour, marker in zip(names, PALETTE, MARKERS, strict=False):
+        rows = table.filter(pl.col(_shapes.METHOD) == name).sort("forgotten")
+        band(ax, rows, "forgotten", "forgotten_rate", _shapes.title(name), colour, marker)
+    level(ax, table)
+    ax.set_ylabel(f"forgotten images claimed at p = {table['p'][0]:.0%}")
+    ax.set_xlabel("images to forget")
+    ax.legend(loc="best", fontsize=8.5)
+    logarithmic(ax, table["forgotten"].unique().to_list())
+    return figure

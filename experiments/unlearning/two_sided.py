@@ -1,0 +1,36 @@
+"""Over-forgetting: forgotten images that rank last, found by the other end of a two-sided test.
+
+Full: claims of either end at p, of which dotted: "over-forgotten". A model that pushes an image
+below its never-used versions tells that it was used just as surely as one that remembers it.
+"""
+
+import polars as pl
+from experiments.plots import MARKERS, PALETTE, level, logarithmic
+from experiments.unlearning import _shapes
+from experiments.unlearning._shapes import collect as collect
+from matplotlib.figure import Figure
+
+from taggant.report import style
+
+RATE, OVER = "forgotten_rate_two_sided", "forgotten_over_rate_two_sided"
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    figure = Figure(figsize=(style.WIDTH, 3.8))
+    ax = figure.subplots()
+    for name, colour, marker in zip(_shapes.methods(table), PALETTE, MARKERS, strict=False):
+        rows = table.filter(pl.col(_shapes.METHOD) == name).sort(_shapes.STRENGTH)
+        x = rows[_shapes.STRENGTH].to_numpy()
+        low, high = (rows[f"{RATE}_{side}"].to_numpy() for side in ("low", "high"))
+        ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
+        ax.plot(x, rows[RATE], color=colour, marker=marker, label=_shapes.title(name))
+        ax.plot(x, rows[OVER], color=colour, linestyle=":", linewidth=1.2)
+    for (end, (name, _)), dashes in zip(_shapes.ENDS.items(), ("-.", "-"), strict=True):
+        rate = float(table.filter(pl.col(_shapes.METHOD) == end)[RATE][0])
+        ax.axhline(rate, color=style.FAINT, linestyle=dashes, linewidth=1, label=name)
+    level(ax, table)
+    ax.set_ylabel(f"forgotten images claimed, two-sided, p = {table['p'][0]:.0%}")
+    ax.set_xlabel("strength")
+    ax.legend(loc="best", fontsize=8.5)
+    logarithmic(ax, table[_shapes.STRENGTH].unique().to_list())
+    return figure
