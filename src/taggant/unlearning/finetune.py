@@ -24,10 +24,10 @@ class Finetune(Method):
     -----
     Source: Golatkar et al., "Eternal sunshine of the spotless net" (CVPR 2020), baseline; the
     SalUn repository (github.com/OPTML-Group/Unlearn-Saliency) takes 10 epochs at a tenth of the
-    training's learning rate; ours are 5.
+    training's learning rate; ours are 5 at half.
     """
 
-    rate: float = 0.1
+    rate: float = 0.5
     epochs: int = 5
 
     def unlearn(self, request: Request) -> Any:

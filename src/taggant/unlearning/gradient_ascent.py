@@ -23,10 +23,10 @@ class GradientAscent(Method):
     Notes
     -----
     Source: Thudi et al., "Unrolling SGD" (EuroS&P 2022). The SalUn repository takes 5 epochs at a
-    thousandth of the training's learning rate.
+    thousandth of the training's learning rate; ours is a hundredth.
     """
 
-    rate: float = 0.001
+    rate: float = 0.01
     epochs: int = 5
 
     def unlearn(self, request: Request) -> Any:

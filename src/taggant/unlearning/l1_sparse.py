@@ -27,11 +27,11 @@ class L1Sparse(Method):
     Notes
     -----
     Source: Jia et al., "Model sparsity can simplify machine unlearning" (NeurIPS 2023); decay as in
-    ``FT.py`` of github.com/OPTML-Group/Unlearn-Sparse, a tenth of the training's learning
-    rate as in the SalUn repository. The 5 epochs and the penalty of 5e-4 are ours.
+    ``FT.py`` of github.com/OPTML-Group/Unlearn-Sparse, rate, epochs and penalty
+    are ours.
     """
 
-    rate: float = 0.1
+    rate: float = 0.5
     epochs: int = 5
     penalty: float = 5e-4
 

@@ -29,7 +29,7 @@ class NegGradPlus(Method):
     loss as in ``train_negrad`` of github.com/meghdadk/SCRUB. Alpha is tuned there; ours is .95.
     """
 
-    rate: float = 0.1
+    rate: float = 0.5
     epochs: int = 5
     alpha: float = 0.95
 

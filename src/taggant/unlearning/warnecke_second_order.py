@@ -43,7 +43,7 @@ class WarneckeSecondOrder(Method):
     """
 
     iterations: int = 50
-    scale: float = 500.0
+    scale: float = 100.0
     damping: float = 1e-2
     l2: float = 0.0
 
