@@ -10,6 +10,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
+from tests.victim.pairs import pairs, tiny_clip
 
 from taggant.unlearning.finetune import Finetune
 from taggant.unlearning.method import Descent
@@ -63,6 +64,13 @@ def request_of(model) -> Request:
     )
 
 
+def request_of_pairs() -> Request:
+    torch.manual_seed(0)
+    model = tiny_clip(batch_size=4)
+    cpu, fresh = torch.device("cpu"), functools.partial(tiny_clip, batch_size=4)
+    return Request(model, pairs(5), pairs(8, 1), 3, cpu, None, fresh)
+
+
 def same(one, other) -> bool:
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
@@ -87,6 +95,14 @@ def test_methods_move_the_weights_count_their_steps_and_repeat(name):
     assert same(first, second)
     assert not same(first, victim())
     assert requests[0].steps == requests[1].steps > 0
+
+
+@pytest.mark.parametrize("name", GRADED)
+def test_image_text_models_unlearn_as_well(name):
+    request = request_of_pairs()
+    before = copy.deepcopy(request.victim)
+    assert not same(method(name, strength=2.0)(request), before)
+    assert all(torch.isfinite(weight).all() for weight in request.victim.parameters())
 
 
 def test_strength_scales_the_step():

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from taggant.unlearning.method import Method
 from taggant.unlearning.request import Batch, Diverged, Request, endless
@@ -104,7 +105,8 @@ def lissa(
 def hessian_vector(request: Request, batch: Batch, vector: Vector) -> Vector:
     """Hessian of a batch's mean loss times a vector; two gradient steps are counted."""
     weights = list(request.victim.parameters())
-    loss = request.victim.example_loss(batch).mean()
+    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no second derivative
+        loss = request.victim.example_loss(batch).mean()
     gradient = torch.autograd.grad(loss, weights, create_graph=True)
     along = torch.stack([(g * v).sum() for g, v in zip(gradient, vector, strict=True)]).sum()
     request.steps += 2
