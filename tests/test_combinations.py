@@ -39,10 +39,14 @@ VICTIMS = [name for name in options("victim") if name not in DOWNLOADED]
 
 
 @cache
-def config(group: str, name: str):
+def configs(group: str):
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose(f"{group}/{name}")[group]
+        return {name: compose(f"{group}/{name}")[group] for name in options(group)}
+
+
+def config(group: str, name: str):
+    return configs(group)[name]
 
 
 @cache
