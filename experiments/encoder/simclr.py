@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-EXPECTED: list[Expected] = []
+PROJECTOR = {"score/access": "projector", "epoch": 200}
+EMBEDDING = {"score/access": "embedding", "epoch": 200}
+EXPECTED = [
+    Expected(PROJECTOR, "detection_rate", 0.235, 0.08),
+    Expected(PROJECTOR, "false_detection_rate", 0.045, 0.04),
+    Expected(EMBEDDING, "detection_rate", 0.115, 0.05),
+    Expected(EMBEDDING, "false_detection_rate", 0.055, 0.04),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
