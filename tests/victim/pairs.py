@@ -8,6 +8,7 @@ from typing import Any
 from tests.conftest import random_set
 
 from taggant.data.imageset import ImageSet
+from taggant.victim.captioner import Captioner
 from taggant.victim.clip import Clip
 
 CONFIG: dict[str, Any] = {
@@ -23,6 +24,15 @@ TRAINING: dict[str, Any] = {
     "weight_decay": 0.0,
     "snapshots": 1,
 }
+COMMON: dict[str, Any] = {
+    "pretrained": None,
+    "normalisation": "data",
+    "channels": 3,
+    "image_size": 16,
+    "mean": (0.5, 0.4, 0.3),
+    "std": (0.2, 0.3, 0.4),
+    **TRAINING,
+}
 
 
 def pairs(count: int, seed: int = 0) -> ImageSet:
@@ -31,17 +41,18 @@ def pairs(count: int, seed: int = 0) -> ImageSet:
     return replace(random_set(count, seed), labels=None, captions=captions)
 
 
+def tiny_captioner(**changes: Any) -> Captioner:
+    """A model of 40,000 weights."""
+    vision = {**CONFIG["vision_cfg"], "attn_pooler_queries": 4}
+    options = {
+        "model": "coca_ViT-B-32",
+        "config": {**CONFIG, "vision_cfg": vision},
+        "decoder": {"heads": 2, "layers": 1},
+        "caption_weight": 2.0,
+    }
+    return Captioner(**{**COMMON, **options, **changes})
+
+
 def tiny_clip(**changes: Any) -> Clip:
     """A model of 15,000 weights."""
-    options = {
-        "model": "ViT-B-32",
-        "config": CONFIG,
-        "pretrained": None,
-        "normalisation": "data",
-        "channels": 3,
-        "image_size": 16,
-        "mean": (0.5, 0.4, 0.3),
-        "std": (0.2, 0.3, 0.4),
-        **TRAINING,
-    }
-    return Clip(**{**options, **changes})
+    return Clip(**{**COMMON, "model": "ViT-B-32", "config": CONFIG, **changes})

@@ -111,6 +111,17 @@ class Embedding:
         return normalize(embeddings.float(), dim=1)
 
 
+@dataclass(frozen=True)
+class Tokens:
+    """What a captioner's decoder looks at; its owner lets others see only what is written of it."""
+
+    answers: ClassVar[str] = "tokens"
+
+    def __call__(self, tokens: Tensor) -> Tensor:
+        """Tokens [B, T, D], float32."""
+        return tokens.float()
+
+
 def _argmax(logits: Tensor) -> Tensor:
     return logits.argmax(1, keepdim=True)
 

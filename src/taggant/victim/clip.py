@@ -86,10 +86,15 @@ class Clip(Victim):
             )
         super().__init__(mean=mean, std=std, **training)
         self.net: Any = net
+        self.pretrained = pretrained
         self.tokenizer = tokenizer(model, net.context_length, config.get("text_cfg", {}))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, 3, H, W], 0..255 -> embeddings [B, D]."""
+        return self.embed(images)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Embeddings [B, D] of images uint8 [B, 3, H, W]."""
         return self.net.encode_image(self.pixels(images))  # type: ignore[no-any-return]
 
     def tokens(self, data: ImageSet) -> Tensor:
@@ -128,16 +133,16 @@ class Clip(Victim):
 
         Its mean is open_clip's ``ClipLoss``; a pair that is alone in its batch has loss 0.
         """
-        logits = self.logits(batch)
-        own = torch.arange(len(logits), device=logits.device)
-        sides = [cross_entropy(side, own, reduction="none") for side in (logits, logits.T)]
-        return (sides[0] + sides[1]) / 2
+        return contrastive(self.logits(batch))
 
     def logits(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Scaled cosines of a batch's images (rows) with its captions, float32 [B, B]."""
         images, tokens = batch
-        seen = normalize(self(images).float(), dim=-1)
-        read = normalize(self.net.encode_text(tokens).float(), dim=-1)
+        return self.cosines(self.embed(images), self.net.encode_text(tokens))
+
+    def cosines(self, images: Tensor, captions: Tensor) -> Tensor:
+        """Scaled cosines float32 [B, C] of embeddings [B, D] and [C, D]."""
+        seen, read = (normalize(side.float(), dim=-1) for side in (images, captions))
         scaled: Tensor = self.net.logit_scale.exp() * seen @ read.T
         return scaled
 
@@ -166,8 +171,12 @@ class Clip(Victim):
             self.parameters(), lr=rate * self.lr, betas=betas, weight_decay=self.weight_decay
         )
 
-    @torch.no_grad()
     def targets(self, data: ImageSet) -> Tensor:
+        """Embeddings of the captions: `texts`."""
+        return self.texts(data)
+
+    @torch.no_grad()
+    def texts(self, data: ImageSet) -> Tensor:
         """Embeddings of the captions, unit rows float32 [N, D], on the CPU.
 
         All are computed in one shape, in eval mode.
@@ -178,22 +187,20 @@ class Clip(Victim):
 
     @torch.no_grad()
     def pictures(self, data: ImageSet) -> Tensor:
-        """Embeddings of the images, unit rows float32 [N, D], on the CPU; as `targets`."""
+        """Embeddings of the images, unit rows float32 [N, D], on the CPU; as `texts`."""
         with evaluating(self):
-            parts = [self(part) for part in self._padded(data.images)]
+            parts = [self.embed(part) for part in self._padded(data.images)]
         return normalize(torch.cat(parts)[: len(data)].float(), dim=1).cpu()
 
     def _padded(self, rows: Tensor) -> Iterator[Tensor]:
-        missing = -len(rows) % EVAL_BATCH
-        rows = torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
-        return (part.to(self.device) for part in rows.split(EVAL_BATCH))
+        return (part.to(self.device) for part in padded(rows, EVAL_BATCH).split(EVAL_BATCH))
 
     def measures(self, data: ImageSet) -> dict[str, float]:
         """Recall of pairs among all of `data`, 0..1: mean of image to text and text to image.
 
         ``utility`` is recall at 1, ``utility_baseline`` what chance reaches; ``recall_at_5``.
         """
-        likeness = self.pictures(data) @ self.targets(data).T
+        likeness = self.pictures(data) @ self.texts(data).T
         return {
             "utility": recall(likeness, 1),
             "utility_baseline": 1 / len(data),
@@ -203,6 +210,19 @@ class Clip(Victim):
     def utility(self, data: ImageSet) -> float:
         """Recall at 1, mean of both directions, 0..1."""
         return self.measures(data)["utility"]
+
+
+def padded(rows: Tensor, multiple: int) -> Tensor:
+    """Rows [N, ...] with the last one repeated up to a multiple."""
+    missing = -len(rows) % multiple
+    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
+
+
+def contrastive(logits: Tensor) -> Tensor:
+    """Cross-entropy of each diagonal element in its row and its column, mean of both, [B]."""
+    own = torch.arange(len(logits), device=logits.device)
+    sides = [cross_entropy(side, own, reduction="none") for side in (logits, logits.T)]
+    return (sides[0] + sides[1]) / 2
 
 
 def recall(likeness: Tensor, k: int) -> float:

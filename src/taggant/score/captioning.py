@@ -1,0 +1,30 @@
+"""Membership score of captioners: how well an image's caption is written from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from taggant.data.imageset import ImageSet
+from taggant.score.oracle import Access
+from taggant.score.score import Statistic
+
+
+@dataclass(frozen=True)
+class Captioning:
+    """Minus the mean negative log-likelihood of the caption's tokens, given the image.
+
+    The caption is the same for all versions of an image, so differences are the image's. Asking
+    needs the victim's log-likelihood of a text of one's own choice, as some services tell it.
+    """
+
+    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
+        """The statistic of this victim; public images play no part."""
+
+        def statistic(seen: Tensor, tokens: Tensor) -> Tensor:
+            losses: Tensor = victim.captioning_loss(seen, tokens)
+            return -losses
+
+        return statistic
