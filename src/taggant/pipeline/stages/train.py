@@ -13,6 +13,7 @@ from hydra.utils import get_class, instantiate
 
 from taggant.data.imageset import ImageSet
 from taggant.pipeline.digest import sources
+from taggant.pipeline.files import sha256
 from taggant.pipeline.setting import Plain, Setting
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
@@ -49,7 +50,7 @@ class Train:
         """Depends on precision and world size; not otherwise on device, progress or loggers."""
         config, trainer = self.setting.config("victim"), self.setting.config("trainer")
         identity = {
-            "config": config,
+            "config": by_content(config),
             "trainer": {
                 **{key: value for key, value in trainer.items() if key not in PLACE},
                 "precision": precision(trainer),
@@ -144,6 +145,14 @@ class Train:
             log_every_n_steps=1,
         )
         return trainer
+
+
+def by_content(config: Plain) -> Plain:
+    """A victim's config with the digest of a file of pretrained weights in place of its path."""
+    weights = config.get("pretrained")
+    if weights is None or not Path(weights).is_file():
+        return config
+    return {**config, "pretrained": sha256(Path(weights))}
 
 
 def precision(trainer: Plain) -> Any:

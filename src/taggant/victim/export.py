@@ -1,0 +1,62 @@
+"""A trained image-text model as an open_clip file: ``python -m taggant.victim.export RUN FILE``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from taggant.victim.training import FINAL
+
+NETWORK = "net."
+"""What the names of a victim's network start with; open_clip's do not."""
+
+
+def export(weights: Path, file: Path) -> None:
+    """Write a victim's network for ``open_clip.create_model(..., pretrained=file)``.
+
+    Parameters
+    ----------
+    weights : Path
+        As `taggant.victim.training.save_weights` left them.
+    file : Path
+        Ending in .safetensors, which is how open_clip knows what it reads.
+
+    Raises
+    ------
+    ValueError
+        For another ending.
+    """
+    if file.suffix != ".safetensors":
+        raise ValueError(f"{file}: a name that ends in .safetensors is needed")
+    tensors = load_file(weights)
+    own = {name[len(NETWORK) :]: t for name, t in tensors.items() if name.startswith(NETWORK)}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(own, file)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    store = Path(os.environ.get("TAGGANT_ROOT", ".")) / "store"
+    parser = argparse.ArgumentParser(prog="python -m taggant.victim.export", description=__doc__)
+    parser.add_argument("run", type=Path, help="folder of a finished run, with its result.json")
+    parser.add_argument("file", type=Path, help="to write, ending in .safetensors")
+    parser.add_argument("--store", type=Path, default=store, help="folder of the store")
+    options = parser.parse_args(arguments)
+    result = json.loads((options.run / "result.json").read_text())
+    try:
+        trained = options.store / "train" / result["stages"]["train"]["digest"] / FINAL
+        export(trained, options.file)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
