@@ -1,11 +1,11 @@
-"""In which precision a victim is trained."""
+"""In which precision a victim is trained, and from which weights."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from taggant.pipeline.stages.train import precision
+from taggant.pipeline.stages.train import by_content, precision
 
 
 @pytest.mark.parametrize("asked", ["32-true", "bf16-mixed", 64])
@@ -24,3 +24,16 @@ def test_auto_is_bfloat16_only_where_the_device_computes_in_it(monkeypatch, gpu,
     auto = cpu if gpu is None else gpu
     assert precision({"accelerator": "auto", "precision": "auto"}) == chosen[auto]
     assert precision({"accelerator": "cpu", "precision": "auto"}) == chosen[cpu]
+
+
+def test_weights_to_start_from_count_by_their_content(tmp_path):
+    one, other = tmp_path / "a.pt", tmp_path / "b.pt"
+    one.write_bytes(b"weights")
+    other.write_bytes(b"weights")
+    first, second = (by_content({"lr": 1, "pretrained": str(path)}) for path in (one, other))
+    assert first == second
+    other.write_bytes(b"others")
+    assert by_content({"lr": 1, "pretrained": str(other)}) != first
+    for tag in ("openai", None):
+        assert by_content({"pretrained": tag}) == {"pretrained": tag}
+    assert by_content({"lr": 1}) == {"lr": 1}
