@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from taggant.report import style
 
 RUNS = ("unlearning/strength",)
-SHOWN = ("retrain", "finetune", "random_labels", "gradient_ascent", "scrub", "bad_teacher")
+SHOWN = ("retrain", "finetune", "random_labels", "gradient_ascent", "scrub", "salun")
 BUDGET = 0.1
 
 

@@ -1,6 +1,6 @@
 """Unlearning methods ranked by what is still found within a loss of accuracy.
 
-The least detection rate of forgotten images, of the five strengths in `unlearning/strength`, at a
+The least detection rate of forgotten images, of the strengths in `unlearning/strength`, at a
 relative loss of accuracy of at most 1, 5 and 10 %, with its exact 95 % interval; and the cost, as a
 share of retraining's, of the point in the last column.
 """

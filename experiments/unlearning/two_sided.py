@@ -1,18 +1,23 @@
 """Over-forgetting: forgotten images that rank last, found by the other end of a two-sided test.
 
 Full: claims of either end at p, of which dotted: "over-forgotten". A model that pushes an image
-below its never-used versions tells that it was used just as surely as one that remembers it.
+below its hidden versions tells that it was used just as surely as one that remembers it.
 """
 
 import polars as pl
 from experiments.plots import MARKERS, PALETTE, level, logarithmic
 from experiments.unlearning import _shapes
-from experiments.unlearning._shapes import collect as collect
 from matplotlib.figure import Figure
 
 from taggant.report import style
 
+RUNS = ("unlearning/strength",)  # of which `unlearning/two_sided` is a part
+SHOWN = ("none", "retrain", "gradient_ascent", "random_labels", "scrub", "bad_teacher")
 RATE, OVER = "forgotten_rate_two_sided", "forgotten_over_rate_two_sided"
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return _shapes.collect(runs).filter(pl.col(_shapes.METHOD).is_in(SHOWN))
 
 
 def draw(table: pl.DataFrame) -> Figure:
@@ -31,6 +36,6 @@ def draw(table: pl.DataFrame) -> Figure:
     level(ax, table)
     ax.set_ylabel(f"forgotten images claimed, two-sided, p = {table['p'][0]:.0%}")
     ax.set_xlabel("strength")
-    ax.legend(loc="best", fontsize=8.5)
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8.5)
     logarithmic(ax, table[_shapes.STRENGTH].unique().to_list())
     return figure
