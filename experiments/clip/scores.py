@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-NAMES = {
+NAMES: dict[object, str] = {
     "image_text": "cosine",
     "image_text_contrastive": "contrastive loss",
     "image_text_margin": "margin to other captions",

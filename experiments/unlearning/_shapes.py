@@ -152,7 +152,7 @@ def ranking(table: pl.DataFrame, budgets: Sequence[float] = (0.01, 0.05, 0.1)) -
         own = table.filter(pl.col(METHOD) == name)
         points = own if name in ENDS else pl.concat([before, own])
         best = [_best(points, budget if name not in ENDS else math.inf) for budget in budgets]
-        line = {"method": title(name)}
+        line: dict[str, object] = {"method": title(name)}
         line |= {f"at ≤ {b:.0%} loss": _shown(row) for b, row in zip(budgets, best, strict=True)}
         line["_rate"] = best[-1]["forgotten_rate"]
         last = own if own.height == 1 else own.filter(pl.col(STRENGTH) == best[-1][STRENGTH])
