@@ -19,8 +19,8 @@ NAMES = sorted(
     for path in FOLDER.rglob("*.yaml")
     if not path.name.startswith("_")
 )
-PAPER = [name for name in NAMES if "/paper/" in name]
-SMALL = [name for name in NAMES if name not in PAPER]
+SMALL = [name for name in NAMES if "/paper/" not in name]
+"""What the papers ran needs their networks, and weights that are downloaded: it composes only."""
 TINY = {
     "data.train": 60,
     "data.test": 20,
@@ -75,6 +75,8 @@ def tiny(name: str) -> list[str]:
     }
     sweep = config.hydra.sweeper.params or {}
     first = {key: str(values).split(",")[0] for key, values in sweep.items() if key not in sizes}
+    if config.audit.p == 0.5:  # of two versions
+        del sizes["audit.p"]
     forget = ["unlearning.forget=6"] if config.unlearning.get("forget") else []
     every = {**sizes, **first}
     return [f"+experiment={name}", *ALWAYS, *data, *forget, *(f"{k}={v}" for k, v in every.items())]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from experiments import plots
 
-NAMES = {"small": "six convolutions", "resnet9": "ResNet-9", "torchvision": "ResNet-18"}
+NAMES = {"small": "six convolutions", "resnet9": "ResNet-9", "mobilenet": "MobileNetV3"}
 
 
 def draw(table: pl.DataFrame) -> Figure:
