@@ -7,6 +7,7 @@ which the rate of images that were not used must stay.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -69,7 +70,7 @@ def series(
     x: str,
     label: str,
     by: str,
-    names: Mapping[object, str] | None = None,
+    names: Mapping[Any, str] | None = None,
     *,
     log: bool = False,
 ) -> Figure:
@@ -103,9 +104,7 @@ def series(
     return fig
 
 
-def categories(
-    table: pl.DataFrame, column: str, names: Mapping[object, str] | None = None
-) -> Figure:
+def categories(table: pl.DataFrame, column: str, names: Mapping[Any, str] | None = None) -> Figure:
     """Both rates of each value of a column, one below the other, in the table's order.
 
     Parameters

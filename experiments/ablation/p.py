@@ -1,0 +1,21 @@
+"""The allowed false-detection rate: power against p, on one victim.
+
+The rate of images that were not used must lie on or below the diagonal (dashed), within its
+interval.
+"""
+
+import polars as pl
+from matplotlib.figure import Figure
+
+from experiments import plots
+from taggant.report import style
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    table = table.sort("audit.p")
+    figure = plots.rates(table, "audit.p", "allowed false-detection rate, p", log=True)
+    ax = figure.axes[0]
+    ax.plot(
+        table["audit.p"], table["audit.p"], color=style.INK, linestyle=plots.DASHED, linewidth=1
+    )
+    return figure

@@ -1,0 +1,37 @@
+"""Queries against power: the tests compared on one model.
+
+Every test is replayed on the same reading of one model, n = 1000. Further left and further up is
+better; the papers' test is pprm, with an even split of p and no futility stop.
+"""
+
+import polars as pl
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from experiments import plots
+from taggant.report import style
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    figure = Figure(figsize=(style.WIDTH, 4.2))
+    ax = figure.subplots()
+    tests = table["audit/test"].unique(maintain_order=True)
+    for test, colour in zip(tests, plots.PALETTE, strict=False):
+        for p, marker in ((0.05, "o"), (0.01, "s")):
+            rows = table.filter((pl.col("audit/test") == test) & (pl.col("audit.p") == p))
+            rate = rows["detection_rate"].to_numpy()
+            spread = [
+                rate - rows["detection_rate_low"].to_numpy(),
+                rows["detection_rate_high"].to_numpy() - rate,
+            ]
+            name = test.replace("_", "-") if p == 0.05 else None
+            ax.errorbar(
+                rows["mean_versions_read_used"], rate, yerr=spread, fmt=marker, color=colour,
+                label=name, capsize=2, elinewidth=1.2, markersize=6,
+            )  # fmt: skip
+    ax.set_xscale("log")
+    ax.set_xlabel("hidden versions read per used image, mean")
+    ax.set_ylabel("used images claimed (circles p = 5%, squares 1%)")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.legend(loc="best")
+    return figure

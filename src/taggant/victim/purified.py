@@ -1,0 +1,30 @@
+"""Classifiers whose maker cleans every image first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from taggant.victim.classifier import Classifier
+
+
+class Purified(Classifier):
+    """A classifier that sees cleaned images only, in training and whenever it is asked.
+
+    Parameters
+    ----------
+    purify : callable
+        Images uint8 [B, C, H, W] -> the same; see `taggant.data.purify`.
+    **classifier
+        See `Classifier`.
+    """
+
+    def __init__(self, purify: Callable[[Tensor], Tensor], **classifier: Any) -> None:
+        super().__init__(**classifier)
+        self.purify = purify
+
+    def pixels(self, images: Tensor) -> Tensor:
+        """Images uint8 [B, C, H, W] -> cleaned, normalised, channels last."""
+        return super().pixels(self.purify(images))

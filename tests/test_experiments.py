@@ -1,0 +1,102 @@
+"""Every named experiment composes, and runs at tiny size on what the others left in one store."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+from tests.conftest import ROOT
+from tests.forks import warmed
+
+CONF = ROOT / "conf"
+FOLDER = CONF / "experiment"
+NAMES = sorted(
+    path.relative_to(FOLDER).with_suffix("").as_posix()
+    for path in FOLDER.rglob("*.yaml")
+    if not path.name.startswith("_")
+)
+SMALL = [name for name in NAMES if "/paper/" not in name]
+"""What the papers ran needs their networks, and weights that are downloaded: it composes only."""
+TINY = {
+    "data.train": 60,
+    "data.test": 20,
+    "data.size": 32,
+    "marking.n": 20,
+    "marking.used": 12,
+    "marking.unused": 12,
+    "marking.secret": "simulated",
+    "marking.scheme.steps": 2,
+    "marking.marker.load.epochs": 1,
+    "marking.marker.size": 32,
+    "victim.width": 2,
+    "victim.epochs": 2,
+    "victim.batch_size": 30,
+    "victim.snapshots": 1,
+    "unlearning.epochs": 1,
+    "score.views": 2,
+    "score.statistic.pairs": 10,
+    "audit.p": 0.1,
+    "audit.batch_size": 64,
+}
+ALWAYS = (
+    "hydra.mode=RUN",
+    "progress=false",
+    "threads=1",
+    "trainer=cpu",
+    "audit.curve=[]",
+    "audit.live=false",
+    "audit.depth=stopped",
+)
+EMOJI = "taggant.data.emoji"
+
+
+@cache
+def composed(name: str) -> DictConfig:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        overrides = ["paths.root=root", f"+experiment={name}"]
+        return compose("config", overrides, return_hydra_config=True)
+
+
+def tiny(name: str) -> list[str]:
+    """Overrides that make an experiment small: the first cell of its sweep, on images at hand."""
+    config = composed(name)
+    data = [] if config.data._target_.startswith(EMOJI) else ["data=emoji_subcategory"]
+    if data or "labels" in config.data:
+        data.append("data.labels=category")
+    sizes = {
+        key: value
+        for key, value in TINY.items()
+        if OmegaConf.select(config, key, throw_on_missing=False) is not None
+    }
+    sweep = config.hydra.sweeper.params or {}
+    first = {key: str(values).split(",")[0] for key, values in sweep.items() if key not in sizes}
+    if config.audit.p == 0.5:  # of two versions
+        del sizes["audit.p"]
+    forget = ["unlearning.forget=6"] if config.unlearning.get("forget") else []
+    every = {**sizes, **first}
+    return [f"+experiment={name}", *ALWAYS, *data, *forget, *(f"{k}={v}" for k, v in every.items())]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("experiments")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_composes_under_its_own_name(name):
+    assert composed(name).name == name
+    head = (FOLDER / f"{name}.yaml").read_text().splitlines()[:3]
+    assert head[0] == "# @package _global_"
+    assert f"+experiment={name} " in f"{head[1]} "
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_experiment_runs_at_tiny_size(name, store):
+    status = warmed().run(store, *tiny(name))
+    assert status == 0, (store / "output.txt").read_text()[-2000:]
+    assert list((store / "runs" / name).rglob("result.json"))

@@ -1,0 +1,60 @@
+"""The recipes of docs/extending.md, followed to the letter in a copy of the tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.conftest import ROOT
+
+TEXT = (ROOT / "docs" / "extending.md").read_text()
+FILES = dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+COMMAND = re.findall(r"^python run\.py (.*)$", TEXT, re.MULTILINE)[0].split()
+SMALL = ("progress=false", "threads=1", "trainer=cpu", "victim.epochs=1", "victim.snapshots=1")
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Path:
+    """A copy of what a run needs, with every file of the recipes in its place."""
+    root = tmp_path_factory.mktemp("tree")
+    for name in ("src", "conf", "experiments"):
+        unread = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, root / name, ignore=unread, copy_function=os.link)
+    shutil.copy(ROOT / "run.py", root)
+    for name, text in FILES.items():
+        assert not (ROOT / name).exists(), f"{name} is there already"
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def called(tree: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": f"{tree / 'src'}{os.pathsep}{tree}"}
+    environment |= {"TAGGANT_ROOT": str(tree), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_recipe_runs_as_written(tree):
+    assert len(FILES) == 14
+    assert "used images claimed" in called(tree, "run.py", *COMMAND, *SMALL)
+
+
+def test_the_figure_is_found_and_drawn(tree):
+    told = called(tree, "-m", "experiments", "run", "mine/scores", *SMALL)
+    assert "2 of 2 jobs finished" in told
+    assert (tree / "results" / "mine" / "scores.csv").exists()
+    assert (tree / "docs" / "figures" / "mine" / "scores.png").stat().st_size
