@@ -153,7 +153,9 @@ def test_mistakes_are_named_with_what_is_accepted(in_process, overrides, message
 def test_an_experiment_is_an_addition(in_process):
     status, errors = in_process("experiment=smoke")
     assert status == 2
-    assert "add it by +experiment=NAME. Accepted: demo, smoke" in errors
+    assert "add it by +experiment=NAME. Accepted: " in errors
+    assert {"demo", "smoke", "clip/from_scratch"} <= set(errors.split("Accepted: ")[1].split(", "))
+    assert "/_" not in errors
 
 
 @pytest.fixture

@@ -70,7 +70,9 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
 def _accepted_keys(key: str, overrides: Sequence[str]) -> str:
     if (CONF / key).is_dir():
         names = sorted(
-            str(path.relative_to(CONF / key))[:-5] for path in CONF.glob(f"{key}/**/*.yaml")
+            str(path.relative_to(CONF / key))[:-5]
+            for path in CONF.glob(f"{key}/**/*.yaml")
+            if not path.name.startswith("_")
         )
         return f"'{key}' is no default part: add it by +{key}=NAME. Accepted: {', '.join(names)}"
     config = _compose([o for o in overrides if not o.lstrip("+~").startswith(key)])
