@@ -8,7 +8,14 @@ import polars as pl
 from experiments.collect import curves
 from matplotlib.figure import Figure
 
-from experiments import plots
+from experiments import Expected, plots
+
+EXPECTED = [
+    Expected({"epoch": 2}, "detection_rate", 0.04, 0.08),
+    Expected({"epoch": 6}, "detection_rate", 0.607, 0.08),
+    Expected({"epoch": 16}, "detection_rate", 0.9, 0.08),
+    Expected({"epoch": 60}, "detection_rate", 0.907, 0.08),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

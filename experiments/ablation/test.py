@@ -6,10 +6,17 @@ better; the papers' test is pprm, with an even split of p and no futility stop.
 
 import polars as pl
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 
-from experiments import plots
+from experiments import Expected, plots
 from taggant.report import style
+
+EXPECTED = [
+    Expected({"audit/test": "optimal", "audit.p": 0.05}, "detection_rate", 0.92, 0.08),
+    Expected({"audit/test": "rank", "audit.p": 0.05}, "detection_rate", 0.92, 0.08),
+    Expected({"audit/test": "pprm", "audit.p": 0.05}, "detection_rate", 0.887, 0.08),
+    Expected({"audit/test": "besag_clifford", "audit.p": 0.05}, "detection_rate", 0.913, 0.08),
+]
 
 
 def draw(table: pl.DataFrame) -> Figure:
@@ -32,6 +39,7 @@ def draw(table: pl.DataFrame) -> Figure:
     ax.set_xscale("log")
     ax.set_xlabel("hidden versions read per used image, mean")
     ax.set_ylabel("used images claimed (circles p = 5%, squares 1%)")
+    ax.yaxis.set_major_locator(MultipleLocator(0.05))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.legend(loc="best")
     return figure
