@@ -50,7 +50,7 @@ def rates(
     if utility is not None:
         axes[1].plot(table[x], table["utility"], color=style.EXTRA, marker="D")
         axes[1].set_title(utility)
-        axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axes[-1].set_xlabel(label)
     if log:
         logarithmic(axes[-1], table[x].unique().to_list())

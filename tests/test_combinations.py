@@ -19,7 +19,7 @@ from tests.victim.pairs import CONFIG
 
 from taggant.audit.engine import Instances, read
 from taggant.marking.ledger import Ledger
-from taggant.marking.publish import publish, raw_sha256
+from taggant.marking.publish import check_captions, publish, raw_sha256
 from taggant.pipeline.line import check_data
 from taggant.score import Oracle
 from taggant.score.access import Embedding
@@ -101,6 +101,44 @@ def test_what_fits_can_be_audited(name, scheme):
         assert np.isfinite(readings.grid)
         assert readings.full
         assert (readings.depth == audited.scheme.n - 1).all()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ["clip", "captioner"])
+def test_captions_are_identical_for_all_versions_of_an_image(name, scheme):
+    """Trained with and audited with: each version goes with its raw image's own caption."""
+    audited, model = instances(scheme), victim(name)
+    shown = audited.published.training_set(DATA)
+    assert len(shown) < len(DATA)
+    own = dict(zip(DATA.ids, DATA.captions, strict=True))
+    assert [own[image_id] for image_id in shown.ids] == list(shown.captions)
+
+    targets, seen = model.targets(DATA), []
+
+    def record(answers, compared):
+        seen.append((answers, compared))
+        return answers.mean((1, 2, 3))
+
+    pixels = torch.nn.Sequential()  # answers with the version that it is asked for
+    asked = dataclasses.replace(score("image_text"), statistic=record, access=torch.Tensor.float)
+    read(Oracle(pixels, asked.access, batch_size=12), asked, audited, 0, targets=targets)
+    versions, compared = (torch.cat(parts) for parts in zip(*seen, strict=True))
+    distance = (versions[:, None] - DATA.images.float()).abs().amax((2, 3, 4))
+    nearest = distance.argmin(1)
+    assert (nearest.bincount() >= audited.scheme.n).all()
+    assert torch.equal(compared, targets[nearest])
+
+
+def test_versions_with_captions_of_their_own_are_refused():
+    audited, model = instances("n_version"), victim("clip")
+    changed = dataclasses.replace(DATA, captions=("one", "two", "three", "other"))
+    check_captions(DATA, DATA.select([2, 0]))
+    with pytest.raises(ValueError, match=r"caption 'other', and its raw image has 'four'"):
+        check_captions(DATA, changed)
+    oracle, asked = Oracle(model, score("image_text").access, 12), score("image_text")
+    each = model.targets(DATA).repeat_interleave(audited.scheme.n, 0)
+    with pytest.raises(ValueError, match="12 targets for 4 instances: all versions"):
+        read(oracle, asked, audited, 0, targets=each)
 
 
 @pytest.mark.parametrize("name", VICTIMS)

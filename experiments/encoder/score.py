@@ -17,7 +17,16 @@ NAMES: dict[object, str] = {
     "nearest_view": "nearest pairs",
     "view_contrast": "beside public images",
 }
-EXPECTED: list[Expected] = []
+PROJECTOR = {"score/access": "projector"}
+EMBEDDING = {"score/access": "embedding"}
+EXPECTED = [
+    Expected({"score": "pairwise_cosine", **PROJECTOR}, "detection_rate", 0.235, 0.08),
+    Expected({"score": "nearest_view", **PROJECTOR}, "detection_rate", 0.22, 0.08),
+    Expected({"score": "view_contrast", **PROJECTOR}, "detection_rate", 0.18, 0.07),
+    Expected({"score": "pairwise_cosine", **EMBEDDING}, "detection_rate", 0.115, 0.05),
+    Expected({"score": "nearest_view", **EMBEDDING}, "detection_rate", 0.07, 0.05),
+    Expected({"score": "view_contrast", **EMBEDDING}, "detection_rate", 0.075, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

@@ -10,7 +10,11 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"score.views": 2}, "detection_rate", 0.13, 0.06),
+    Expected({"score.views": 16}, "detection_rate", 0.235, 0.08),
+    Expected({"score.views": 64}, "detection_rate", 0.255, 0.08),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

@@ -80,13 +80,14 @@ def test_every_form_gives_each_picture_its_caption(root, name):
     assert load(root, name, seed=4).train.ids != splits.train.ids
 
 
-def shard(path, numbers, captions=True):
+def shard(path, numbers, texts=TEXTS, encoding="utf-8"):
     with tarfile.open(path, "w") as tar:
         for i in numbers:
             stream = io.BytesIO()
             picture(i).save(stream, "PNG")
-            parts = [("png", stream.getvalue()), ("txt", TEXTS[i].encode())]
-            for suffix, content in parts if captions else parts[:1]:
+            parts = [("png", stream.getvalue())]
+            parts += [] if texts is None else [("txt", texts[i].encode(encoding))]
+            for suffix, content in parts:
                 member = tarfile.TarInfo(f"part/{i:04d}.{suffix}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
@@ -108,49 +109,115 @@ def test_a_test_side_of_its_own_and_the_caption_that_is_asked_for(root):
     splits = load(root, "train.json", test_captions="val.json", caption=1, train=5)
     assert (len(splits.train), len(splits.test)) == (5, 4)
     assert set(splits.test.captions) == set(TEXTS[6:])
-    with pytest.raises(ValueError, match=r"data\.caption = 2: .*png has 2 captions"):
+    with pytest.raises(ValueError, match=r"data\.caption = 2: .*png .* has 2 captions"):
         load(root, "train.json", caption=2)
 
 
-def test_what_is_missing_is_named(root):
-    name = write(root, table(","))
+def test_what_is_missing_is_named_with_the_line_that_asks_for_it(root):
     (root / "photos" / "3.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of 10 pictures.*3\.png; data\.images is"):
-        load(root, name)
+    where = {"a.csv": "line 5", "a.tsv": "line 5", "coco.json": r"annotations\[3\]"}
+    for name, line in where.items():
+        write(root, FILES[name], name)
+        message = rf"1 of 10 pictures.*3\.png \(.*{name}, {line}"
+        with pytest.raises(FileNotFoundError, match=message):
+            load(root, name)
+    with pytest.raises(FileNotFoundError, match=r"data\.images is the folder"):
+        load(root, "a.csv")
     with pytest.raises(FileNotFoundError, match=r"none\.csv: no such file of captions"):
         load(root, "none.csv")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         load(root / "nowhere", "a.csv")
-    shard(root / "0.tar", range(3), captions=False)
-    with pytest.raises(ValueError, match=r"no caption \(\.txt\) of 3 pictures: \['part/0000\.png"):
-        load(root, "0.tar")
 
 
-def test_broken_captions_are_named(root):
-    with pytest.raises(ValueError, match=r"2\.png: caption 0 is empty"):
-        load(root, write(root, table(",", texts=[*TEXTS[:2], " ", *TEXTS[3:]])))
-    with pytest.raises(ValueError, match=r"a\.csv: captions must be UTF-8, byte \d+ is not"):
+EMPTY = [*TEXTS[:2], " ", *TEXTS[3:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [
+        ("a.csv", table(",", texts=EMPTY), "line 4"),
+        ("a.tsv", table("\t", "image,text", texts=EMPTY), "line 4"),
+        ("list.json", json.dumps(records(EMPTY)), r"\[2\]"),
+        (
+            "karpathy.json",
+            json.dumps({"images": [{"filename": "2.png", "sentences": [{"raw": ""}]}]}),
+            r"images\[0\]",
+        ),
+        (
+            "coco.json",
+            json.dumps({**COCO, "annotations": [{"image_id": 9, "caption": "\n"}]}),
+            r"annotations\[0\]",
+        ),
+    ],
+)
+def test_empty_captions_are_named_with_file_and_line(root, name, content, where):
+    with pytest.raises(ValueError, match=rf"{name}, {where}: the caption of .*2\.png is empty"):
+        load(root, write(root, content, name))
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "records.json"])
+def test_text_that_is_not_utf8_is_named_with_file_and_line(root, name):
+    lines = json.dumps(records(), ensure_ascii=False, indent=0) if "json" in name else FILES[name]
+    content = lines.encode().split(b"\n")
+    content[3] = content[3] + "ż".encode("iso-8859-2")
+    (root / name).write_bytes(b"\n".join(content))
+    with pytest.raises(ValueError, match=rf"{name}, line 4: captions must be UTF-8, byte \d+ of"):
+        load(root, name)
+    with pytest.raises(ValueError, match=r"a\.csv, line 1: captions must be UTF-8"):
         load(root, write(root, table(","), encoding="utf-16"))
 
 
-def test_files_of_another_form_are_named(root):
-    with pytest.raises(ValueError, match=r"\['name', 'caption'\]: one of image, file_name"):
-        load(root, write(root, table(",", "name,caption")))
-    with pytest.raises(ValueError, match=r"line 2: fewer columns"):
-        load(root, write(root, "image,caption\n0.png\n"))
-    with pytest.raises(ValueError, match="no captions in this file"):
-        load(root, write(root, "image,caption\n"))
-    with pytest.raises(ValueError, match="no JSON"):
-        load(root, write(root, "[", "a.json"))
-    with pytest.raises(ValueError, match="expected is a list of records"):
-        load(root, write(root, '{"a": 1}', "a.json"))
-    wrong = {**COCO, "annotations": [{"image_id": 99, "caption": "a"}]}
-    with pytest.raises(ValueError, match=r"does not list: ids \[99\]"):
-        load(root, write(root, json.dumps(wrong), "a.json"))
-    with pytest.raises(ValueError, match=r"captions are read from \.csv"):
-        load(root, write(root, "", "a.doc"))
+def test_broken_shards_are_named_with_the_member(root):
+    shard(root / "0.tar", range(3), texts=None)
+    with pytest.raises(ValueError, match=r"no caption \(\.txt\) of 3 pictures: \['part/0000\.png"):
+        load(root, "0.tar")
+    shard(root / "0.tar", range(3), texts=["a", "", "b"])
+    with pytest.raises(
+        ValueError, match=r"0001\.txt in .*0\.tar: the caption of part/0001\.png is"
+    ):
+        load(root, "0.tar")
+    shard(root / "0.tar", range(2), texts=["a", "a\nż"], encoding="iso-8859-2")
+    with pytest.raises(ValueError, match=r"0001\.txt in .*0\.tar, line 2: captions must be UTF-8"):
+        load(root, "0.tar")
+    (root / "0.tar").write_bytes(b"none")
+    with pytest.raises(ValueError, match=r"0\.tar: no readable tar file"):
+        load(root, "0.tar")
+
+
+BAD = {
+    "a.csv": [
+        ("name,caption\n", r"line 1 has \['name', 'caption'\]: one of image, file_name"),
+        ("image,caption\n0.png\n", "line 2: fewer columns"),
+        ("image,caption\n", "no captions in this file"),
+    ],
+    "a.json": [
+        ("[", "no JSON .*line 1 column 2"),
+        ('{"a": 1}', "expected is a list of records"),
+        ("[1]", "expected is a list of records"),
+        ('[{"file_name": "0.png"}]', r"\[0\] has \['file_name'\]: one of caption, captions"),
+        ('[{"file_name": "0.png", "caption": null}]', r"\[0\]: None stands where a text"),
+        ('[{"file_name": "0.png", "caption": []}]', r"0\.png has 0 captions"),
+        ('{"images": [{"filename": "0.png", "sentences": [{}]}]}', r"images\[0\]: None stands"),
+        ('{"images": [{"id": 1}], "annotations": []}', r"images\[0\] has \['id'\]: one of"),
+        (
+            '{"images": [], "annotations": [{"image_id": 99, "caption": "a"}]}',
+            r"annotations\[0\]: a caption of image 99, which is not in the list",
+        ),
+    ],
+    "a.doc": [("", r"captions are read from \.csv")],
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_files_of_another_form_are_named(root, name):
+    for content, message in BAD[name]:
+        with pytest.raises(ValueError, match=message):
+            load(root, write(root, content, name))
+
+
+def test_unreadable_pictures_are_named(root):
     (root / "photos" / "0.png").write_bytes(b"none")
-    with pytest.raises(ValueError, match=r"0\.png: no readable image"):
+    with pytest.raises(ValueError, match=r"0\.png \(.*a\.csv, line 2\): no readable image"):
         load(root, write(root, table(",")))
 
 

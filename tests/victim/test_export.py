@@ -23,4 +23,5 @@ def test_a_runs_model_is_where_another_one_starts(tmp_path, capsys):
     assert torch.equal(tuned(data.images), victim(data.images))
     assert main([str(run), str(tmp_path / "clip.pt"), *store]) == 2
     assert main([str(run), str(file), "--store", str(tmp_path)]) == 2
+    assert main([str(tmp_path), str(file), *store]) == 2
     assert "ends in .safetensors" in capsys.readouterr().err

@@ -220,13 +220,19 @@ def read(
         If the published images cannot be made again, or one image alone is too large for the
         device. A batch that is too large is halved, with a warning.
     ValueError
-        Without targets for instances that have no labels, or for a block < 1.
+        Without targets for instances that have no labels, for targets that are not one per
+        instance, or for a block < 1.
     """
     if block < 1:
         raise ValueError(f"audit.block = {block}: accepted are 1, 2, 3, ...")
     targets = instances.raw.labels if targets is None else targets
     if targets is None:
         raise ValueError(f"{instances.raw.name} has no labels: an audit needs the victim's targets")
+    if len(targets) != len(instances.raw):
+        raise ValueError(
+            f"{len(targets)} targets for {len(instances.raw)} instances: all versions of an "
+            "instance are compared with the same one"
+        )
     place = instances.check_published()
     while True:
         reader = _Reader(

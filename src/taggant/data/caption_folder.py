@@ -28,6 +28,14 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 
 
 @dataclass(frozen=True)
+class Caption:
+    """A text, and where it stands: file and line, or what there is instead of lines."""
+
+    text: str
+    where: str
+
+
+@dataclass(frozen=True)
 class Pair:
     """Where a picture lies, and its captions.
 
@@ -35,17 +43,18 @@ class Pair:
     ----------
     path : Path
         Of the picture, or of the shard that holds it.
-    captions : tuple of str
+    captions : tuple of Caption
     name : str, optional
         Of the picture in its shard.
     """
 
     path: Path
-    captions: tuple[str, ...]
+    captions: tuple[Caption, ...]
     name: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.path}" if self.name is None else f"{self.name} in {self.path}"
+        shown = f"{self.path}" if self.name is None else f"{self.name} in {self.path}"
+        return f"{shown} ({self.captions[0].where})" if self.captions else shown
 
     def content(self) -> Path | io.BytesIO:
         """What Pillow opens."""
@@ -102,16 +111,18 @@ def load(
     Raises
     ------
     FileNotFoundError
-        If `root`, a file of captions or pictures are missing; the first missing ones are named.
+        If `root`, a file of captions or pictures are missing; the first missing ones are named,
+        each with the line that asks for it.
     ValueError
         For a file that is not UTF-8 or has another form, an empty caption, an image with fewer
-        captions than asked for, or an unreadable picture.
+        captions than asked for, or an unreadable picture. File and line are named; of JSON the
+        file and entry (``annotations[7]``, from 0), of a shard its member.
     """
     root = Path(root)
     for_training = _pairs(root, captions, images, caption)
     for_testing = [] if test_captions is None else _pairs(root, test_captions, images, caption)
     pairs = [*for_training, *for_testing]
-    texts = [pair.captions[caption] for pair in pairs]
+    texts = [pair.captions[caption].text for pair in pairs]
     pool = Pool(
         np.zeros(len(pairs), dtype=np.int64), lambda index: _read(pairs[index], size), texts
     )
@@ -159,7 +170,7 @@ def _files(root: Path, patterns: str | Sequence[str]) -> list[Path]:
 
 def _listed(path: Path, images: Path) -> list[Pair]:
     """Pictures of a table or JSON file, in its order, with all of their captions."""
-    captions: dict[str, list[str]] = {}
+    captions: dict[str, list[Caption]] = {}
     for name, texts in _json(path) if path.suffix == ".json" else _table(path):
         captions.setdefault(name, []).extend(texts)
     if not captions:
@@ -167,7 +178,7 @@ def _listed(path: Path, images: Path) -> list[Pair]:
     return [Pair(images / name, tuple(texts)) for name, texts in captions.items()]
 
 
-Rows = Iterable[tuple[str, list[str]]]
+Rows = Iterable[tuple[str, list[Caption]]]
 """File names with some of their captions."""
 
 
@@ -179,11 +190,13 @@ def _table(path: Path) -> Rows:
     rows = csv.DictReader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
     columns = [name.strip() for name in rows.fieldnames or ()]
     rows.fieldnames = columns
-    file, caption = _one_of(path, FILE_NAMES, columns), _one_of(path, TEXT_NAMES, columns)
+    line = f"{path}, line 1"
+    file, caption = _one_of(line, FILE_NAMES, columns), _one_of(line, TEXT_NAMES, columns)
     for row in rows:
+        where = f"{path}, line {rows.line_num}"
         if row[file] is None or row[caption] is None:
-            raise ValueError(f"{path}, line {rows.line_num}: fewer columns than in the header")
-        yield row[file].strip(), [row[caption]]
+            raise ValueError(f"{where}: fewer columns than in the header")
+        yield row[file].strip(), [Caption(row[caption], where)]
 
 
 def _json(path: Path) -> Rows:
@@ -193,53 +206,69 @@ def _json(path: Path) -> Rows:
         raise ValueError(f"{path}: no JSON ({error})") from error
     if isinstance(held, dict) and "annotations" in held:
         return _coco(path, held)
-    records = held.get("images") if isinstance(held, dict) else held
+    name, records = ("images", held.get("images")) if isinstance(held, dict) else ("", held)
+    return [_record(*entry) for entry in _entries(path, name, records)]
+
+
+Entry = tuple[str, dict[str, Any]]
+"""Where a record stands, and the record."""
+
+
+def _entries(path: Path, name: str, records: object) -> list[Entry]:
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise ValueError(
             f"{path}: expected is a list of records, COCO's images and annotations, or images with "
             "sentences"
         )
-    return [_record(path, record) for record in records]
+    return [(f"{path}, {name}[{i}]", record) for i, record in enumerate(records)]
 
 
 def _coco(path: Path, held: dict[str, Any]) -> Rows:
-    names = {image["id"]: str(image["file_name"]) for image in held.get("images", [])}
-    unknown = [note["image_id"] for note in held["annotations"] if note["image_id"] not in names]
-    if unknown:
-        raise ValueError(f"{path}: captions of images that it does not list: ids {unknown[:5]}")
-    return [(names[note["image_id"]], [str(note["caption"])]) for note in held["annotations"]]
+    names = {
+        _field(where, image, ("id",)): _text(where, _field(where, image, FILE_NAMES))
+        for where, image in _entries(path, "images", held.get("images"))
+    }
+    rows = []
+    for where, note in _entries(path, "annotations", held["annotations"]):
+        image = _field(where, note, ("image_id",))
+        if image not in names:
+            raise ValueError(f"{where}: a caption of image {image!r}, which is not in the list")
+        rows.append((names[image], [Caption(_text(where, _field(where, note, TEXT_NAMES)), where)]))
+    return rows
 
 
-def _record(path: Path, record: dict[str, Any]) -> tuple[str, list[str]]:
-    name = str(record[_one_of(path, FILE_NAMES, list(record))])
-    given = record.get("sentences")
-    if given is None:
-        given = record[_one_of(path, TEXT_NAMES, list(record))]
+def _record(where: str, record: dict[str, Any]) -> tuple[str, list[Caption]]:
+    given = record["sentences"] if "sentences" in record else _field(where, record, TEXT_NAMES)
     texts = given if isinstance(given, list) else [given]
-    return name, [str(text["raw"] if isinstance(text, dict) else text) for text in texts]
+    raw = [text.get("raw") if isinstance(text, dict) else text for text in texts]
+    name = _text(where, _field(where, record, FILE_NAMES))
+    return name, [Caption(_text(where, text), where) for text in raw]
 
 
-def _one_of(path: Path, accepted: Sequence[str], there: Sequence[str]) -> str:
+def _field(where: str, record: dict[str, Any], accepted: Sequence[str]) -> Any:
+    return record[_one_of(where, accepted, list(record))]
+
+
+def _text(where: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{where}: {value!r} stands where a text must be")
+    return value
+
+
+def _one_of(where: str, accepted: Sequence[str], there: Sequence[str]) -> str:
     for name in accepted:
         if name in there:
             return name
-    raise ValueError(f"{path} has {list(there)}: one of {', '.join(accepted)} is needed")
+    raise ValueError(f"{where} has {list(there)}: one of {', '.join(accepted)} is needed")
 
 
 def _shard(path: Path) -> list[Pair]:
     """Pictures of a webdataset shard, in its order."""
-    pictures: dict[str, str] = {}
-    texts: dict[str, str] = {}
-    with tarfile.open(path) as shard:
-        for member in (member for member in shard if member.isfile()):
-            name = PurePosixPath(member.name)
-            key = str(name.with_suffix(""))
-            if name.suffix.lower() in PICTURES:
-                pictures[key] = member.name
-            elif name.suffix == ".txt":
-                held = shard.extractfile(member)
-                assert held is not None
-                texts[key] = _utf8(f"{member.name} in {path}", held.read())
+    try:
+        with tarfile.open(path) as shard:
+            pictures, texts = _members(path, shard)
+    except tarfile.TarError as error:
+        raise ValueError(f"{path}: no readable tar file ({error})") from error
     if not pictures:
         raise ValueError(f"{path}: no pictures ({', '.join(PICTURES)}) in this shard")
     without = [name for key, name in pictures.items() if key not in texts]
@@ -248,17 +277,36 @@ def _shard(path: Path) -> list[Pair]:
     return [Pair(path, (texts[key],), name) for key, name in pictures.items()]
 
 
+def _members(path: Path, shard: tarfile.TarFile) -> tuple[dict[str, str], dict[str, Caption]]:
+    """Names of pictures, and captions, by what the two of a pair have in common."""
+    pictures: dict[str, str] = {}
+    texts: dict[str, Caption] = {}
+    for member in (member for member in shard if member.isfile()):
+        name = PurePosixPath(member.name)
+        key = str(name.with_suffix(""))
+        if name.suffix.lower() in PICTURES:
+            pictures[key] = member.name
+        elif name.suffix == ".txt":
+            held = shard.extractfile(member)
+            assert held is not None
+            where = f"{member.name} in {path}"
+            texts[key] = Caption(_utf8(where, held.read()), where)
+    return pictures, texts
+
+
 def _utf8(name: Path | str, content: bytes) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        line = 1 + content.count(b"\n", 0, error.start)
         raise ValueError(
-            f"{name}: captions must be UTF-8, byte {error.start} is not ({error.reason})"
+            f"{name}, line {line}: captions must be UTF-8, byte {error.start} of the file is not "
+            f"({error.reason})"
         ) from error
 
 
 def _check_present(pairs: Sequence[Pair]) -> None:
-    missing = [str(pair.path) for pair in pairs if not pair.path.is_file()]
+    missing = [str(pair) for pair in pairs if not pair.path.is_file()]
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(pairs)} pictures that have captions are missing: "
@@ -271,8 +319,9 @@ def _check_captions(pair: Pair, caption: int) -> None:
         raise ValueError(
             f"data.caption = {caption}: {pair} has {len(pair.captions)} captions, counted from 0"
         )
-    if not pair.captions[caption].strip():
-        raise ValueError(f"{pair}: caption {caption} is empty")
+    chosen = pair.captions[caption]
+    if not chosen.text.strip():
+        raise ValueError(f"{chosen.where}: the caption of {pair.name or pair.path} is empty")
 
 
 def _read(pair: Pair, size: int) -> Tensor:

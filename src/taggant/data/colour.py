@@ -55,9 +55,7 @@ class ColourDistortion:
         factors = 1 - reach + 2 * reach * chance[:3]
         turn = 0.2 * self.strength * (2 * chance[3] - 1)
         parts = torch.arange(count, device=device).chunk(ORDERS)
-        done = [
-            _jitter(images[part], factors[:, part], turn[part], generator) for part in parts
-        ]
+        done = [_jitter(images[part], factors[:, part], turn[part], generator) for part in parts]
         images = torch.where(chance[4] < self.jitter, torch.cat(done), images)
         return torch.where(chance[5] < self.grey, luma(images).expand_as(images), images)
 

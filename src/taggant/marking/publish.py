@@ -52,12 +52,20 @@ class Published:
     precision: str = "integers"
 
     def training_set(self, train: ImageSet) -> ImageSet:
-        """The victim's training data: used instances marked, unused ones left out."""
+        """The victim's training data: used instances marked, unused ones left out.
+
+        Raises
+        ------
+        ValueError
+            If a version came out with another caption than its raw image has.
+        """
         position = {image_id: i for i, image_id in enumerate(train.ids)}
         where = np.array([position[image_id] for image_id in self.ids])
         marked = train.replace(where[self.used].tolist(), self.images[torch.from_numpy(self.used)])
         left_out = set(where[~self.used].tolist())
-        return marked.select([i for i in range(len(train)) if i not in left_out])
+        shown = marked.select([i for i in range(len(train)) if i not in left_out])
+        check_captions(train, shown)
+        return shown
 
     def save(self, folder: Path) -> None:
         """Write the images losslessly and the rest as JSON."""
@@ -80,6 +88,31 @@ class Published:
         made = Place(**record["made"])
         ids = tuple(record["ids"])
         return cls(images, ids, used, record["commitment"], made, record["precision"])
+
+
+def check_captions(raw: ImageSet, shown: ImageSet) -> None:
+    """Refuse published versions with other captions than their raw images have.
+
+    Hidden versions are scored with the raw image's caption. Were the published one trained with
+    another, its rank among them would not be uniform: the caption would tell which it is.
+
+    Parameters
+    ----------
+    raw, shown : ImageSet
+        Images by their ids; those of `shown` are among those of `raw`.
+
+    Raises
+    ------
+    ValueError
+        Which names the first image whose captions differ.
+    """
+    own = dict(zip(raw.ids, raw.captions or (), strict=False))
+    for image_id, caption in zip(shown.ids, shown.captions or (), strict=False):
+        if caption != own.get(image_id):
+            raise ValueError(
+                f"{raw.name}: image {image_id} is published with the caption {caption!r}, and its "
+                f"raw image has {own.get(image_id)!r}: all versions of an image need the same one"
+            )
 
 
 def choose(train: ImageSet, used: int, unused: int, seed: int) -> ImageSet:

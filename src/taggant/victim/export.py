@@ -48,8 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", type=Path, help="to write, ending in .safetensors")
     parser.add_argument("--store", type=Path, default=store, help="folder of the store")
     options = parser.parse_args(arguments)
-    result = json.loads((options.run / "result.json").read_text())
     try:
+        result = json.loads((options.run / "result.json").read_text())
         trained = options.store / "train" / result["stages"]["train"]["digest"] / FINAL
         export(trained, options.file)
     except (ValueError, FileNotFoundError) as error:
