@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -100,6 +100,9 @@ class InstanceAudit:
     ValueError
         For p or a curve's p outside 0..1, an unknown depth or no such shard.
     """
+
+    line: ClassVar[str] = "taggant.pipeline.line.Line"
+    """Stages that read what this audit needs."""
 
     p: float
     test: Test

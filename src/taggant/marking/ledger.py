@@ -17,6 +17,7 @@ from taggant.pipeline.files import write_atomically
 
 KEY_BYTES = 32
 SIMULATED = "simulated"
+WHOLE_SET = "the whole set"
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,6 +58,7 @@ class Ledger:
         n: int,
         ids: Sequence[str],
         raw_sha256: Sequence[str],
+        together: bool = False,
     ) -> Ledger:
         """Derive a ledger from the owner's key and draw one index per image.
 
@@ -69,10 +71,13 @@ class Ledger:
             with a secret and indices of its own.
         scheme, n, ids, raw_sha256
             As the attributes.
+        together : bool
+            Draw one index for all images: then they are evidence as a set, not one by one.
         """
         secret = hmac.digest(owner_key, b"taggant/ledger/" + context.encode(), "sha256")
         nonce = hmac.digest(secret, b"taggant/nonce", "sha256")
-        published = tuple(uniform_index(secret, image_id, n) for image_id in ids)
+        names = [WHOLE_SET] * len(ids) if together else ids
+        published = tuple(uniform_index(secret, name, n) for name in names)
         return cls(dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published)
 
     def __repr__(self) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -35,11 +37,12 @@ def trained(
     batch_size: int = 64,
     seed: int = 0,
     store: str = "store",
+    rest: int | None = None,
 ) -> Backbone:
-    """A small classifier of the embedded emoji, without its last layer.
+    """A small classifier of public images, without its last layer.
 
-    It learns from the images that are in neither split of the run's data, and is kept in the
-    store: training again elsewhere could give other bits.
+    It learns from images that are in neither split of the run's data, and is kept in the store:
+    training again elsewhere could give other bits.
 
     Parameters
     ----------
@@ -53,14 +56,58 @@ def trained(
         Training: Nesterov SGD, one cycle, crops and mirror images.
     store : str
         The store's folder, relative to TAGGANT_ROOT or the working folder.
+    rest : int, optional
+        Learn from so many further training images of the run's own source; without, from the
+        embedded emoji.
 
     Raises
     ------
     ValueError
         If fewer than 100 images are left to learn from.
     """
+    key = json.dumps([_plain(exclude), _plain(net), size, epochs, lr, batch_size, seed, rest])
+    root = Path(os.environ.get("TAGGANT_ROOT", ".")) / store
+    if (key, root) not in _LOADED:
+        public = _public(exclude, size, rest)
+        _LOADED[key, root] = _trained(public, net, size, epochs, lr, batch_size, seed, root)
+    return _LOADED[key, root]
+
+
+_LOADED: dict[tuple[str, Path], Backbone] = {}
+"""Markers of this process: the jobs of a sweep need not read their images again."""
+
+
+def _plain(config: Any) -> Any:
+    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
+
+
+def _public(exclude: DictConfig, size: int, rest: int | None) -> ImageSet:
+    """Images that no victim of the run sees."""
     run: Splits = instantiate(exclude)
-    public = remainder(size, {*run.train.ids, *run.test.ids})
+    taken = {*run.train.ids, *run.test.ids}
+    if rest is None:
+        return remainder(size, taken)
+    more: Splits = instantiate(exclude, train=len(run.train) + rest)
+    others = more.train.select(_others(more.train, taken))
+    if len(others) < 100:
+        raise ValueError(
+            f"marker.load.rest = {rest}: the source has {len(others)} images beyond the run's, "
+            "and at least 100 are needed; choose a smaller data.train"
+        )
+    return replace(others, name=f"the rest of {others.name}")
+
+
+def _trained(
+    public: ImageSet,
+    net: DictConfig,
+    size: int,
+    epochs: int,
+    lr: float,
+    batch_size: int,
+    seed: int,
+    root: Path,
+) -> Backbone:
+    """The marker, from the store or made anew."""
     build: Callable[..., nn.Module] = instantiate(net)
     settings = {"size": size, "epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     identity = {
@@ -73,18 +120,18 @@ def trained(
     def fresh() -> nn.Module:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return build(classes=len(public.class_names), channels=3, image_size=size)
+            channels = public.images.shape[1]
+            return build(classes=len(public.class_names), channels=channels, image_size=size)
 
     def compute(folder: Path) -> None:
         model = fit(fresh(), public, epochs, lr, batch_size, seed)
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / WEIGHTS)
 
     stage = Stage("marker", identity, compute)
-    root = Path(os.environ.get("TAGGANT_ROOT", ".")) / store
     artifact = Store(root).get(stage)
     model = fresh()
     model.load_state_dict(load_file(artifact.path / WEIGHTS))
-    name = "trained on emoji"
+    name = f"trained on {public.name.split(' of neither')[0]}"
     return Backbone(name, headless(model, name), public.mean, public.std)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as lightning
+from hydra.utils import get_class
 
 from taggant.audit.callback import AuditCallback
 from taggant.data.imageset import ImageSet
@@ -21,6 +22,7 @@ from taggant.pipeline.stages.score import Scores
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.pipeline.store import Stage
+from taggant.report.numbers import percent
 
 
 def check_data(victim: Any, data: ImageSet) -> None:
@@ -64,6 +66,13 @@ class Line:
         self.audit = Audit(setting, self.data, self.mark, self.train, self.unlearn, self.scores)
         self.report = Report(setting, self.audit, self.record)
 
+    @classmethod
+    def of(cls, setting: Setting) -> Line:
+        """The line that the setting's audit asks for."""
+        audit: Any = get_class(setting.cfg.audit._target_)
+        wanted: type[Line] = get_class(audit.line)
+        return wanted(setting)
+
     @cached_property
     def stages(self) -> dict[str, Stage]:
         """Every stage that has results, in order, by the name it has in the run's record."""
@@ -92,9 +101,19 @@ class Line:
         check_data(self.train.kind, self.data.splits.train)
         self.train.new_victim()
 
+    def summary(self, metrics: Mapping[str, Any]) -> str:
+        """What came out, in a line."""
+        low, high = metrics["false_detection_rate_ci"]
+        return (
+            f"[bold]used images claimed: {percent(metrics['detection_rate'])}[/bold] "
+            f"({metrics['used']} audited), unused images claimed: "
+            f"{percent(metrics['false_detection_rate'])} [{percent(low)}, {percent(high)}] "
+            f"at p = {metrics['p']:g}."
+        )
+
     def record(self) -> dict[str, Any]:
         """``result.json``: what ran, what it took, what came out."""
-        audit = self.store.get(self.audit.stage).path
+        audit = self.store.get(self.stages["audit"]).path
         return {
             "schema": 1,
             "experiment": self.setting.cfg.name,

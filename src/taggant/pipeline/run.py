@@ -44,21 +44,21 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     console = Console(soft_wrap=True)
     quiet_libraries()
     if cfg.plan:
-        console.print(plan([Line(Setting.of(cfg, told=told))]))
+        console.print(plan([Line.of(Setting.of(cfg, told=told))]))
         return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
     loggers = [instantiate(node) for node in cfg.logger.values()]
-    line = Line(Setting.of(cfg, loggers, told))
+    line = Line.of(Setting.of(cfg, loggers, told))
     line.store.clear_locks()
     try:
-        if cfg.audit.shard is not None:
+        if cfg.audit.get("shard") is not None:
             console.print(score_shard(line))
             return {}
         metrics = write(line, folder)
     finally:
         for logger in loggers:
             logger.finalize("finished")
-    console.print(summary(metrics, folder))
+    console.print(f"{line.summary(metrics)} {_where(folder)}")
     return metrics
 
 
@@ -93,15 +93,10 @@ def score_shard(line: Line) -> str:
     )
 
 
-def summary(metrics: Mapping[str, Any], folder: Path) -> str:
-    """The last line of a run."""
-    low, high = metrics["false_detection_rate_ci"]
-    return (
-        f"[bold]used images claimed: {metrics['detection_rate']:.1%}[/bold] "
-        f"({metrics['used']} audited), unused images claimed: "
-        f"{metrics['false_detection_rate']:.1%} [{low:.1%}, {high:.1%}] at p = {metrics['p']:g}. "
-        f"Report: {_short(folder / 'report.html')}  Results: {_short(folder / 'result.json')}"
-    )
+def _where(folder: Path) -> str:
+    """Where the results lie."""
+    report, results = (_short(folder / name) for name in ("report.html", "result.json"))
+    return f"Report: {report}  Results: {results}"
 
 
 def quiet_libraries() -> None:

@@ -129,7 +129,7 @@ def _plan(composed: Sequence[DictConfig]) -> int:
 
     jobs = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
     try:
-        lines = [Line(Setting.of(cfg, told=kin(model(cfg), jobs))) for cfg in composed]
+        lines = [Line.of(Setting.of(cfg, told=kin(model(cfg), jobs))) for cfg in composed]
         Console(soft_wrap=True).print(plan(lines))
     except EXPECTED as error:
         print(f"error: {explain(error, ())}", file=sys.stderr)

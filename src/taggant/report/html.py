@@ -123,34 +123,86 @@ def render(run: RunFolder, drawn: Sequence[Section]) -> str:
     str
         A complete HTML document.
     """
+    metrics = run.result["metrics"]
+    return page(
+        run.result,
+        run.context,
+        drawn,
+        headline=_headline(run),
+        tiles=_tiles(run),
+        proved=_proved(level(float(metrics["p"]))),
+        verdict=_verdict(metrics),
+        unlearned=_unlearned(run),
+        rows=rows(metrics, {**KNOWN_METRICS, "utility": _utility_row(run)}),
+    )
+
+
+def page(
+    result: Mapping[str, Any],
+    context: Mapping[str, Any],
+    drawn: Sequence[Section],
+    headline: str,
+    tiles: Sequence[tuple[str, str, str]],
+    proved: tuple[str, str],
+    verdict: tuple[str, str],
+    unlearned: str,
+    rows: Sequence[Row],
+) -> str:
+    """Fill the template.
+
+    Parameters
+    ----------
+    result, context : mapping
+        ``result.json`` and ``context.json``.
+    drawn : sequence of Section
+    headline : str
+    tiles : sequence of (name, value, small print)
+        The key numbers.
+    proved : (str, str)
+        What is proved, and what is not.
+    verdict : (str, str)
+        A CSS class and a sentence on the error rate.
+    unlearned : str
+        A warning about unlearning; empty where there was none.
+    rows : sequence of Row
+        All numbers.
+    """
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(
         files(__package__).joinpath("template.html").read_text(encoding="utf-8")
     )
-    metrics = run.result["metrics"]
     return template.render(
-        context=run.context,
-        metrics=metrics,
-        p=level(float(metrics["p"])),
-        title=f"{run.context['experiment']} on {run.context['data']}",
-        headline=_headline(run),
-        tiles=_tiles(run),
-        verdict=_verdict(metrics),
-        simulated=run.context["secret"] == "simulated",
-        unlearned=_unlearned(run),
+        context=context,
+        title=f"{context['experiment']} on {context['data']}",
+        headline=headline,
+        tiles=tiles,
+        proved=proved,
+        verdict=verdict,
+        simulated=context["secret"] == "simulated",
+        unlearned=unlearned,
         figures=[
             (section, Markup(style.inline_svg(section.figure, section.name)))
             for section in drawn
             if section.figure is not None
         ],
         notes=[section.note for section in drawn if section.figure is None],
-        rows=_rows(run),
-        stages=_stages(run.result["stages"]),
-        spent=_spent(run.result["stages"]),
-        setting=_setting(run),
-        digest=str(run.result.get("digest", MISSING)),
+        rows=rows,
+        stages=_stages(result["stages"]),
+        spent=_spent(result["stages"]),
+        setting=_setting(context),
+        digest=str(result.get("digest", MISSING)),
+    )
+
+
+def _proved(p: str) -> tuple[str, str]:
+    return (
+        "had the model been trained without any knowledge of which version of an image was "
+        f"published, one audit of that image would claim use with probability at most {p}, at "
+        "this epoch and whatever the model",
+        "that an image which was not detected was not used, or anything about the best epoch "
+        "chosen afterwards, since the guarantee holds for each epoch on its own",
     )
 
 
@@ -289,20 +341,21 @@ KNOWN_METRICS: Mapping[str, tuple[str, Words, str]] = {
 }
 
 
-def _rows(run: RunFolder) -> list[Row]:
-    """All metrics: those known in reading order, then any others under their own names."""
-    metrics = run.result["metrics"]
-    order = [name for name in KNOWN_METRICS if name in metrics]
-    order += [name for name in metrics if name not in KNOWN_METRICS and not name.endswith("_ci")]
-    rows = []
+def _utility_row(run: RunFolder) -> tuple[str, Words, str]:
+    return (_utility(run), *KNOWN_METRICS["utility"][1:])
+
+
+def rows(metrics: Mapping[str, Any], named: Mapping[str, tuple[str, Words, str]]) -> list[Row]:
+    """All metrics: those named in that order, then any others under their own names."""
+    order = [name for name in named if name in metrics]
+    order += [name for name in metrics if name not in named and not name.endswith("_ci")]
+    made = []
     for name in order:
-        label, words, meaning = KNOWN_METRICS.get(name, (name, quantity, ""))
-        if name == "utility":
-            label = _utility(run)
+        label, words, meaning = named.get(name, (name, quantity, ""))
         value = metrics[name]
         shown = words(value) if known(value) else _as_text(value)
-        rows.append(Row(label, shown, interval(metrics.get(f"{name}_ci")), meaning))
-    return rows
+        made.append(Row(label, shown, interval(metrics.get(f"{name}_ci")), meaning))
+    return made
 
 
 def _stages(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
@@ -349,12 +402,12 @@ SETTING_LABELS = {
 }
 
 
-def _setting(run: RunFolder) -> list[tuple[str, str]]:
+def _setting(context: Mapping[str, Any]) -> list[tuple[str, str]]:
     words: dict[str, Words] = {"p": lambda value: level(float(value)), "seed": str}
     return [
-        (label, words.get(key, _as_text)(run.context[key]))
+        (label, words.get(key, _as_text)(context[key]))
         for key, label in SETTING_LABELS.items()
-        if run.context.get(key) is not None
+        if context.get(key) is not None
     ]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from taggant.report import style
 from taggant.report.folder import RunFolder
-from taggant.report.html import render, sections
+from taggant.report.html import Section, render, sections
 
 
 def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
@@ -39,16 +39,21 @@ def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
         If a format is unknown.
     """
     folder = Path(folder)
-    formats = tuple(formats)
     run = RunFolder.load(folder)
     drawn = sections(run)
+    return put(folder, drawn, render(run, drawn), formats)
+
+
+def put(folder: Path, drawn: Sequence[Section], text: str, formats: Iterable[str]) -> Path:
+    """Put figures and page into a folder, each atomically and the page last; return the page."""
+    formats = tuple(formats)
     with TemporaryDirectory(dir=folder, prefix=".report-") as temporary:
         made: list[Path] = []
         for section in drawn:
             if section.figure is not None:
                 made += style.save(section.figure, Path(temporary) / section.name, formats)
         page = Path(temporary) / "report.html"
-        page.write_text(render(run, drawn), encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
         (folder / "figures").mkdir(exist_ok=True)
         for path in made:
             path.replace(folder / "figures" / path.name)

@@ -51,12 +51,12 @@ class Report:
         return {
             "experiment": cfg.name,
             "data": splits.train.name,
-            "victim": f"{cfg.victim._target_.rpartition('.')[2]} ({_option('victim/net')})",
+            "victim": f"{cfg.victim._target_.rpartition('.')[2]} ({option('victim/net')})",
             "scheme": ", ".join(f"{k} {v}" for k, v in scheme.parameters().items()),
-            "score": _option("score"),
-            "access": _option("score/access"),
+            "score": option("score"),
+            "access": option("score/access"),
             "views": scores.score.views,
-            "test": _option("audit/test"),
+            "test": option("audit/test"),
             "n": scheme.n,
             "p": scores.audit.p,
             "seed": int(cfg.seed),
@@ -68,12 +68,12 @@ class Report:
             "train_images": len(mark.training_set),
             "test_images": len(splits.test),
             "class_count": len(splits.train.class_names),
-            "unlearning": _option("unlearning"),
+            "unlearning": option("unlearning"),
             "command": " ".join(["python run.py", *HydraConfig.get().overrides.task]),
         }
 
 
-def _option(group: str) -> str:
+def option(group: str) -> str:
     """The option chosen for a config group."""
     choice = HydraConfig.get().runtime.choices.get(group)
     return "none" if choice is None else str(choice)

@@ -182,7 +182,7 @@ class Scores:
 
     def _oracle(self, model: Any) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
-        victim, device = _placed(model, str(self.setting.cfg.trainer.accelerator))
+        victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
         oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
         score = self.score.prepared(victim, self.train.data.splits.test)
         return oracle, score, model.targets(self.mark.instances.raw)
@@ -224,7 +224,7 @@ def _merged(records: Sequence[Readings], until: Sequence[Boundary] | None) -> Re
     return None
 
 
-def _placed(victim: Any, accelerator: str) -> tuple[Any, torch.device]:
+def placed(victim: Any, accelerator: str) -> tuple[Any, torch.device]:
     """The victim on the device where it answers: where it is in training, else a GPU if any."""
     if victim.device.type == "cpu" and accelerator != "cpu" and torch.cuda.is_available():
         victim = victim.to("cuda")

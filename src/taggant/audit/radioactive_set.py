@@ -1,0 +1,185 @@
+"""Radioactive data as an audit of a run: white box, black box, and controls on the same model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from scipy.stats import kstest
+from torch import Tensor
+
+from taggant.audit.carrier_sets import loss_gap, rank_of_set
+from taggant.audit.features import last_layer
+from taggant.audit.radioactive import Alignment, align, aligned_rows
+from taggant.audit.suspect import Evidence, Suspect
+from taggant.marking.radioactive import Radioactive
+from taggant.stats import clopper_pearson
+from taggant.stats.radioactive import RadioactiveEvidence, radioactive_p
+from taggant.victim.frozen import frozen_features
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RadioactiveAudit:
+    """Was a model trained on the set that carries the owner's class carriers?
+
+    White box, the model's last layer is compared with the carriers; black box, the published set
+    is ranked among sets with other carriers. The white-box test is exact given a marker and
+    held-out images that know nothing of the carriers; the rank needs no assumption but a secret
+    index.
+
+    Parameters
+    ----------
+    p : float
+        Bound on the false-detection rate of the white-box test, 0 < p < 1.
+    images : int
+        Marked images asked about in the black box; 0 leaves it out.
+    controls : int
+        Carrier sets that marked nothing, tested on the same model: they show the test's size.
+    batch_size : int
+        Images per forward.
+    live : bool
+        Whether log10 p is followed during training, by a callback.
+
+    Raises
+    ------
+    ValueError
+        For p outside 0..1, or fewer images or controls than none.
+    """
+
+    line: ClassVar[str] = "taggant.pipeline.set_line.SetLine"
+    together: ClassVar[bool] = True
+    title: ClassVar[str] = "radioactive data"
+
+    p: float = 0.05
+    images: int = 100
+    controls: int = 200
+    batch_size: int = 256
+    live: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0 < self.p < 1:
+            raise ValueError(f"audit.p = {self.p}: accepted are numbers between 0 and 1")
+        for name in ("images", "controls"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"audit.{name} = {getattr(self, name)}: accepted are 0, 1, 2, ...")
+
+    def check(self, scheme: Any, kind: Any) -> None:
+        """Refuse marks or victims that this audit cannot read.
+
+        Raises
+        ------
+        ValueError
+            For marks that are not radioactive, or a victim that is no classifier.
+        """
+        if not isinstance(scheme, Radioactive):
+            raise ValueError(
+                f"audit=radioactive reads radioactive marks, and these are {scheme!r:.40}: "
+                "accepted is marking=radioactive"
+            )
+        if kind.answers != "logits":
+            raise ValueError(
+                f"audit=radioactive reads a classifier's last layer, and {kind.__name__} answers "
+                f"with {kind.answers}"
+            )
+
+    def watch(self, suspect: Suspect) -> dict[str, float]:
+        """The white-box test alone, for curves over training."""
+        rows, _ = self._rows(suspect)
+        found = radioactive_p(rows, self._carriers(suspect, suspect.index))
+        return {"log10_p": found.log10_p, "mean_cosine": float(found.cosines.mean())}
+
+    def __call__(self, suspect: Suspect) -> Evidence:
+        """All tests."""
+        rows, alignment = self._rows(suspect)
+        found = radioactive_p(rows, self._carriers(suspect, suspect.index))
+        metrics = self._white_box(found, alignment)
+        tables = {"classes": _per_class(found, suspect.raw.class_names)}
+        if self.controls:
+            others = self._others(suspect, rows)
+            metrics |= self._size(others)
+            tables["controls"] = pl.DataFrame({"log10_p": others / math.log(10)})
+        if self.images and suspect.scheme.n > 1:
+            metrics |= self._black_box(suspect)
+        return Evidence(metrics, tables)
+
+    def _rows(self, suspect: Suspect) -> tuple[Floats, Alignment]:
+        """The last layer's rows in the marker's space, and how they came there."""
+        images = suspect.held_out.images
+        layer = last_layer(suspect.victim, images, self.batch_size)
+        marker = frozen_features(suspect.scheme.marker, images).numpy()
+        alignment = align(marker, layer.features)
+        return aligned_rows(layer.weights, alignment), alignment
+
+    def _carriers(self, suspect: Suspect, index: int) -> Tensor:
+        marker, classes = suspect.scheme.marker, range(suspect.classes)
+        dimension = marker.dimension(suspect.raw.images[0])
+        made: Tensor = suspect.scheme.carriers(suspect.ledger.secret, index, classes, dimension)
+        return made
+
+    def _white_box(self, found: RadioactiveEvidence, alignment: Alignment) -> dict[str, Any]:
+        classes, d = len(found.cosines), alignment.matrix.shape[0]
+        mean = float(found.cosines.mean())
+        return {
+            "p": self.p,
+            "log10_p": found.log10_p,
+            "claim": found.log_p_combined <= math.log(self.p),
+            "mean_cosine": mean,
+            "sigmas": mean * math.sqrt(classes * d),
+            "marker_features": d,
+            "alignment_rank": alignment.rank,
+            "alignment_unexplained": alignment.unexplained,
+        }
+
+    def _others(self, suspect: Suspect, rows: Floats) -> Floats:
+        """Natural log of p for carrier sets beyond the n that could have been published."""
+        n = suspect.scheme.n
+        drawn = (self._carriers(suspect, n + i) for i in range(self.controls))
+        return np.array([radioactive_p(rows, carriers).log_p_combined for carriers in drawn])
+
+    def _size(self, log_p: Floats) -> dict[str, Any]:
+        """How often carriers that marked nothing are found: p of the time, if exact."""
+        rejected = int((log_p <= math.log(self.p)).sum())
+        interval = clopper_pearson(rejected, self.controls)
+        return {
+            "controls": self.controls,
+            "control_rate": rejected / self.controls,
+            "control_rate_ci": [float(interval.low), float(interval.high)],
+            "control_uniform": float(kstest(np.exp(log_p), "uniform", method="exact").pvalue),
+        }
+
+    def _black_box(self, suspect: Suspect) -> dict[str, Any]:
+        """Rank of the published set, and the paper's gap of losses."""
+        count = suspect.asked(self.images)
+        versions = suspect.candidates(min(self.images, len(suspect.raw)))[:count]
+        few = suspect.raw.select(torch.arange(count))
+        assert few.labels is not None
+        labels = few.labels
+        scores = np.stack([suspect.score(part, labels) for part in versions.unbind(1)])
+        place = rank_of_set(scores, suspect.index, suspect.seed)
+        gap, interval = loss_gap(-scores[suspect.index], -suspect.score(few.images, labels))
+        return {
+            "black_box_p": place.p_value,
+            "black_box_sets": place.sets,
+            "black_box_images": count,
+            "black_box_queries": count * place.sets,
+            "loss_gap": gap,
+            "loss_gap_ci": list(interval),
+        }
+
+
+def _per_class(found: RadioactiveEvidence, names: Sequence[str]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "class": names,
+            "cosine": found.cosines,
+            "log10_p": np.asarray(found.log_p) / math.log(10),
+        }
+    )

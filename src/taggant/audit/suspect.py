@@ -1,0 +1,97 @@
+"""What an audit of a whole set has before it: a model, and a set that may be part of its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from torch import Tensor
+
+from taggant.data.imageset import ImageSet
+from taggant.marking.ledger import Ledger
+from taggant.marking.publish import Published, published_indices
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A model under suspicion, and the owner's side of the case.
+
+    Attributes
+    ----------
+    victim : LightningModule
+        The model, on the device where it answers.
+    scheme : Scheme
+        How the set was marked.
+    ledger : Ledger
+        The owner's secret.
+    raw : ImageSet
+        All marked images before marking.
+    published : Published
+        The same images as published.
+    used : int
+        How many of them, from the first, entered training. Evidence does not depend on it but
+        for which images are asked: a control that used none asks the first.
+    held_out : ImageSet
+        Vanilla images that neither the marker nor the victim learnt from.
+    candidates : callable
+        M -> all n versions of the first M marked images, uint8 [M, n, C, H, W].
+    score : callable
+        (images uint8 [B, C, H, W], labels int64 [B]) -> float32 array [B], larger = more likely
+        used; asked of the victim at the experiment's access level.
+    seed : int
+        Public seed, for tie keys and controls.
+    """
+
+    victim: Any
+    scheme: Any
+    ledger: Ledger
+    raw: ImageSet
+    published: Published
+    used: int
+    held_out: ImageSet
+    candidates: Callable[[int], Tensor]
+    score: Callable[[Tensor, Tensor], NDArray[np.float32]]
+    seed: int
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.raw.class_names)
+
+    @property
+    def index(self) -> int:
+        """The published index of a set that has one for all its images.
+
+        Raises
+        ------
+        ValueError
+            If the images have indices of their own.
+        """
+        indices = set(published_indices(self.ledger, self.raw.ids).tolist())
+        if len(indices) != 1:
+            raise ValueError("each image has an index of its own: accepted is one for the set")
+        return int(indices.pop())
+
+    def asked(self, images: int) -> int:
+        """How many of the first marked images a query budget of `images` asks about."""
+        return min(images, self.used or len(self.raw))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What an audit of a whole set found.
+
+    Attributes
+    ----------
+    metrics : mapping
+        Numbers for the results table; ``log10_p`` and ``claim`` among them.
+    tables : mapping of str to DataFrame
+        What figures are drawn from, by file name.
+    """
+
+    metrics: Mapping[str, Any]
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)

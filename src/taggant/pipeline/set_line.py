@@ -1,0 +1,70 @@
+"""The line of a run that audits a whole set at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pytorch_lightning as lightning
+from hydra.utils import get_class
+
+from taggant.audit.callback import AuditCallback
+from taggant.pipeline.line import Line
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.audit_set import AuditSet
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark_set import MarkSet
+from taggant.pipeline.stages.report_set import ReportSet
+from taggant.pipeline.stages.train import Train
+from taggant.pipeline.stages.unlearn import Unlearn
+from taggant.pipeline.store import Stage
+
+
+class SetLine(Line):
+    """The same line with one question, about the whole set, in place of one an image."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.store = setting.store
+        audit: Any = get_class(setting.cfg.audit._target_)
+        self.data = Data(setting)
+        self.mark: MarkSet = MarkSet(setting, self.data, bool(audit.together))
+        self.train = Train(setting, self.data, self.mark, self._watchers)
+        self.unlearn = Unlearn(setting, self.data, self.mark, self.train)
+        self.audit_set = AuditSet(setting, self.data, self.mark, self.train, self.unlearn)
+        self.report = ReportSet(setting, self.audit_set, self.record)
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """Every stage that has results, in order, by the name it has in the run's record."""
+        return {
+            "data": self.data.stage,
+            "mark": self.mark.pool,
+            "mix": self.mark.stage,
+            "train": self.train.stage,
+            "unlearn": self.unlearn.stage,
+            "audit": self.audit_set.stage,
+        }
+
+    def check(self) -> None:
+        """Make every part once, so that a wrong parameter is told now, not after hours."""
+        self.audit_set.audit.check(self.mark.scheme, self.train.kind)
+        self.audit_set.score.check(self.train.kind)
+        assert self.stages
+        self.train.new_victim()
+
+    def summary(self, metrics: Mapping[str, Any]) -> str:
+        """What came out, in a line."""
+        verdict = "used" if metrics["claim"] else "not detected"
+        return (
+            f"[bold]the set: {verdict}, log10 p = {metrics['log10_p']:.2f}[/bold] "
+            f"({metrics['marked_fraction']:.1%} of the training images marked) "
+            f"at p = {metrics['p']:g}."
+        )
+
+    def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
+        return [AuditCallback(epochs, self._live)] if self.audit_set.audit.live else []
+
+    def _live(self, _: int, victim: lightning.LightningModule) -> Mapping[str, float]:
+        return self.audit_set.watch(victim)

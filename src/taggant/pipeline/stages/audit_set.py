@@ -1,0 +1,146 @@
+"""Audit of a whole set: what the model, its snapshots and the owner's secret say together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
+
+from taggant.audit.suspect import Suspect
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.audit import SAMPLES
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark_set import MarkSet
+from taggant.pipeline.stages.score import placed
+from taggant.pipeline.stages.train import Train
+from taggant.pipeline.stages.unlearn import Unlearn
+from taggant.pipeline.store import Stage
+from taggant.score import Oracle, Score
+
+CODE = (
+    __name__,
+    "taggant.audit.carrier_sets",
+    "taggant.audit.features",
+    "taggant.audit.radioactive",
+    "taggant.audit.suspect",
+    "taggant.score",
+    "taggant.stats",
+    "taggant.victim.frozen",
+)
+NO_RESULT = ("batch_size", "live")
+
+
+class AuditSet:
+    """What an audit object finds in the model at its end, and at each snapshot."""
+
+    def __init__(
+        self, setting: Setting, data: Data, mark: MarkSet, train: Train, unlearn: Unlearn
+    ) -> None:
+        self.setting = setting
+        self.data = data
+        self.mark = mark
+        self.train = train
+        self.unlearn = unlearn
+
+    @cached_property
+    def audit(self) -> Any:
+        """The audit object: ``watch`` and a call take a `Suspect`."""
+        return instantiate(self.setting.cfg.audit)
+
+    @cached_property
+    def score(self) -> Score:
+        """What the black box is asked for."""
+        score: Score = instantiate(self.setting.cfg.score)
+        return score
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the tests, not on batches or whether one watched."""
+        audit, score = self.setting.config("audit"), self.setting.config("score")
+        identity = {
+            "config": {key: value for key, value in audit.items() if key not in NO_RESULT},
+            "score": score,
+            "seed": self.setting.seed("audit"),
+            "sources": sources([audit, score], CODE),
+        }
+        needs = (self.mark.stage, self.train.stage, self.unlearn.stage)
+        return Stage("audit", identity, self._compute, needs=needs)
+
+    def suspect(self, model: Any) -> Suspect:
+        """A model, with the owner's side of the case."""
+        victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
+        owner, seed = self.mark.instances, self.setting.seed("audit")
+        oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
+        score = self.score.prepared(victim, self.data.splits.test)
+
+        def ask(images: Tensor, labels: Tensor) -> NDArray[np.float32]:
+            views = score.draw_views([seed] * len(images))
+            step = max(1, oracle.batch_size // score.views)
+            parts = zip(*(part.split(step) for part in (images, labels, views)), strict=True)
+            scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
+            return np.asarray(scores.numpy())
+
+        return Suspect(
+            victim=victim,
+            scheme=owner.scheme,
+            ledger=owner.ledger,
+            raw=owner.raw,
+            published=owner.published,
+            used=int(self.mark.published.used.sum()),
+            held_out=self.data.splits.test,
+            candidates=self.mark.candidates,
+            score=ask,
+            seed=seed,
+        )
+
+    def watch(self, model: Any) -> Mapping[str, float]:
+        """What is followed during training."""
+        seen: Mapping[str, float] = self.audit.watch(self.suspect(model))
+        return seen
+
+    def _compute(self, folder: Path) -> None:
+        found = self.audit(self.suspect(self.unlearn.final()))
+        for name, table in found.tables.items():
+            table.write_parquet(folder / f"{name}.parquet")
+        self._curves().write_csv(folder / "log10_p.csv")
+        metrics = {**found.metrics, **self._facts()}
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        raw, published = self.mark.instances.raw.images, self.mark.marked.images
+        samples = {"raw": raw[:SAMPLES], "published": published[:SAMPLES]}
+        save_file({k: v.contiguous() for k, v in samples.items()}, folder / "samples.safetensors")
+
+    def _curves(self) -> pl.DataFrame:
+        history = {row["epoch"]: row for row in self.train.history}
+        rows = []
+        for epoch in self.train.snapshots:
+            known = {name: history[epoch][name] for name in ("train_loss", "utility")}
+            rows.append({"epoch": epoch, **self.watch(self.train.at_epoch(epoch)), **known})
+        return pl.DataFrame(rows)
+
+    def _facts(self) -> dict[str, Any]:
+        """What a reader needs beside the p-values."""
+        train, used = len(self.mark.training_set), int(self.mark.published.used.sum())
+        last = self.train.history[-1]
+        return {
+            "utility": last["utility"],
+            "utility_baseline": self.data.baseline,
+            "train_loss": last["train_loss"],
+            **self.mark.quality,
+            "sets": self.mark.scheme.n,
+            "classes": len(self.data.splits.train.class_names),
+            "marked_images": used,
+            "train_images": train,
+            "test_images": len(self.data.splits.test),
+            "marked_fraction": used / train,
+        }

@@ -1,0 +1,192 @@
+"""Mark, for audits of a whole set: a pool is marked once, and any share of it enters training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from taggant.audit.engine import Instances
+from taggant.data.imageset import ImageSet
+from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
+from taggant.marking.publish import Published, publish, raw_sha256, remake_place
+from taggant.marking.quality import quality
+from taggant.marking.whole_set import count_of, marking_order
+from taggant.pipeline.digest import digest, sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import CODE as MARK_CODE
+from taggant.pipeline.stages.mark import QUALITY, Mark
+from taggant.pipeline.store import Stage, Store
+
+CODE = (__name__, *MARK_CODE, "taggant.marking.whole_set")
+CANDIDATES = "candidates.safetensors"
+
+
+class MarkSet(Mark):
+    """A pool of marked images, of which some replace their originals in training.
+
+    Secret and index follow from the owner's key, the scheme and the data, not from how many
+    images are marked or used: a control that uses none has the same carriers.
+
+    Parameters
+    ----------
+    together : bool
+        One index for all images.
+    """
+
+    def __init__(self, setting: Setting, data: Data, together: bool) -> None:
+        super().__init__(setting, data)
+        self.together = together
+
+    @cached_property
+    def stage(self) -> Stage:
+        """What enters training."""
+        identity = {"used": self.setting.config("marking")["used"], "sources": sources({}, CODE)}
+        return Stage("mix", identity, self._mix, needs=(self.pool,))
+
+    @cached_property
+    def pool(self) -> Stage:
+        """What is marked and published, whatever is used of it."""
+        marking = self.setting.config("marking")
+        sizes = ("pool",) if marking["pool"] is not None else ("used", "unused")
+        identity = {
+            "config": {key: marking[key] for key in ("scheme", "balanced", *sizes)},
+            "secret": fingerprint(self._key),
+            "simulated": marking["secret"] == SIMULATED,
+            "seed": self.setting.seed("mark"),
+            "sources": sources(marking["scheme"], CODE),
+        }
+        return Stage("mark", identity, self._mark, needs=(self.data.stage,))
+
+    @property
+    def context(self) -> str:
+        """What the ledger's secret is for; sizes do not count."""
+        parameters = self.scheme.parameters()
+        return digest([parameters, self.data.stage.digest, self._seed, self.together])
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger lies."""
+        return Path(self.setting.cfg.paths.secrets) / "ledgers" / f"{self.pool.digest}.json"
+
+    @cached_property
+    def marked(self) -> Published:
+        """The whole pool, as published."""
+        return Published.load(self.setting.store.get(self.pool).path)
+
+    @cached_property
+    def instances(self) -> Instances:
+        """The whole pool, as the owner brings it to the audit."""
+        train = self.data.splits.train
+        position = {image_id: i for i, image_id in enumerate(train.ids)}
+        raw = train.select([position[i] for i in self.marked.ids])
+        if not self.ledger_path.exists():
+            raise FileNotFoundError(
+                f"{self.ledger_path}: the ledger of these published images is gone; without it "
+                f"nothing can be audited. Remove {self.setting.store.folder(self.pool)} to mark "
+                "again."
+            )
+        return Instances(raw, self.scheme, Ledger.load(self.ledger_path), self.marked)
+
+    def candidates(self, images: int) -> Tensor:
+        """All n versions of the pool's first images, uint8 [M, n, C, H, W].
+
+        They are made once and kept among the secrets: the published ones are there too, so their
+        place in the list would tell the index.
+        """
+        marking = self.setting.config("marking")
+        identity = {
+            "pool": self.pool.digest,
+            "images": images,
+            "sources": sources(marking["scheme"], CODE),
+        }
+
+        def make(folder: Path) -> None:
+            few = _first(self.instances, images)
+            place = remake_place(few.scheme, few.ledger, few.raw, few.published)
+            every = np.tile(np.arange(self.scheme.n), (images, 1))
+            versions = place.versions(
+                few.scheme, few.ledger.secret, few.raw.images, few.raw.ids, every, few.raw.labels
+            )
+            path = folder / CANDIDATES
+            path.touch(mode=0o600)
+            save_file({"versions": versions.cpu().contiguous()}, path)
+            path.chmod(0o600)
+
+        secrets = Store(Path(self.setting.cfg.paths.secrets))
+        kept = secrets.get(Stage("candidates", identity, make))
+        return load_file(kept.path / CANDIDATES)["versions"]
+
+    def _sizes(self, train: ImageSet) -> tuple[int, int]:
+        """Images marked, and of these used."""
+        marking, total = self.setting.cfg.marking, len(train)
+        used, unused, pool = (
+            0 if marking[key] is None else count_of(marking[key], total, f"marking.{key}")
+            for key in ("used", "unused", "pool")
+        )
+        marked = min(used + unused, total) if marking.pool is None else pool
+        if not marked > 0 or used > marked:
+            raise ValueError(
+                f"marking.used = {marking.used} of {marked} marked images: accepted are 1 or more "
+                "marked ones (marking.pool, or used + unused), of which no more than all are used"
+            )
+        return marked, used
+
+    def _order(self, train: ImageSet) -> NDArray[np.int64]:
+        return marking_order(train, bool(self.setting.cfg.marking.balanced), self._seed)
+
+    @property
+    def _seed(self) -> int:
+        return self.setting.seed("mark")
+
+    def _mark(self, folder: Path) -> None:
+        train = self.data.splits.train
+        count, _ = self._sizes(train)
+        chosen = train.select(self._order(train)[:count].tolist())
+        parameters, hashes = self.scheme.parameters(), raw_sha256(chosen.images)
+        ledger = Ledger.draw(
+            self._key, self.context, parameters, self.scheme.n, chosen.ids, hashes, self.together
+        )
+        ledger.save(self.ledger_path)
+        published = publish(self.scheme, ledger, chosen, count)
+        published.save(folder)
+        measured = vars(quality(chosen.images, published.images))
+        (folder / QUALITY).write_text(json.dumps(measured, indent=1))
+
+    def _mix(self, folder: Path) -> None:
+        _, used = self._sizes(self.data.splits.train)
+        _part(self.marked, used).save(folder)
+
+    @property
+    def quality(self) -> dict[str, float]:
+        """PSNR, SSIM and the like of the published pool."""
+        path = self.setting.store.get(self.pool).path / QUALITY
+        measured: dict[str, float] = json.loads(path.read_text())
+        return measured
+
+
+def _part(published: Published, count: int) -> Published:
+    """Its first images."""
+    return replace(
+        published,
+        images=published.images[:count],
+        ids=published.ids[:count],
+        used=published.used[:count],
+    )
+
+
+def _first(instances: Instances, count: int) -> Instances:
+    """What the owner brings to the audit of the first images only."""
+    return replace(
+        instances,
+        raw=instances.raw.select(torch.arange(count)),
+        published=_part(instances.published, count),
+    )

@@ -1,0 +1,73 @@
+"""Report of an audit of a whole set."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+
+from taggant.marking.ledger import SIMULATED
+from taggant.pipeline.digest import sources
+from taggant.pipeline.setting import Setting
+from taggant.pipeline.stages.audit_set import AuditSet
+from taggant.pipeline.stages.report import CODE, Report, option
+from taggant.pipeline.store import Stage
+from taggant.report import whole_set
+
+
+class ReportSet(Report):
+    """What a person reads of a run."""
+
+    audit: AuditSet  # type: ignore[assignment]
+
+    def __init__(self, setting: Setting, audit: AuditSet, records: Any) -> None:
+        self.setting = setting
+        self.audit = audit
+        self.records = records
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the results and on the run's name."""
+        code = sources({}, (__name__, *CODE))
+        identity = {"name": self.setting.cfg.name, "sources": code}
+        return Stage("report", identity, self._compute, needs=(self.audit.stage,))
+
+    def _compute(self, folder: Path) -> None:
+        audit = self.setting.store.get(self.audit.stage).path
+        for path in audit.iterdir():
+            if path.suffix in (".parquet", ".csv", ".safetensors"):
+                shutil.copyfile(path, folder / path.name)
+        (folder / "context.json").write_text(json.dumps(self._context(), indent=1))
+        (folder / "result.json").write_text(json.dumps(self.records(), indent=1))
+        whole_set.write(folder)
+
+    def _context(self) -> dict[str, Any]:
+        """The setting, for the reader of a report."""
+        cfg, mark, splits = self.setting.cfg, self.audit.mark, self.audit.data.splits
+        return {
+            "experiment": cfg.name,
+            "data": splits.train.name,
+            "victim": f"{cfg.victim._target_.rpartition('.')[2]} ({option('victim/net')})",
+            "scheme": ", ".join(f"{k} {v}" for k, v in mark.scheme.parameters().items()),
+            "score": option("score"),
+            "access": option("score/access"),
+            "test": self.audit.audit.title,
+            "n": mark.scheme.n,
+            "p": self.audit.audit.p,
+            "seed": int(cfg.seed),
+            "secret": SIMULATED if cfg.marking.secret == SIMULATED else "file",
+            "commitment": mark.marked.commitment,
+            "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU",
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "train_images": len(mark.training_set),
+            "test_images": len(splits.test),
+            "class_count": len(splits.train.class_names),
+            "unlearning": option("unlearning"),
+            "command": " ".join(["python run.py", *HydraConfig.get().overrides.task]),
+        }
