@@ -41,15 +41,16 @@ TINY = {
     "score.statistic.pairs": 10,
     "audit.p": 0.1,
     "audit.batch_size": 64,
+    "audit.curve": "[]",
+    "audit.depth": "stopped",
+    "audit.images": 4,
 }
 ALWAYS = (
     "hydra.mode=RUN",
     "progress=false",
     "threads=1",
     "trainer=cpu",
-    "audit.curve=[]",
     "audit.live=false",
-    "audit.depth=stopped",
 )
 EMOJI = "taggant.data.emoji"
 

@@ -51,14 +51,10 @@ def case(used: int, together: bool = True) -> Suspect:
     def candidates(count):
         every = np.tile(np.arange(SETS), (count, 1))
         labels = data.labels[:count]
-        return scheme.versions(
-            ledger.secret, data.images[:count], data.ids[:count], every, labels
-        )
+        return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
 
     held_out = random_set(80, seed=22, classes=CLASSES)
-    return Suspect(
-        victim, scheme, ledger, data, published, used, held_out, candidates, ask, seed=5
-    )
+    return Suspect(victim, scheme, ledger, data, published, used, held_out, candidates, ask, seed=5)
 
 
 @pytest.fixture(scope="module")

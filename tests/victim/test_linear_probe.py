@@ -46,7 +46,7 @@ def test_a_probe_learns_and_its_weights_alone_are_its_own():
     assert set(victim.state_dict()) == {"net.weight", "net.bias", "scale"}
     optimizer = victim.optimizer()
     batches = victim.batches(data, 0, torch.device("cpu"))
-    before = float(cross_entropy(victim(data.images), data.labels))
+    before = cross_entropy(victim(data.images), data.labels).item()
     for epoch in range(30):
         batches.set_epoch(epoch)
         for batch in batches:
@@ -54,7 +54,7 @@ def test_a_probe_learns_and_its_weights_alone_are_its_own():
             victim.example_loss(batch).mean().backward()
             optimizer.step()
     after = cross_entropy(victim(data.images), data.labels)
-    assert float(after) < 0.7 * before
+    assert after.item() < 0.7 * before
     whole = frozen_features(victim.marker, data.images)
     assert torch.allclose(victim(data.images), victim.logits((whole, data.labels)))
 

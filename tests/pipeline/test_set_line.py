@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import stat
+
+import pytest
+from tests.forks import warmed
+from tests.test_secrets import forms, outside
+
+from taggant.marking.ledger import Ledger
+
+RUN = (
+    "marking=radioactive",
+    "marking.secret=simulated",
+    "marking/window=centre",
+    "marking.marker.load.epochs=1",
+    "marking.pool=24",
+    "marking.n=4",
+    "marking.scheme.steps=2",
+    "score=loss",
+    "audit=radioactive",
+    "audit.images=4",
+    "audit.controls=40",
+    "data=emoji",
+    "data.train=120",
+    "data.test=60",
+    "victim.width=2",
+    "victim.epochs=2",
+    "victim.snapshots=2",
+    "progress=false",
+    "threads=1",
+    "trainer=cpu",
+)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A run, and its control with the same carriers."""
+    root = tmp_path_factory.mktemp("set_line")
+    found = {}
+    for used in (24, 0):
+        folder = f"hydra.run.dir=${{paths.runs}}/{used}"
+        own = (f"marking.used={used}", folder)
+        status = warmed().run(root, *RUN, *own, report=bool(used))
+        assert status == 0, (root / "output.txt").read_text()[-2000:]
+        found[used] = json.loads((root / "runs" / str(used) / "result.json").read_text())
+    return root, found
+
+
+def test_a_run_tells_white_box_black_box_and_controls(runs):
+    root, found = runs
+    metrics = found[24]["metrics"]
+    assert metrics["marked_fraction"] == 24 / 120
+    assert metrics["controls"] == 40
+    assert metrics["black_box_sets"] == 4
+    assert metrics["black_box_queries"] == 16
+    low, high = metrics["control_rate_ci"]
+    assert 0 <= low <= metrics["control_rate"] <= high <= 1
+    page = (root / "runs" / "24" / "report.html").read_text()
+    assert "log10 p" in page
+    assert "marked nothing" in page
+    curve = (root / "runs" / "24" / "log10_p.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in curve] == ["epoch", "1", "2"]
+
+
+def test_the_control_has_the_same_pool_and_trains_on_none_of_it(runs):
+    root, found = runs
+    assert found[0]["stages"]["mark"]["digest"] == found[24]["stages"]["mark"]["digest"]
+    assert found[0]["stages"]["train"]["digest"] != found[24]["stages"]["train"]["digest"]
+    assert len(list((root / "store" / "mark").iterdir())) == 1
+    assert found[0]["metrics"]["marked_images"] == 0
+
+
+def test_no_secret_lies_outside_the_owners_folder(runs):
+    root, _ = runs
+    (path,) = (root / "secrets" / "ledgers").iterdir()
+    ledger = Ledger.load(path)
+    needles = [form for s in (ledger.secret, ledger.nonce) for form in forms(s)]
+    needles.append(json.dumps(list(ledger.published)).encode()[1:-1])
+    for file in outside(root):
+        content = file.read_bytes()
+        assert not [needle for needle in needles if needle in content], file
+    (kept,) = (root / "secrets").rglob("candidates.safetensors")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
