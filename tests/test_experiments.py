@@ -44,6 +44,7 @@ TINY = {
     "audit.curve": "[]",
     "audit.depth": "stopped",
     "audit.images": 4,
+    "marking.marker.load.rest": 200,
 }
 ALWAYS = (
     "hydra.mode=RUN",

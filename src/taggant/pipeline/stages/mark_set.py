@@ -128,11 +128,13 @@ class MarkSet(Mark):
     def _sizes(self, train: ImageSet) -> tuple[int, int]:
         """Images marked, and of these used."""
         marking, total = self.setting.cfg.marking, len(train)
-        used, unused, pool = (
-            0 if marking[key] is None else count_of(marking[key], total, f"marking.{key}")
-            for key in ("used", "unused", "pool")
-        )
-        marked = min(used + unused, total) if marking.pool is None else pool
+
+        def size(name: str) -> int:
+            return count_of(marking[name], total, f"marking.{name}")
+
+        used = size("used")
+        pooled = marking.pool is not None
+        marked = size("pool") if pooled else min(used + size("unused"), total)
         if not marked > 0 or used > marked:
             raise ValueError(
                 f"marking.used = {marking.used} of {marked} marked images: accepted are 1 or more "
