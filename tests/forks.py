@@ -101,6 +101,8 @@ def serve() -> None:
     import taggant.cli
     import taggant.pipeline.job
     import taggant.pipeline.sweep
+    import taggant.victim.captioner
+    import taggant.victim.ssl.simclr
     from taggant.pipeline.digest import _module_hash
 
     # An edit while tests run is not to change what half of the children take for the code.

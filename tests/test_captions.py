@@ -72,3 +72,12 @@ def test_wrong_files_stop_the_run_with_a_line_that_says_where(pictures, tmp_path
     output = (tmp_path / "output.txt").read_text()
     assert message in output
     assert "Traceback" not in output
+
+
+def test_a_score_that_does_not_fit_is_refused_before_anything_runs(tmp_path):
+    asked = "data=emoji_captions", "victim=clip", "~victim.width", "score=margin"
+    assert warmed().run(tmp_path, "+experiment=smoke", *asked) != 0
+    output = (tmp_path / "output.txt").read_text()
+    assert "the victim answers with embedding, and this score reads logits: choose a sc" in output
+    assert "Traceback" not in output
+    assert not [*tmp_path.glob("store/*/*/manifest.json")]
