@@ -53,9 +53,11 @@ def config(group: str, name: str):
 def victim(name: str):
     chosen = config("victim", name)
     tiny = {key: value for key, value in TINY.items() if key in chosen}
+    asked = OmegaConf.to_container(OmegaConf.merge(chosen, tiny))
+    looks = {"marker": marker()} if asked.pop("marker", None) else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return instantiate(OmegaConf.merge(chosen, tiny), **FACTS).eval()
+        return instantiate(asked, _partial_=True)(**FACTS, **looks).eval()
 
 
 @cache

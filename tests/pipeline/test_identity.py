@@ -22,6 +22,8 @@ FIRST_CHANGED = {
     "data.root": None,
     "marking": "mark",
     "marking.marker": None,  # sign patterns need no network
+    "marking.pool": None,  # these two are of audits of a whole set
+    "marking.balanced": None,
     "victim": "train",
     "unlearning": "unlearn",
     "unlearning.forget": "audit",  # doing nothing heeds neither, but groups are counted apart
