@@ -72,6 +72,7 @@ def test_a_sweep_trains_once_resumes_and_survives_a_method_that_diverges(tmp_pat
     assert (none["forgotten"], none["retained"], none["unused"]) == (6, 6, 12)
     assert none["auc"] == none["auc_before"]
     assert none["utility_drop"] == none["gradient_steps"] == 0
+    assert none["utility"] == none["utility_before"] != none["utility_baseline"]
     assert found["gradient_ascent 1"]["gradient_steps"] == 5
     trained, kept = (
         load_file(next(iter(tmp_path.glob(f"store/{stage}/{digest}/final.safetensors"))))

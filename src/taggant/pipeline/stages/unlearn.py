@@ -38,6 +38,7 @@ CODE = (
 COMMON = ("forget", "strength")
 OUTCOME = "unlearning.json"
 DRAFT = "anew"
+CHANCE = "utility_baseline"
 COLLAPSED = 0.5
 """A victim that has lost this share of its utility counts as collapsed."""
 
@@ -100,14 +101,14 @@ class Unlearn:
 
     @cached_property
     def outcome(self) -> Mapping[str, Any]:
-        """Status (ok, diverged or collapsed), costs, and utility before and after."""
+        """Status (ok, diverged or collapsed), costs, and the victim's measures before and after."""
         path = self.setting.store.get(self.stage).path / OUTCOME
         outcome: Mapping[str, Any] = json.loads(path.read_text())
         return outcome
 
     def _compute(self, folder: Path) -> None:
         victim, device = self.train.final(), _device(str(self.setting.cfg.trainer.accelerator))
-        before, seed = self._utility(victim.to(device)), self.setting.seed("unlearn")
+        before, seed = self._measures(victim.to(device)), self.setting.seed("unlearn")
         forget, retain = self.sets()
 
         def anew(images: ImageSet) -> Any:
@@ -127,18 +128,21 @@ class Unlearn:
             diverged = True
         # Doing nothing takes no time: equal runs without unlearning give equal bytes.
         seconds = time.perf_counter() - start if self.method.depends else 0.0
-        after = self._utility(victim)
+        after = self._measures(victim)
         diverged |= not answers_finite(victim, self.data.splits.test.images)
-        status = "diverged" if diverged else "collapsed" if _collapsed(before, after) else "ok"
+        status = "diverged" if diverged else "collapsed" if collapsed(before, after) else "ok"
         costs = {"seconds": round(seconds, 3), "gradient_steps": request.steps}
-        outcome = {"status": status, **costs, "utility_before": before, "utility": after}
+        former = {f"{name}_before": value for name, value in before.items()}
+        outcome = {"status": status, **costs, **former, **after}
         shutil.rmtree(folder / DRAFT, ignore_errors=True)
         (folder / OUTCOME).write_text(json.dumps(outcome))
         training.save_weights(victim, folder / training.FINAL)
 
-    def _utility(self, victim: Any) -> float:
+    def _measures(self, victim: Any) -> dict[str, float]:
+        """What the history records of a victim, but for what chance reaches: no victim's doing."""
         with evaluating(victim):
-            return float(victim.utility(self.data.splits.test))
+            found = victim.measures(self.data.splits.test)
+        return {name: float(value) for name, value in found.items() if name != CHANCE}
 
 
 def forget_count(forget: float, used: int) -> int:
@@ -158,8 +162,9 @@ def forget_count(forget: float, used: int) -> int:
     return count
 
 
-def _collapsed(before: float, after: float) -> bool:
-    return after < COLLAPSED * before
+def collapsed(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
+    """Whether a victim has lost so much of its utility that nothing else counts."""
+    return after["utility"] < COLLAPSED * before["utility"]
 
 
 def _device(accelerator: str) -> torch.device:
