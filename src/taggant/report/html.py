@@ -63,6 +63,7 @@ def sections(run: RunFolder) -> tuple[Section, ...]:
     """Draw every figure that the run folder has the data for, in the order of reading."""
     n, p = int(run.context["n"]), float(run.result["metrics"]["p"])
     return (
+        *_forgetting(run),
         Section(
             "curves",
             "Detection over training",
@@ -104,6 +105,29 @@ def sections(run: RunFolder) -> tuple[Section, ...]:
             if run.samples is None
             else figures.samples(run.samples.raw, run.samples.published),
             "No images: the run kept no samples.",
+        ),
+    )
+
+
+def _forgetting(run: RunFolder) -> tuple[Section, ...]:
+    """What a request to forget did, where there was one."""
+    if unlearning.PART not in run.instances.columns:
+        return ()
+    return (
+        Section(
+            "forgetting",
+            "Before and after unlearning",
+            "Share of each group claimed, with exact 95% intervals. To erase is to bring the "
+            "forgotten images down to p and to leave the retained ones where they were.",
+            unlearning.rates(run.result["metrics"]),
+        ),
+        Section(
+            "instances",
+            "Every image before and after",
+            "Share of the hidden versions read that beat the published one: 0% is ranked first, "
+            "and a model that knows nothing of an image puts it anywhere. An audit that stopped "
+            "early has read few versions.",
+            unlearning.scatter(run.instances),
         ),
     )
 
@@ -265,6 +289,7 @@ def _unlearned(run: RunFolder) -> str:
 def _tiles(run: RunFolder) -> list[tuple[str, str, str]]:
     """The key numbers: (name, value, small print)."""
     metrics, hidden = run.result["metrics"], int(run.context["n"]) - 1
+    unlearned = bool(_unlearned(run))
     return [
         (
             "Detection rate",
@@ -286,7 +311,7 @@ def _tiles(run: RunFolder) -> list[tuple[str, str, str]]:
         (
             "Train loss",
             quantity(metrics.get("train_loss")),
-            "detection rests on memorisation",
+            "before unlearning" if unlearned else "detection rests on memorisation",
         ),
         (_utility(run), percent(metrics.get("utility")), _baseline(metrics)),
         (
