@@ -2,12 +2,20 @@
 
 As `unlearning/strength`, on an image-text model that is asked to forget 200 pairs; utility is the
 recall of pairs among 700 held-out ones, and an image is audited by its cosine with its caption.
+Losses below zero are gains.
 """
 
 import polars as pl
 from experiments.unlearning import _shapes
 from experiments.unlearning._shapes import collect as collect
 from matplotlib.figure import Figure
+
+from experiments import Expected
+
+EXPECTED = [
+    Expected({"unlearning": "none"}, "forgotten_rate", 0.705, 0.07),
+    Expected({"unlearning": "retrain"}, "forgotten_rate", 0.065, 0.04),
+]
 
 
 def draw(table: pl.DataFrame) -> Figure:
