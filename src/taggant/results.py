@@ -161,8 +161,9 @@ def _row(path: Path) -> Iterator[tuple[str, Any]]:
         yield from _flat("", json.loads(config.read_text()))
     for name, value in result["metrics"].items():
         if name.endswith("_ci"):
-            yield f"{name.removesuffix('_ci')}_low", value[0]
-            yield f"{name.removesuffix('_ci')}_high", value[1]
+            low, high = value or (None, None)
+            yield f"{name.removesuffix('_ci')}_low", low
+            yield f"{name.removesuffix('_ci')}_high", high
         else:
             yield name, value
     for name, stage in result["stages"].items():

@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from taggant.audit.engine import Readings
-from taggant.audit.unlearning import auc, auc_row, group_rates, groups, replay, share_exceeding
+from taggant.audit.instance import replay
+from taggant.audit.unlearning import auc, auc_row, group_rates, groups, share_exceeding
 from taggant.stats import clopper_pearson, rank, two_sided
 
 

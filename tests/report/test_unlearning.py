@@ -10,6 +10,7 @@ import pytest
 
 from taggant.audit import unlearning
 from taggant.audit.engine import Readings
+from taggant.audit.instance import replay
 from taggant.report import RunFolder
 from taggant.report.html import KNOWN_METRICS, render, sections
 from taggant.report.unlearning import METRICS, PART
@@ -24,8 +25,8 @@ def audited() -> dict[str, Any]:
     found = unlearning.auc_row("auc", np.ones(2), np.zeros(2))
     for suffix in ("_before", ""):
         one, both = rank(20, 0.1), two_sided(rank, 20, 0.1)
-        found |= unlearning.group_rates(unlearning.replay(one, readings), members, suffix)
-        told = unlearning.replay(both, readings)
+        found |= unlearning.group_rates(replay(one, readings), members, suffix)
+        told = replay(both, readings)
         found |= unlearning.group_rates(told, members, f"_two_sided{suffix}")
     return found
 

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -30,10 +31,11 @@ class Model(torch.nn.Module):
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `Model`; `faults` are what goes wrong with the next requests, in order."""
+    """Serves a model; `faults` are what goes wrong with the next requests, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: torch.nn.Module) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.model = model
         self.faults: list[str] = []
         self.answered: list[bytes] = []
 
@@ -58,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         images = [decode(text) for text in body["images"]]
         with torch.no_grad():
-            logits = Model()(torch.stack(images))
+            logits = self.server.model(torch.stack(images))
         answer = {"confidences": logits.softmax(1).tolist()}
         if fault == "label":
             answer = {"labels": logits.argmax(1).tolist()}
@@ -85,13 +87,21 @@ def decode(text: str) -> torch.Tensor:
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)
 
 
+@contextmanager
+def serving(model: torch.nn.Module) -> Iterator[Server]:
+    served = Server(model)
+    threading.Thread(target=served.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield served
+    finally:
+        served.shutdown()
+        served.server_close()
+
+
 @pytest.fixture
 def server() -> Iterator[Server]:
-    served = Server()
-    threading.Thread(target=served.serve_forever, daemon=True).start()
-    yield served
-    served.shutdown()
-    served.server_close()
+    with serving(Model()) as served:
+        yield served
 
 
 def endpoint(server: Server, **options) -> Endpoint:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
+from taggant.audit.controls import PERIOD, Controls
 from taggant.data.imageset import ImageSet
 from taggant.marking.ledger import Ledger
 from taggant.marking.place import Place
@@ -56,11 +57,17 @@ class Readings:
         Scores were rounded to multiples of this before comparing; 0 where the arithmetic was
         found equal in every slot of a batch.
     queries : int
-        Images the oracle was asked for scores, read-ahead included, the probe left out.
+        Images the oracle was asked for scores, read-ahead included; the probe and the controls are
+        left out.
     shard : (int, int)
         (i, k): instances i, i + k, i + 2 k, ... of those marked; (0, 1) are all.
     device : str
         Where the model answered.
+    controls : int
+        Images asked as controls: the same few again and again.
+    fault : str or None
+        Why the audit is void: no claim is made of it. The reading was broken off, and is not gone
+        on with.
     """
 
     bits: NDArray[np.bool_]
@@ -70,6 +77,8 @@ class Readings:
     queries: int
     shard: tuple[int, int] = (0, 1)
     device: str = "cpu"
+    controls: int = 0
+    fault: str | None = None
 
     @property
     def full(self) -> bool:
@@ -77,8 +86,11 @@ class Readings:
         return bool((self.depth == self.n - 1).all())
 
     def serves(self, until: Sequence[Boundary] | None) -> bool:
-        """Whether these tests can be replayed; without tests, whether the reading is full."""
-        if self.full:
+        """Whether these tests can be replayed; without tests, whether the reading is full.
+
+        A void one serves all: whatever the test, it makes no claim.
+        """
+        if self.full or self.fault is not None:
             return True
         return until is not None and all(
             (_stops(test, self.bits, self.depth) > 0).all() for test in until
@@ -105,6 +117,8 @@ class Readings:
             "width": self.bits.shape[1],
             "shard": self.shard,
             "device": self.device,
+            "controls": self.controls,
+            "fault": self.fault,
         }
         (folder / "readings.json").write_text(json.dumps(facts))
 
@@ -122,6 +136,8 @@ class Readings:
             facts["queries"],
             tuple(facts["shard"]),
             facts["device"],
+            facts["controls"],
+            facts["fault"],
         )
 
     @classmethod
@@ -149,7 +165,9 @@ class Readings:
             depth[rows] = part.depth
             bits[rows, : part.bits.shape[1]] = part.bits
         n, grid, device = facts.pop()
-        return cls(bits, depth, n, grid, sum(p.queries for p in shards), (0, 1), device)
+        queries, controls = sum(p.queries for p in shards), sum(p.controls for p in shards)
+        fault = next((part.fault for part in shards if part.fault is not None), None)
+        return cls(bits, depth, n, grid, queries, (0, 1), device, controls, fault)
 
 
 @dataclass(frozen=True)
@@ -207,7 +225,8 @@ def read(
     shard : (int, int)
         (i, k): read only every k-th instance, from the i-th on.
     earlier : Readings, optional
-        A reading of the same model, score, seed and shard to go on from. Where its device or its
+        A reading of the same model, score, seed and shard to go on from; a void one is the answer
+        itself. Where its device or its
         grid differs from this one's, everything is read anew: bits of different arithmetic do not
         mix.
     targets : Tensor [N, ...], optional
@@ -234,6 +253,8 @@ def read(
             "instance are compared with the same one"
         )
     place = instances.check_published()
+    if earlier is not None and earlier.fault is not None:
+        return earlier
     while True:
         reader = _Reader(
             oracle, score, instances, targets, place, seed, until, block, progress, shard
@@ -288,7 +309,11 @@ class _Reader:
         self.read = np.zeros(len(raw), np.int64)
         self.exceeded = np.zeros(len(raw), np.int64)
         self.bits: list[list[NDArray[np.bool_]]] = [[] for _ in range(len(raw))]
-        self.recorded = 0
+        self.own = np.zeros(len(raw), np.float32)
+        self.tied = np.ones(len(raw), bool)
+        self.seen = np.zeros(len(raw), bool)
+        self.recorded = self.recorded_controls = 0
+        self.asked_controls = 0
         self.shuffle = np.random.default_rng(_stream(seed, "rows", ""))
 
     def run(self, earlier: Readings | None) -> Readings:
@@ -298,20 +323,34 @@ class _Reader:
         if earlier is not None and (earlier.grid, earlier.device) == (self.grid, device):
             self._resume(earlier)
         waiting = [i for i in self.mine if not self._done(i)][::-1]
-        while waiting or self.slots.busy.any():
+        while self.controls.fault is None and (waiting or self.slots.busy.any()):
             self._admit(waiting)
             self._round()
             if self.progress is not None:
                 free = len(waiting) + int(self.slots.busy.sum())
                 self.progress(len(self.mine) - free, self.oracle.queries - self.before)
+        self._last_checks()
         return self._readings()
+
+    def _last_checks(self) -> None:
+        """Ask the controls once more, and look at what ties."""
+        if self.controls.fault is not None:
+            return
+        self.controls.check(self._scores(*self._controls(len(self.controls))))
+        read_here = np.flatnonzero(self.seen)
+        self.controls.look(self.own[read_here], self.tied[read_here])
+
+    def _controls(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(instance, version) of the first `count` controls, which are thereby counted."""
+        self.asked_controls += count * self.score.views
+        return self._probed(count), np.zeros(count, np.int64)
 
     def _resume(self, earlier: Readings) -> None:
         """Take over recorded bits, and where each test stopped on them."""
         mine = np.array(self.mine)
         self.read[mine] = earlier.depth
         self.exceeded[mine] = (earlier.bits & _real(earlier)).sum(1)
-        self.recorded = earlier.queries
+        self.recorded, self.recorded_controls = earlier.queries, earlier.controls
         for row, i in enumerate(self.mine):
             self.bits[i].append(earlier.bits[row, : earlier.depth[row]])
         if self.tests is not None:
@@ -340,12 +379,30 @@ class _Reader:
         exists = column < self.n - 1
         hidden = self.slots.order[slots[:, None], np.minimum(column, self.n - 2)]
         fresh = self.slots.instance[self.fresh]
-        rows = np.concatenate([np.repeat(instance, exists.sum(1)), fresh])
-        scores = self._scores(rows, np.concatenate([hidden[exists], self.published[fresh]]))
-        self.slots.score[self.fresh] = scores[len(rows) - len(fresh) :]
+        again, zeros = self._controls(self.controls.due(self.oracle.queries - self.before))
+        rows = np.concatenate([np.repeat(instance, exists.sum(1)), fresh, again])
+        scores = self._scores(rows, np.concatenate([hidden[exists], self.published[fresh], zeros]))
+        hidden_rows = int(exists.sum())
+        theirs, own, repeated = np.split(scores, [hidden_rows, hidden_rows + len(fresh)])
+        self.controls.check(repeated)
+        self.slots.score[self.fresh] = self.own[fresh] = own
         values = np.full(hidden.shape, -np.inf, np.float32)
-        values[exists] = scores[: len(rows) - len(fresh)]
-        self._update(slots, instance, self._compare(slots, hidden, values), exists)
+        values[exists] = theirs
+        kept = self._update(slots, instance, self._compare(slots, hidden, values), exists)
+        self._note_ties(slots, instance, values, kept)
+
+    def _note_ties(
+        self,
+        slots: NDArray[np.int64],
+        instance: NDArray[np.int64],
+        values: NDArray[np.float32],
+        kept: NDArray[np.int64],
+    ) -> None:
+        """Remember whose hidden versions all have the published version's very score."""
+        equal = values == self.slots.score[slots][:, None]
+        unread = np.arange(self.block) >= kept[:, None]
+        self.tied[instance] &= (equal | unread).all(1)
+        self.seen[instance] = True
 
     def _scores(self, rows: NDArray[np.int64], versions: NDArray[np.int64]) -> NDArray[np.float32]:
         """Scores of (instance, version) rows; rows are shuffled so that no slot is special."""
@@ -379,15 +436,21 @@ class _Reader:
 
     def _probe(self) -> float:
         """Grid that hides differences a version's slot and batch-mates make to its score."""
-        step = max(1, self.oracle.batch_size // self.score.views)
-        rows = np.arange(min(step, len(self.raw)), dtype=np.int64)
+        rows = self._probed(max(1, self.oracle.batch_size // self.score.views))
         versions = np.zeros_like(rows)
         self.grid = 0.0
         whole = self._score_batch(rows, versions)
         reverse = self._score_batch(rows[::-1].copy(), versions)[::-1]
         half = self._score_batch(rows[: len(rows) // 2 + 1], versions[: len(rows) // 2 + 1])
         largest = max(np.abs(whole - reverse).max(), np.abs(whole[: len(half)] - half).max())
-        return float(10 * largest)
+        grid = float(10 * largest)
+        period = PERIOD * self.oracle.batch_size
+        self.controls = Controls(whole, grid, period, _stream(self.seed, "controls", ""))
+        return grid
+
+    def _probed(self, most: int) -> NDArray[np.int64]:
+        """The first instances of the set, the probe's."""
+        return np.arange(min(most, len(self.raw)), dtype=np.int64)
 
     def _compare(
         self, slots: NDArray[np.int64], hidden: NDArray[np.int64], scores: NDArray[np.float32]
@@ -404,10 +467,11 @@ class _Reader:
         instance: NDArray[np.int64],
         bits: NDArray[np.bool_],
         exists: NDArray[np.bool_],
-    ) -> None:
+    ) -> NDArray[np.int64]:
+        """Record a block's bits up to the stop; how many were kept of each."""
         paths = self.exceeded[instance][:, None] + np.cumsum(bits & exists, axis=1)
         times = self.read[instance][:, None] + 1 + np.arange(self.block)
-        kept = exists.sum(1)
+        kept: NDArray[np.int64] = exists.sum(1)
         finished = self.read[instance] + kept == self.n - 1
         if self.tests is not None:
             last = self.tests.last_stop(instance, times, paths, exists)
@@ -420,15 +484,25 @@ class _Reader:
         self.exceeded[instance] = paths[rows, np.maximum(kept, 1) - 1]
         self.read[instance] += kept
         self.slots.busy[slots[finished]] = False
+        return kept
 
     def _readings(self) -> Readings:
         depth = self.read[list(self.mine)]
         bits = np.zeros((len(depth), int(depth.max())), bool)
         for row, i in enumerate(self.mine):
-            bits[row, : depth[row]] = np.concatenate(self.bits[i])
-        queries = self.recorded + self.oracle.queries - self.before
-        device = str(self.oracle.device.type)
-        return Readings(bits, depth, self.n, self.grid, queries, self.shard, device)
+            bits[row, : depth[row]] = np.concatenate([np.zeros(0, bool), *self.bits[i]])
+        asked = self.oracle.queries - self.before - self.asked_controls
+        return Readings(
+            bits,
+            depth,
+            self.n,
+            self.grid,
+            self.recorded + asked,
+            self.shard,
+            str(self.oracle.device.type),
+            self.recorded_controls + self.asked_controls,
+            self.controls.fault,
+        )
 
 
 class _Slots:

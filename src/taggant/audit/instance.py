@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from taggant.audit.engine import Readings
-from taggant.stats import Boundary, Interval, clopper_pearson, rank, two_sided
+from taggant.stats import Boundary, Decisions, Interval, clopper_pearson, rank, two_sided
 
 Test = Callable[..., Boundary]
 
@@ -41,6 +41,9 @@ class AuditResult:
         Hidden versions a one-by-one audit would have read.
     p_value : float array [I]
         Exact p-value of the stopped audit.
+    fault : str or None
+        Why the audit is void; then nothing is claimed and there are no rates. A fault only takes
+        claims away, so the guarantee holds with it.
     """
 
     p: float
@@ -50,6 +53,7 @@ class AuditResult:
     claim: NDArray[np.bool_]
     versions_read: NDArray[np.int64]
     p_value: NDArray[np.float64]
+    fault: str | None = None
 
     @property
     def queries(self) -> NDArray[np.int64]:
@@ -63,11 +67,8 @@ class AuditResult:
             ("detection_rate", "used", self.used),
             ("false_detection_rate", "unused", ~self.used),
         ):
-            claims, count = int(self.claim[mask].sum()), int(mask.sum())
-            interval = clopper_pearson(claims, count)
-            row[rate] = claims / count
-            row[f"{rate}_ci"] = [float(interval.low), float(interval.high)]
-            row[group] = count
+            row |= rate_row(rate, self.claim[mask], self.fault)
+            row[group] = int(mask.sum())
             row[f"mean_versions_read_{group}"] = float(self.versions_read[mask].mean())
             row[f"mean_queries_{group}"] = float(self.queries[mask].mean())
         return row
@@ -158,11 +159,31 @@ class InstanceAudit:
         return two_sided(self.test, n, self.p)
 
 
+def rate_row(name: str, claims: NDArray[np.bool_], fault: str | None) -> dict[str, Any]:
+    """Share of instances claimed, with its exact 95 % interval; None of a void audit."""
+    if fault is not None:
+        return {name: None, f"{name}_ci": None}
+    interval = clopper_pearson(int(claims.sum()), len(claims))
+    rate = float(claims.sum() / len(claims))
+    return {name: rate, f"{name}_ci": [float(interval.low), float(interval.high)]}
+
+
+def replay(boundary: Boundary, readings: Readings) -> Decisions:
+    """Decisions of a test on recorded readings; of a void one no claim, with p = 1."""
+    if readings.fault is None:
+        return boundary.run(readings.bits, readings.depth)
+    nothing = np.zeros(len(readings.depth), np.int64)
+    exceedances = readings.bits.sum(1)
+    return Decisions(
+        nothing.astype(bool), nothing, readings.depth, exceedances, np.ones(len(nothing))
+    )
+
+
 def decide(
     readings: Readings, boundary: Boundary, p: float, used: NDArray[np.bool_], views: int
 ) -> AuditResult:
     """Replay one test on recorded readings."""
-    decisions = boundary.run(readings.bits, readings.depth)
+    decisions = replay(boundary, readings)
     return AuditResult(
         p=p,
         size=float(boundary.size()),
@@ -171,6 +192,7 @@ def decide(
         claim=decisions.claim,
         versions_read=decisions.read,
         p_value=decisions.p_value,
+        fault=readings.fault,
     )
 
 

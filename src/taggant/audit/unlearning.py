@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
 from taggant.audit.engine import Readings
-from taggant.stats import Boundary, Decisions, clopper_pearson
+from taggant.audit.instance import rate_row
+from taggant.stats import Decisions
 
 Groups = Mapping[str, NDArray[np.bool_]]
 
@@ -25,24 +26,21 @@ def groups(used: NDArray[np.bool_], forgotten: NDArray[np.bool_]) -> dict[str, N
     return {name: mask for name, mask in every.items() if mask.any()}
 
 
-def group_rates(decisions: Decisions, members: Groups, suffix: str = "") -> dict[str, Any]:
+def group_rates(
+    decisions: Decisions, members: Groups, suffix: str = "", fault: str | None = None
+) -> dict[str, Any]:
     """Claims of each group, as a share of it, with exact 95 % intervals.
 
     Of a two-sided test, both claims count, and the share claimed "over-forgotten" is told apart.
-    No claim is *not* evidence of erasure: read the interval's upper end.
+    No claim is *not* evidence of erasure: read the interval's upper end. A void audit has no rates.
     """
     row: dict[str, Any] = {}
     for name, mask in members.items():
         row[name] = int(mask.sum())
-        row |= _rate(f"{name}_rate{suffix}", decisions.claim[mask])
+        row |= rate_row(f"{name}_rate{suffix}", decisions.claim[mask], fault)
         if "two_sided" in suffix:
-            row |= _rate(f"{name}_over_rate{suffix}", decisions.side[mask] < 0)
+            row |= rate_row(f"{name}_over_rate{suffix}", decisions.side[mask] < 0, fault)
     return row
-
-
-def replay(boundary: Boundary, readings: Readings) -> Decisions:
-    """Decisions of a test on recorded readings."""
-    return boundary.run(readings.bits, readings.depth)
 
 
 def share_exceeding(readings: Readings) -> NDArray[np.float64]:
@@ -51,7 +49,7 @@ def share_exceeding(readings: Readings) -> NDArray[np.float64]:
     For pictures: a reading that a test has ended stops at a low or a high share, so it is biased.
     """
     real = np.arange(readings.bits.shape[1]) < readings.depth[:, None]
-    share: NDArray[np.float64] = (readings.bits & real).sum(1) / readings.depth
+    share: NDArray[np.float64] = (readings.bits & real).sum(1) / np.maximum(readings.depth, 1)
     return share
 
 
@@ -79,12 +77,3 @@ def auc_row(name: str, positive: NDArray[np.floating], negative: NDArray[np.floa
     area, error = auc(positive, negative)
     half = float(norm.ppf(0.975)) * error
     return {name: area, f"{name}_ci": [max(0.0, area - half), min(1.0, area + half)]}
-
-
-def _rate(name: str, claims: NDArray[np.bool_]) -> dict[str, Any]:
-    count = int(claims.sum())
-    interval = clopper_pearson(count, len(claims))
-    return {
-        name: count / len(claims),
-        f"{name}_ci": [float(interval.low), float(interval.high)],
-    }

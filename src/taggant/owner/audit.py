@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.audit.controls import DRIFTED, PERIOD, most_controls
 from taggant.audit.engine import (
     AuditError,
     Instances,
@@ -152,20 +154,27 @@ def public_seed(commitment: str, value: str) -> int:
 def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:
     """What an audit of these pictures costs.
 
-    Beside the hidden versions, the published one is asked first and last, and the engine's probe
-    asks a batch of each shape two and a half times.
+    Beside the hidden versions, the published one is asked first and last, the engine's probe asks
+    a batch of each shape two and a half times, and the controls come back in between and at the
+    end.
     """
-    views, states, count = case.score.views, case.boundary.states, len(found)
-    step = max(1, batch_size // views)
-    groups = [min(step, size) for size in Counter(one.raw.shape for one in found).values()]
-    fixed = 2 * count + sum(2 * size + size // 2 + 1 for size in groups)
-    asked = np.minimum(-(-states.t // BLOCK) * BLOCK, case.boundary.n - 1)
+    states, hidden = case.boundary.states, case.boundary.n - 1
+    groups = list(Counter(one.raw.shape for one in found).values())
+    asked = np.minimum(-(-states.t // BLOCK) * BLOCK, hidden)
     unused, used = (float(states.mass(law) @ asked) for law in (NULL, EXPECTED_USED))
-    return Cost(
-        views * (fixed + count * unused),
-        views * (fixed + count * used),
-        views * (fixed + count * (case.boundary.n - 1)),
-    )
+
+    def images(read: float) -> float:
+        return sum(_images_asked(size, read, case.score.views, batch_size) for size in groups)
+
+    return Cost(images(unused), images(used), int(images(hidden)))
+
+
+def _images_asked(count: int, read: float, views: int, batch_size: int) -> float:
+    """Most images asked for so many pictures of one shape, `read` hidden versions of each."""
+    probe = min(max(1, batch_size // views), count)
+    versions = count * (1 + read)
+    controls = most_controls(count, PERIOD * batch_size, math.ceil(views * versions))
+    return views * (versions + count + 2 * probe + probe // 2 + 1 + controls)
 
 
 # --- the owner's files -------------------------------------------------------------------------
@@ -347,6 +356,8 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
         block=BLOCK,
         targets=targets,
     )
+    if readings.fault is not None:
+        raise AuditError(readings.fault + ANOTHER)
     _ask_last(recorder, journal, instances, seed, targets, readings.grid)
     place = instances.check_published()
     results = []
@@ -380,19 +391,15 @@ def _ask_last(
     views = recorder.draw_views([view_seed(seed, i) for i in instances.raw.ids])
     last = recorder(journal, images, targets, views).float().cpu().numpy()
     if (np.abs(last - np.array(first, np.float32)) > grid).any():
-        raise AuditError(DRIFTED)
+        raise AuditError(DRIFTED + ANOTHER)
 
 
 def _check_steady(recorded: NDArray[np.bool_], read_bits: NDArray[np.bool_]) -> None:
     if not np.array_equal(recorded, read_bits):
-        raise AuditError(DRIFTED)
+        raise AuditError(DRIFTED + ANOTHER)
 
 
-DRIFTED = (
-    "the model answered the same image differently at different times: it was changed, drifts or "
-    "is random, and no score of one version can be compared with another's. The audit is void; "
-    "another one needs another --out"
-)
+ANOTHER = ". Another one needs another --out"
 
 
 def bits_of(

@@ -103,6 +103,8 @@ class Line:
 
     def summary(self, metrics: Mapping[str, Any]) -> str:
         """What came out, in a line."""
+        if metrics["fault"] is not None:
+            return f"[bold]no claim:[/bold] {metrics['fault']}."
         low, high = metrics["false_detection_rate_ci"]
         return (
             f"[bold]used images claimed: {percent(metrics['detection_rate'])}[/bold] "
@@ -143,4 +145,5 @@ class Line:
             f"{name}/p={p}": row[name]
             for p, row in rates.items()
             for name in ("detection_rate", "false_detection_rate")
+            if row[name] is not None
         }

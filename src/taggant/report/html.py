@@ -238,6 +238,8 @@ def _utility(run: RunFolder) -> str:
 
 def _headline(run: RunFolder) -> str:
     metrics = run.result["metrics"]
+    if metrics.get("fault") is not None:
+        return f"No claim is made: {metrics['fault']}."
     used = _claimed(metrics, "detection_rate", "used")
     unused = _claimed(metrics, "false_detection_rate", "unused")
     return (
@@ -260,6 +262,8 @@ def _claimed(metrics: Mapping[str, Any], rate: str, group: str) -> str:
 def _verdict(metrics: Mapping[str, Any]) -> tuple[str, str]:
     """Is the false-detection rate in keeping with p? A CSS class and a sentence."""
     bounds, p = metrics["false_detection_rate_ci"], float(metrics["p"])
+    if metrics.get("fault") is not None:
+        return "bad", f"This audit is void and says nothing of any image: {metrics['fault']}."
     if not metrics["unused"] or interval(bounds) == MISSING:
         return "warn", "No unused image was audited: this run does not check its own error rate."
     if bounds[0] > p:
@@ -278,6 +282,8 @@ def _unlearned(run: RunFolder) -> str:
     method = str(run.context.get("unlearning", NO_UNLEARNING))
     if method == NO_UNLEARNING:
         return ""
+    if run.result["metrics"].get("fault") is not None:
+        return f"This model was audited after unlearning ({method})."
     bounds = run.result["metrics"]["detection_rate_ci"]
     upper = percent(bounds[1]) if interval(bounds) != MISSING else "100%"
     return (

@@ -78,6 +78,7 @@ class Endpoint:
     sleep: Callable[[float], None] = time.sleep
     queries: int = 0
     attempts: int = 0
+    device: torch.device = field(default=torch.device("cpu"), init=False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

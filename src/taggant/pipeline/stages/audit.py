@@ -12,8 +12,8 @@ import polars as pl
 from safetensors.torch import save_file
 
 from taggant.audit.engine import Readings
-from taggant.audit.instance import AuditResult, claims_by_p, decide
-from taggant.audit.unlearning import auc_row, group_rates, groups, replay, share_exceeding
+from taggant.audit.instance import AuditResult, claims_by_p, decide, replay
+from taggant.audit.unlearning import auc_row, group_rates, groups, share_exceeding
 from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.data import Data
@@ -71,9 +71,10 @@ class Audit:
     def _compute(self, folder: Path) -> None:
         readings = self.scores.readings(self.scores.final)
         result = self._decide(readings, self.scores.audit.p)
-        full = self.scores.audit.depth == FULL
+        full = self.scores.audit.depth == FULL and readings.fault is None
         instances = self._instances(result, readings if full else None)
         metrics = {**result.rates(), **self._facts(), "grid": readings.grid}
+        metrics |= {"control_queries": readings.controls, "fault": readings.fault}
         if self.unlearn.forget:
             columns, more = self._before_and_after(readings)
             instances, metrics = instances.with_columns(**columns), {**metrics, **more}
@@ -114,8 +115,8 @@ class Audit:
         boundary = self.scores.boundaries[self.scores.audit.p]
         for suffix, bits in (("_before", trained), ("", readings)):
             one, both = replay(boundary, bits), replay(self.scores.both_sides, bits)
-            metrics |= group_rates(one, members, suffix)
-            metrics |= group_rates(both, members, f"_two_sided{suffix}")
+            metrics |= group_rates(one, members, suffix, bits.fault)
+            metrics |= group_rates(both, members, f"_two_sided{suffix}", bits.fault)
             columns[f"claim{suffix}"] = pl.Series(one.claim)
             columns[f"p_value{suffix}"] = pl.Series(one.p_value)
             columns[f"side{suffix}"] = pl.Series(both.side)
@@ -141,10 +142,11 @@ class Audit:
         rows = []
         for epoch, stage in self.scores.curve.items():
             for p, rates in self.rates_at(self.scores.readings(stage)).items():
-                row = {"epoch": epoch, "p": p}
+                row: dict[str, Any] = {"epoch": epoch, "p": p}
                 for kind in ("detection", "false_detection"):
                     row[f"{kind}_rate"] = rates[f"{kind}_rate"]
-                    row[f"{kind}_low"], row[f"{kind}_high"] = rates[f"{kind}_rate_ci"]
+                    low, high = rates[f"{kind}_rate_ci"] or (None, None)
+                    row |= {f"{kind}_low": low, f"{kind}_high": high}
                 for group in ("used", "unused"):
                     row[f"mean_versions_read_{group}"] = rates[f"mean_versions_read_{group}"]
                 rows.append({**row, **history[epoch]})

@@ -33,7 +33,7 @@ from taggant.pipeline.store import Stage
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
 
-CODE = (__name__, "taggant.audit.engine", "taggant.score")
+CODE = (__name__, "taggant.audit.engine", "taggant.audit.controls", "taggant.score")
 FULL = "full"
 RAW = "raw.safetensors"
 WHOLE = (0, 1)
