@@ -125,9 +125,17 @@ def test_shards_put_together_equal_the_whole(tmp_path):
     assert calls(sharded).count("read") == 3 * MODELS
     for path in whole.glob("store/score/*/*/*"):
         if path.name != "manifest.json":
-            assert (sharded / path.relative_to(whole)).read_bytes() == path.read_bytes()
+            assert _but_controls(sharded / path.relative_to(whole)) == _but_controls(path)
     ours, theirs = (next(root.glob("store/audit/*/metrics.json")) for root in (whole, sharded))
-    assert ours.read_bytes() == theirs.read_bytes()
+    assert _but_controls(ours) == _but_controls(theirs)
+
+
+def _but_controls(path):
+    """What a file says, but for the number of controls: each shard asks its own."""
+    if path.suffix != ".json":
+        return path.read_bytes()
+    controls = {"controls", "control_queries"}
+    return {name: value for name, value in json.loads(path.read_text()).items() if name not in controls}
 
 
 def test_the_printed_table_shows_rates_and_what_differs(ablation, capsys):
