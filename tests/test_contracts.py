@@ -61,9 +61,17 @@ def test_every_experiment_composes_by_plus_and_only_by_plus(name):
     assert "experiment" not in OmegaConf.load(CONF / "config.yaml").defaults
 
 
+@pytest.fixture(scope="module")
+def markers(tmp_path_factory):
+    """Where a marker is stored, trained once."""
+    return tmp_path_factory.mktemp("markers")
+
+
 @pytest.mark.parametrize("name", options("marking/strategy"))
-def test_strategies_are_pure_and_stay_in_the_ball(name):
-    scheme = instantiate(config(f"marking/strategy={name}", "marking.n=20").marking.scheme)
+def test_strategies_are_pure_and_stay_in_the_ball(name, markers, monkeypatch):
+    monkeypatch.setenv("TAGGANT_ROOT", str(markers))
+    tiny = ("marking.n=20", "++marking.marker.load.epochs=1")
+    scheme = instantiate(config(f"marking/strategy={name}", *tiny).marking.scheme)
     data = random_set(3, size=32)
     every = scheme.versions(bytes(32), data.images, data.ids, np.tile(np.arange(20), (3, 1)))
     some = scheme.versions(bytes(32), data.images[1:2], data.ids[1:2], np.array([[4, 17]]))

@@ -19,7 +19,7 @@ from taggant.marking.publish import publish, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full, Label, Rounded, TopK
 
-N, COUNT, CLASSES = 20, 5000, 4
+N, COUNT, CLASSES = 20, 2000, 4
 SCORES = ["loss", "margin", "hinge", "entropy", "modified_entropy"]
 LEVELS = {"full": Full(), "top_k": TopK(2), "rounded": Rounded(1), "label": Label()}
 
@@ -41,7 +41,7 @@ def victim(kind: str) -> nn.Module:
     if kind == "raw":
         raw = audited().raw
         optimizer = torch.optim.Adam(net.parameters(), 3e-3)
-        for _ in range(12):
+        for _ in range(25):
             for chosen in torch.randperm(COUNT).split(100):
                 loss = cross_entropy(net(raw.images[chosen] / 255 - 0.5), raw.labels[chosen])
                 optimizer.zero_grad()

@@ -12,7 +12,7 @@ LEVELS = (0.1, 0.05, 0.01, 0.005, 0.001)
 FULL_LEVEL = ("rank", "rank curtailed", "besag_clifford 1", "besag_clifford 2", "optimal")
 
 
-@pytest.mark.parametrize("n", [20, 100, 1000, 5000])
+@pytest.mark.parametrize("n", [20, 100, 1000, pytest.param(5000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", TESTS)
 def test_size_is_at_most_p_and_nearly_used_up(name, n):
     for p in LEVELS:

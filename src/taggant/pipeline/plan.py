@@ -19,10 +19,13 @@ def plan(lines: Sequence[Line]) -> Table:
     stages: dict[str, Stage] = {}
     jobs: dict[str, int] = {}
     for line in lines:
-        for name, stage in {**line.stages, "report": line.report.stage}.items():
-            names.setdefault(stage.digest, name)
-            stages.setdefault(stage.digest, stage)
-            jobs[stage.digest] = jobs.get(stage.digest, 0) + 1
+        own = {**line.stages, "report": line.report.stage}
+        found = {stage.digest: stage for stage in own.values()} | _needed(line.report.stage)
+        titles = {stage.digest: name for name, stage in own.items()}
+        for key, stage in found.items():
+            names.setdefault(key, titles.get(key, stage.name))
+            stages.setdefault(key, stage)
+            jobs[key] = jobs.get(key, 0) + 1
     wanted = _to_run(store, [line.report.stage for line in lines]) if store else set()
     total = 0.0
     table = Table("stage", "digest", "reads", "jobs", "state", "estimate")
@@ -47,6 +50,18 @@ def estimate(store: Store, stage: Stage) -> float | None:
     if alike:
         return float(mean(alike))
     return float(median(m["seconds"] for m in past)) if past else None
+
+
+def _needed(end: Stage) -> dict[str, Stage]:
+    """A stage and all that it rests on, by digest."""
+    found: dict[str, Stage] = {}
+    waiting = [end]
+    while waiting:
+        stage = waiting.pop()
+        if stage.digest not in found:
+            found[stage.digest] = stage
+            waiting += stage.needs
+    return found
 
 
 def _to_run(store: Store, ends: Sequence[Stage]) -> set[str]:

@@ -88,9 +88,10 @@ class Scores:
 
     @cached_property
     def final(self) -> Stage:
-        """Readings of the model after unlearning."""
+        """Readings of the model after unlearning; if nothing was done, they go on from before."""
         full = self.setting.cfg.audit.depth == FULL
-        return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full)
+        same = None if self.unlearn.method.depends else self.trained
+        return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full, same)
 
     @cached_property
     def curve(self) -> dict[int, Stage]:
@@ -128,12 +129,19 @@ class Scores:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """All readings: the final model's, and the snapshots'."""
-        return self.final, *self.curve.values()
+        """All readings: the snapshots', and the final model's."""
+        return *self.curve.values(), self.final
 
     def _stage(
-        self, made_by: Stage, epoch: int, model: Callable[[], Any], title: str, full: bool
+        self,
+        made_by: Stage,
+        epoch: int,
+        model: Callable[[], Any],
+        title: str,
+        full: bool,
+        same: Stage | None = None,
     ) -> Stage:
+        """Readings of a model; those of `same`, a stage on the same model, are gone on from."""
         config = self.setting.config("score")
         identity = {
             "config": config,
@@ -155,9 +163,12 @@ class Scores:
             return recorded.shard in (WHOLE, self.audit.part) and recorded.serves(until())
 
         def compute(folder: Path) -> None:
-            records = [Readings.load(path) for path in self.setting.store.records(stage)]
+            paths = [p for s in (stage, same) if s for p in self.setting.store.records(s)]
+            records = [Readings.load(path) for path in paths]
+            long_enough = [r for r in records if r.shard == self.audit.part and r.serves(until())]
             merged = _merged(records, until()) if self.audit.part == WHOLE else None
-            (merged or self._read(model(), records, until(), title)).save(folder)
+            found = next(iter(long_enough), merged)
+            (found or self._read(model(), records, until(), title)).save(folder)
 
         needs = (self.mark.stage, made_by)
         stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
