@@ -7,8 +7,15 @@ interval.
 import polars as pl
 from matplotlib.figure import Figure
 
-from experiments import plots
+from experiments import Expected, plots
 from taggant.report import style
+
+EXPECTED = [
+    Expected({"audit.p": 0.01}, "detection_rate", 0.847, 0.08),
+    Expected({"audit.p": 0.05}, "detection_rate", 0.887, 0.08),
+    Expected({"audit.p": 0.3}, "detection_rate", 0.96, 0.08),
+    Expected({"audit.p": 0.3}, "false_detection_rate", 0.3, 0.06),
+]
 
 
 def draw(table: pl.DataFrame) -> Figure:
