@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 import polars as pl
-from experiments.plots import DASHED, PALETTE
+from experiments.plots import DASHED, PALETTE, points
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -48,6 +48,11 @@ FACTS = (
     "date",
 )
 METHOD, STRENGTH = "unlearning", "unlearning.strength"
+PARTS = (
+    ("retained_rate", "retained", style.EXTRA, "D"),
+    ("forgotten_rate", "forgotten", style.USED, "o"),
+    ("unused_rate", "never used", style.UNUSED, "s"),
+)
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
@@ -73,6 +78,26 @@ def methods(table: pl.DataFrame) -> list[str]:
 def title(method: str) -> str:
     """A method's name as a figure says it."""
     return method.replace("_", " ")
+
+
+def parts(table: pl.DataFrame) -> Figure:
+    """Forgotten, retained and unused images claimed, a line a method, its utility in brackets."""
+    figure = Figure(figsize=(style.WIDTH, 1.2 + 0.42 * table.height))
+    ax = figure.subplots()
+    places = np.arange(table.height)
+    for (rate, name, colour, marker), shift in zip(PARTS, (-0.2, 0, 0.2), strict=True):
+        points(ax, table, places + shift, rate, name, colour, marker)
+    accuracy = table["utility"].to_list()
+    names = [title(name) for name in table[METHOD]]
+    ax.set_yticks(places, [f"{n} ({u:.1%})" for n, u in zip(names, accuracy, strict=True)])
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.axvline(float(table["p"][0]), color=style.INK, linestyle=DASHED, linewidth=1)
+    ax.set_xlim(-0.02, 1.02)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel(f"images claimed at p = {table['p'][0]:.0%}")
+    figure.legend(loc="outside upper center", ncols=3)
+    return figure
 
 
 def curves(table: pl.DataFrame, utility: str) -> Figure:

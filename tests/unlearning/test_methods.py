@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
 from tests.victim.pairs import pairs, tiny_clip
+from tests.victim.ssl.test_encoder import OPTIONS
 
 from taggant.unlearning.finetune import Finetune
 from taggant.unlearning.method import Descent
@@ -19,6 +20,7 @@ from taggant.unlearning.salun import saliency
 from taggant.unlearning.ssd import SSD
 from taggant.victim.classifier import Classifier
 from taggant.victim.small_net import SmallNet
+from taggant.victim.ssl.simclr import SimCLR
 
 METHODS = sorted(p.stem for p in (ROOT / "conf" / "unlearning").glob("*.yaml") if p.stem != "base")
 GRADED = [name for name in METHODS if name not in ("none", "retrain")]
@@ -71,6 +73,11 @@ def request_of_pairs() -> Request:
     return Request(model, pairs(5), pairs(8, 1), 3, cpu, None, fresh)
 
 
+def encoder() -> SimCLR:
+    torch.manual_seed(0)
+    return SimCLR(**OPTIONS)
+
+
 def same(one, other) -> bool:
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(a, b) for a, b in pairs)
@@ -103,6 +110,20 @@ def test_image_text_models_unlearn_as_well(name):
     before = copy.deepcopy(request.victim)
     assert not same(method(name, strength=2.0)(request), before)
     assert all(torch.isfinite(weight).all() for weight in request.victim.parameters())
+
+
+@pytest.mark.parametrize("name", GRADED)
+def test_encoders_unlearn_where_neither_labels_nor_logits_are_needed(name):
+    model, chosen = encoder(), method(name, strength=2.0)
+    if {"logits", "relabelled"} & {*chosen.needs}:
+        with pytest.raises(ValueError, match="this victim has no"):
+            chosen.check(model)
+        return
+    chosen.check(model)
+    before, request = copy.deepcopy(model), request_of(model)
+    assert not same(chosen(request), before)
+    assert all(torch.isfinite(weight).all() for weight in model.parameters())
+    assert request.steps > 0
 
 
 def test_strength_scales_the_step():
@@ -138,7 +159,7 @@ def test_masked_weights_stay_under_momentum_and_weight_decay():
     assert kept == pytest.approx(0.25, abs=0.01)
     step = Descent(request, 1.0, masks)
     for batch in request.batches(request.retain, 2):
-        step(model.example_loss(batch).mean())
+        step(model.batch_loss(batch))
     for new, old, mask in zip(model.parameters(), victim().parameters(), masks, strict=True):
         assert torch.equal(new[mask == 0], old[mask == 0])
 

@@ -34,5 +34,5 @@ class Finetune(Method):
         """Descend on the loss of the retain set."""
         step = Descent(request, self.rate * self.strength)
         for batch in request.batches(request.retain, self.epochs):
-            step(request.victim.example_loss(batch).mean())
+            step(request.victim.batch_loss(batch))
         return request.victim

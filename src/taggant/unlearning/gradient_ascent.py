@@ -33,5 +33,5 @@ class GradientAscent(Method):
         """Descend on minus the loss of the forget set."""
         step = Descent(request, self.rate * self.strength)
         for batch in request.batches(request.forget, self.epochs):
-            step(-request.victim.example_loss(batch).mean())
+            step(-request.victim.batch_loss(batch))
         return request.victim

@@ -42,5 +42,5 @@ class L1Sparse(Method):
             weight = self.penalty * (1 - epoch / self.epochs)
             for batch in request.batches(request.retain, first=epoch):
                 norm = torch.cat([p.flatten() for p in victim.parameters()]).abs().sum()
-                step(victim.example_loss(batch).mean() + weight * norm)
+                step(victim.batch_loss(batch) + weight * norm)
         return victim

@@ -34,7 +34,7 @@ class Method(ABC):
     depends: ClassVar[Sequence[str]] = ("forget", "strength")
     """Which of the common parameters the outcome depends on."""
 
-    needs: ClassVar[Sequence[str]] = ("example_loss",)
+    needs: ClassVar[Sequence[str]] = ("batch_loss",)
     """What of `Unlearnable`, beyond training, the method calls."""
 
     strength: float = 1.0

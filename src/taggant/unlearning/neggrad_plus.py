@@ -35,11 +35,11 @@ class NegGradPlus(Method):
 
     def unlearn(self, request: Request) -> Any:
         """Descend on the weighted difference of the two losses."""
-        step, loss = Descent(request, self.rate * self.strength), request.victim.example_loss
+        step, loss = Descent(request, self.rate * self.strength), request.victim.batch_loss
         forget = endless(partial(request.batches, request.forget, 1))
         for kept, forgotten in zip(
             request.batches(request.retain, self.epochs), forget, strict=False
         ):
-            gain = (1 - self.alpha) * loss(forgotten).mean()
-            step(self.alpha * loss(kept).mean() - gain)
+            gain = (1 - self.alpha) * loss(forgotten)
+            step(self.alpha * loss(kept) - gain)
         return request.victim

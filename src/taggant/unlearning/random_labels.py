@@ -29,7 +29,7 @@ class RandomLabels(Method):
     ``RL.py`` of github.com/OPTML-Group/Unlearn-Saliency, whose 10 epochs are 5 here.
     """
 
-    needs: ClassVar[Sequence[str]] = ("example_loss", "relabelled")
+    needs: ClassVar[Sequence[str]] = ("batch_loss", "relabelled")
 
     rate: float = 0.1
     epochs: int = 5
@@ -46,7 +46,7 @@ def relearn(
     step, victim, random = Descent(request, rate, masks), request.victim, request.generator()
     for epoch in range(epochs):
         for batch in request.batches(request.forget, first=epoch):
-            step(victim.example_loss(victim.relabelled(batch, random)).mean())
+            step(victim.batch_loss(victim.relabelled(batch, random)))
         for batch in request.batches(request.retain, first=epoch):
-            step(victim.example_loss(batch).mean())
+            step(victim.batch_loss(batch))
     return victim

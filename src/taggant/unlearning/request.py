@@ -16,7 +16,7 @@ Batch = tuple[Tensor, ...]
 
 
 class Unlearnable(Protocol):
-    """What a victim offers to methods; classifiers and image-text models alike.
+    """What a victim offers to methods; classifiers, encoders and image-text models alike.
 
     Any LightningModule with these members can be unlearned.
     """
@@ -24,8 +24,8 @@ class Unlearnable(Protocol):
     def batches(self, data: ImageSet, seed: int, device: torch.device) -> Any:
         """Training batches of `data`, a new order every epoch; ``sampler.set_epoch`` chooses it."""
 
-    def example_loss(self, batch: Batch) -> Tensor:
-        """Training loss of every example of a batch, [B]."""
+    def batch_loss(self, batch: Batch) -> Tensor:
+        """Training loss of a batch: the mean over its examples, a scalar."""
 
     def logits(self, batch: Batch) -> Tensor:
         """Unnormalised log-probabilities of a batch's answers, [B, answers]."""

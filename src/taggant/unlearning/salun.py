@@ -34,7 +34,7 @@ class SalUn(Method):
     learning rate; ours are 5 at a tenth, as in `RandomLabels`, so that the mask is what differs.
     """
 
-    needs: ClassVar[Sequence[str]] = ("example_loss", "relabelled")
+    needs: ClassVar[Sequence[str]] = ("batch_loss", "relabelled")
 
     rate: float = 0.1
     epochs: int = 5
@@ -51,7 +51,7 @@ def saliency(request: Request, share: float) -> list[Tensor]:
     request.victim.eval()
     total = [torch.zeros_like(p) for p in request.victim.parameters()]
     for batch in request.batches(request.forget):
-        loss = request.victim.example_loss(batch).sum()
+        loss = len(batch[0]) * request.victim.batch_loss(batch)
         total = [t + g for t, g in zip(total, gradients(request, loss), strict=True)]
     size = torch.cat([t.abs().flatten() for t in total])
     kept = max(1, round(share * len(size)))

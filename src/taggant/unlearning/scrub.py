@@ -41,7 +41,7 @@ class Scrub(Method):
     rate are ours.
     """
 
-    needs: ClassVar[Sequence[str]] = ("example_loss", "logits")
+    needs: ClassVar[Sequence[str]] = ("batch_loss", "logits")
 
     rate: float = 0.1
     epochs: int = 5
@@ -59,7 +59,7 @@ class Scrub(Method):
                 step(-divergence(victim, teacher, batch, self.temperature))
             for batch in request.batches(request.retain, first=epoch):
                 kept = divergence(victim, teacher, batch, self.temperature)
-                step(self.alpha * kept + self.gamma * victim.example_loss(batch).mean())
+                step(self.alpha * kept + self.gamma * victim.batch_loss(batch))
         return victim
 
 

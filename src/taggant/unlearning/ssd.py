@@ -57,7 +57,7 @@ def importance(request: Request, data: ImageSet) -> list[Tensor]:
     total = [torch.zeros_like(p) for p in request.victim.parameters()]
     count = 0
     for batch in request.batches(data):
-        found = gradients(request, request.victim.example_loss(batch).mean())
+        found = gradients(request, request.victim.batch_loss(batch))
         total = [t + g.square() for t, g in zip(total, found, strict=True)]
         count += 1
     return [t / count for t in total]

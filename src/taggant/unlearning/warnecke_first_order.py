@@ -41,7 +41,7 @@ def forget_gradient(request: Request) -> list[Tensor]:
     """Gradient of the forget set's summed loss, one tensor a parameter."""
     total = [torch.zeros_like(p) for p in request.victim.parameters()]
     for batch in request.batches(request.forget):
-        found = gradients(request, request.victim.example_loss(batch).sum())
+        found = gradients(request, len(batch[0]) * request.victim.batch_loss(batch))
         total = [t + g for t, g in zip(total, found, strict=True)]
     return total
 

@@ -106,7 +106,7 @@ def hessian_vector(request: Request, batch: Batch, vector: Vector) -> Vector:
     """Hessian of a batch's mean loss times a vector; two gradient steps are counted."""
     weights = list(request.victim.parameters())
     with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no second derivative
-        loss = request.victim.example_loss(batch).mean()
+        loss = request.victim.batch_loss(batch)
     gradient = torch.autograd.grad(loss, weights, create_graph=True)
     along = torch.stack([(g * v).sum() for g, v in zip(gradient, vector, strict=True)]).sum()
     request.steps += 2

@@ -53,11 +53,9 @@ class Classifier(Victim):
         """Images uint8 [B, C, H, W], 0..255 -> logits [B, classes]."""
         return self.net(self.pixels(images))  # type: ignore[no-any-return]
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
+    def batch_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Mean cross-entropy of a batch."""
-        loss = self.example_loss(batch).mean()
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[1]))
-        return loss
+        return self.example_loss(batch).mean()
 
     def example_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Cross-entropy of every example, [B]."""

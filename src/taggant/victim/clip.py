@@ -114,8 +114,8 @@ class Clip(Victim):
         """Training batches (images, token numbers) of `data` for one run."""
         return Batches(data.images, self.tokens(data), self.batch_size, seed, self.augment, device)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Symmetric contrastive loss of a batch.
+    def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
+        """See `Victim.training_step`.
 
         Raises
         ------
@@ -124,9 +124,11 @@ class Clip(Victim):
         """
         if self.trainer.world_size > 1:
             raise ValueError("image-text models are trained on one device: trainer.devices=1")
-        loss = self.example_loss(batch).mean()
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
-        return loss
+        return super().training_step(batch, index)
+
+    def batch_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Mean loss of a batch's pairs: symmetric, each among the others."""
+        return self.example_loss(batch).mean()
 
     def example_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Contrastive loss of every pair among those of its batch, [B].

@@ -85,12 +85,22 @@ class Victim(pl.LightningModule):
         """Images uint8 [B, C, H, W], 0..255 -> what `answers` says."""
 
     @abstractmethod
+    def batch_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Training loss of a batch, images first: the mean over its examples, a scalar."""
+
+    @abstractmethod
     def targets(self, data: ImageSet) -> Tensor:
         """What scores compare the answers with, [N, ...]."""
 
     @abstractmethod
     def utility(self, data: ImageSet) -> float:
         """What the model is good for on held-out images."""
+
+    def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
+        """Loss of a batch; its mean over the epoch is the history's ``train_loss``."""
+        loss = self.batch_loss(batch)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
+        return loss
 
     def pixels(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W] -> normalised, channels last."""

@@ -91,8 +91,8 @@ class Encoder(Victim):
             )
         return super().batches(data, seed, device)
 
-    def training_step(self, batch: tuple[Tensor, Tensor], _: int) -> Tensor:
-        """Cost of a batch of views uint8 [B, 2, C, H, W].
+    def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
+        """See `Victim.training_step`.
 
         Raises
         ------
@@ -101,10 +101,11 @@ class Encoder(Victim):
         """
         if self.trainer.world_size > 1:
             raise ValueError("encoders are trained on one device: trainer.devices=1")
-        views, _targets = batch
-        loss = self.loss(*views.unbind(1))
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(views))
-        return loss
+        return super().training_step(batch, index)
+
+    def batch_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Cost of a batch of views uint8 [B, 2, C, H, W]."""
+        return self.loss(*batch[0].unbind(1))
 
     def targets(self, data: ImageSet) -> Tensor:
         """Nothing: zeros [N]. An encoder's answers are compared with each other."""
