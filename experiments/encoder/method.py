@@ -18,7 +18,11 @@ NAMES: dict[object, str] = {
     "vicreg": "VICReg",
     "dino": "DINO",
 }
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"victim": "simclr"}, "detection_rate", 0.155, 0.07),
+    Expected({"victim": "dino"}, "detection_rate", 0.045, 0.05),
+    Expected({"victim": "simclr"}, "false_detection_rate", 0.04, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
