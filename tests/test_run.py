@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.conftest import ROOT
 from tests.forks import warmed
 
 from taggant.marking.ledger import Ledger
+from taggant.owner.models import victim_of
 
 METRICS = {
     "p",
@@ -112,6 +114,20 @@ def test_auditing_does_not_disturb_training(smoke, tmp_path):
     assert result(latest(smoke))["metrics"] == result(latest(tmp_path))["metrics"]
     for name in ("final.safetensors", "epoch-00002.safetensors"):
         assert (live / name).read_bytes() == (silent / name).read_bytes()
+
+
+def test_a_runs_victim_is_found_where_the_run_was_started(smoke, tmp_path, monkeypatch):
+    folder = shutil.copytree(latest(smoke) / ".hydra", tmp_path / "run" / ".hydra").parent
+    told = folder / ".hydra" / "hydra.yaml"
+    told.write_text(told.read_text().replace(f"cwd: {ROOT}", f"cwd: {smoke}"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TAGGANT_ROOT", raising=False)
+    victim, size = victim_of(folder)
+    assert victim.answers == "logits"
+    assert size == 32
+    monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="not in the store of"):
+        victim_of(folder)
 
 
 def test_plan_says_what_would_run(smoke, tmp_path):

@@ -190,7 +190,7 @@ def test_a_void_reading_survives_the_disk_merges_and_is_not_gone_on_with(tmp_pat
 
 
 def endpoint(server, **options) -> Endpoint:
-    return Endpoint(server.url, 2, batch_size=16, pause=0.001, **options)
+    return Endpoint(server.url, classes=2, batch_size=16, pause=0.001, **options)
 
 
 def remote(server, **options) -> tuple[Readings, Endpoint]:

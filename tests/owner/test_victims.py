@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from taggant.owner.audit import captions_of
 from taggant.owner.cli import app
 from taggant.owner.mark import mark
 from taggant.owner.models import Options, open_model
+from taggant.owner.serve import Service
 from taggant.score.access import Embedding
 
 SIDE = 16
@@ -56,6 +58,23 @@ def test_an_encoder_is_audited_by_how_alike_views_are(home):
     chosen = ("--model", "enc:embed", "--victim", "encoder")
     audited(*chosen, "--set", "score.views=3", "--labels", "none")
     assert "ok    the model gives the scores" in verified(*chosen)
+
+
+class Squares(torch.nn.Module):
+    answers = "embedding"
+
+    def forward(self, images):
+        return images[:, :, ::4, ::4].float().flatten(1)[:, :12] / 255 - 0.5
+
+
+def test_an_encoder_is_audited_by_url(home):
+    with Service(Squares(), SIDE) as service:
+        threading.Thread(target=service.serve_forever, args=(0.02,), daemon=True).start()
+        chosen = ("--model", service.url, "--victim", "encoder")
+        audited(*chosen, "--set", "score.views=3", "--labels", "none")
+        assert "ok    the model gives the scores" in verified(*chosen)
+        service.shutdown()
+    assert service.answered > 2 * 3
 
 
 def test_an_image_text_model_is_audited_with_captions(home, monkeypatch):
@@ -99,7 +118,7 @@ def test_a_runs_image_text_victim_embeds_captions_as_it_does_itself():
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("http://h/", {"victim": "encoder"}, "an endpoint answers with confidences"),
+        ("http://h/", {"victim": "clip"}, "an endpoint answers with confidences"),
         ("m:f", {"victim": "clip"}, "accepted are a run folder"),
         ("w.pt", {"victim": "clip", "arch": "timm:test_vit"}, "does not fit"),
         ("w.pt", {"victim": "encoder", "arch": "torchvision:resnet18"}, "end in a classifier"),

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.conftest import random_set
 
 from taggant.score.oracle import Oracle, QueryError
-from taggant.score.remote import Endpoint
+from taggant.score.remote import EmbeddingEndpoint, Endpoint
 
 CLASSES = 3
 
@@ -64,6 +64,8 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"confidences": logits.softmax(1).tolist()}
         if fault == "label":
             answer = {"labels": logits.argmax(1).tolist()}
+        if fault == "embed":
+            answer = {"embeddings": logits.tolist()}
         if fault == "short":
             answer["confidences"].pop()
         if fault == "odd":
@@ -105,7 +107,7 @@ def server() -> Iterator[Server]:
 
 
 def endpoint(server: Server, **options) -> Endpoint:
-    return Endpoint(server.url, CLASSES, **{"batch_size": 4, "pause": 0.01, **options})
+    return Endpoint(server.url, classes=CLASSES, **{"batch_size": 4, "pause": 0.01, **options})
 
 
 def test_answers_are_the_models_and_each_image_is_asked_once(server):
@@ -165,6 +167,23 @@ def test_labels_only(server):
     images = random_set(4).images
     server.faults = ["label"]
     assert torch.equal(endpoint(server).query(images).argmax(1), Model()(images).argmax(1))
+
+
+def test_embeddings_are_read_as_directions(server):
+    images = random_set(6).images
+    server.faults = ["embed", "embed"]
+    remote = EmbeddingEndpoint(server.url, batch_size=4, pause=0.01)
+    expected = torch.nn.functional.normalize(Model()(images).float(), dim=1)
+    assert torch.allclose(remote.query(images), expected, atol=1e-6)
+    assert remote.queries == 6
+    with pytest.raises(QueryError, match="no 'embeddings'"):
+        remote.query(images)
+
+
+@pytest.mark.parametrize("rows", [[[1.0, 2.0]], [[1.0], [2.0, 3.0]], [[float("inf")], [1.0]], "no"])
+def test_embeddings_of_another_form_are_refused(rows):
+    with pytest.raises(QueryError, match=r"accepted is|form"):
+        EmbeddingEndpoint("http://127.0.0.1/").read({"embeddings": rows}, 2)
 
 
 def test_rate_limit_spaces_requests(server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import pickle
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from taggant.data.imageset import ImageSet
 from taggant.owner.pictures import to_image
 from taggant.pipeline.files import sha256
 from taggant.score import Oracle
-from taggant.score.remote import Endpoint
+from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
@@ -207,22 +208,23 @@ def _local(spec: str, fingerprint: str, module: nn.Module, options: Options, **o
 
 def _endpoint(url: str, options: Options) -> Model:
     _check_url(url)
-    if options.victim != "classifier":
+    if options.victim == "clip":
         raise ValueError(
-            f"--victim {options.victim}: an endpoint answers with confidences or labels; accepted "
-            "is classifier (for others, ask through module:function)"
+            "--victim clip: an endpoint answers with confidences, labels or embeddings; accepted "
+            "are classifier and encoder (for others, ask through module:function)"
         )
 
-    def oracle(access: Any) -> Endpoint:
-        return Endpoint(
-            url,
-            options.classes,
-            batch_size=options.batch_size,
-            timeout=options.timeout,
-            retries=options.retries,
-            rate=options.rate,
-            headers=dict(options.headers),
-        )
+    def oracle(access: Any) -> Remote:
+        asked: dict[str, Any] = {
+            "batch_size": options.batch_size,
+            "timeout": options.timeout,
+            "retries": options.retries,
+            "rate": options.rate,
+            "headers": dict(options.headers),
+        }
+        if options.victim == "encoder":
+            return EmbeddingEndpoint(url, **asked)
+        return Endpoint(url, classes=options.classes, **asked)
 
     fingerprint = hashlib.sha256(url.encode()).hexdigest()
     return Model(url, fingerprint, options.answers, options.against, oracle)
@@ -247,11 +249,14 @@ def victim_of(folder: Path) -> tuple[Any, int]:
     config = folder / ".hydra" / "config.yaml"
     if not config.exists():
         raise FileNotFoundError(f"{folder}: no run folder of run.py (no .hydra/config.yaml)")
-    line = Line(Setting.of(OmegaConf.load(config)))  # type: ignore[arg-type]
+    chosen = OmegaConf.load(config)
+    started = OmegaConf.load(config.with_name("hydra.yaml")).hydra.runtime.cwd
+    chosen.paths.root = os.environ.get("TAGGANT_ROOT", started)
+    line = Line(Setting.of(chosen))  # type: ignore[arg-type]
     if not line.store.has(line.train.stage):
         raise FileNotFoundError(
-            f"{folder}: its trained victim is not in the store; start where run.py was started, or "
-            "set TAGGANT_ROOT"
+            f"{folder}: its trained victim is not in the store of {chosen.paths.root}; set "
+            "TAGGANT_ROOT to the folder that holds that store"
         )
     return line.unlearn.final(), int(line.data.splits.train.images.shape[-1])
 

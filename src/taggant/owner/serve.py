@@ -1,7 +1,8 @@
 """A trained victim behind the HTTP contract of `taggant.score.remote`, to try audits on.
 
 ``POST /`` with ``{"images": [PNG as base64, ...]}`` of any sizes and modes; the answer is
-``{"confidences": [[float, ...], ...]}``, or ``{"labels": [int, ...]}`` where only those are given.
+``{"confidences": [[float, ...], ...]}``, ``{"labels": [int, ...]}`` where only those are given, or
+``{"embeddings": [[float, ...], ...]}`` of an encoder.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ LARGEST_REQUEST = 256 << 20
 
 
 class Service(ThreadingHTTPServer):
-    """Serves a classifier.
+    """Serves a classifier or an encoder.
 
     Parameters
     ----------
     model : callable
-        Squares uint8 [B, 3, size, size] -> logits [B, classes]; in eval mode.
+        Squares uint8 [B, 3, size, size] -> logits [B, classes], or features [B, D] if its
+        ``answers`` are "embedding"; in eval mode.
     size : int
     port : int
         0: any free one.
@@ -57,11 +59,13 @@ class Service(ThreadingHTTPServer):
         """Answer to a request's images; ValueError for what are none."""
         images = torch.stack([_decode(text, self.size) for text in texts])
         with self.alone, torch.inference_mode():
-            logits: Tensor = torch.cat([self.model(image[None]) for image in images]).float()
+            found: Tensor = torch.cat([self.model(image[None]) for image in images]).float()
             self.answered += len(images)
+        if getattr(self.model, "answers", "logits") == "embedding":
+            return {"embeddings": found.tolist()}
         if self.labels_only:
-            return {"labels": logits.argmax(1).tolist()}
-        return {"confidences": logits.softmax(1).tolist()}
+            return {"labels": found.argmax(1).tolist()}
+        return {"confidences": found.softmax(1).tolist()}
 
 
 def _decode(text: str, size: int) -> Tensor:

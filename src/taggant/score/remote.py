@@ -6,6 +6,7 @@ import base64
 import io
 import random
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,12 +31,11 @@ UNANSWERED = (
 
 
 @dataclass
-class Endpoint:
-    """Asks a classifier over HTTP.
+class Remote(ABC):
+    """Asks a model over HTTP.
 
-    Contract: ``POST url`` with ``{"images": [PNG as base64, ...]}``; the answer is
-    ``{"confidences": [[float, ...], ...]}`` or, where only labels are given away,
-    ``{"labels": [int, ...]}`` - one entry per image, in order.
+    Contract: ``POST url`` with ``{"images": [PNG as base64, ...]}``; a subclass says what the
+    answer holds, one entry per image, in order.
 
     A query counts once, when it is answered; `attempts` counts what was sent, failures included,
     for that is what a provider may bill.
@@ -44,8 +44,6 @@ class Endpoint:
     ----------
     url : str
         The endpoint.
-    classes : int
-        Number of classes.
     batch_size : int
         Images per request.
     timeout : float
@@ -68,7 +66,6 @@ class Endpoint:
     """
 
     url: str
-    classes: int
     batch_size: int = 32
     timeout: float = 30.0
     retries: int = 5
@@ -89,13 +86,17 @@ class Endpoint:
         self._next = 0.0
 
     def query(self, images: Tensor) -> Tensor:
-        """Log-confidences float32 [B, classes] of images uint8 [B, C, H, W], any B >= 1."""
+        """What is read of the answers, float32 [B, D], to images uint8 [B, C, H, W], any B >= 1."""
         return torch.cat([self._ask(part) for part in images.split(self.batch_size)])
 
     def _ask(self, images: Tensor) -> Tensor:
         answer = self._post({"images": [_png(image) for image in images]}, len(images))
         self.queries += len(images)
-        return _log_confidences(answer, len(images), self.classes)
+        return self.read(answer, len(images))
+
+    @abstractmethod
+    def read(self, answer: Any, count: int) -> Tensor:
+        """What an answer to `count` images says, float32 [count, D]."""
 
     def _post(self, body: dict[str, Any], count: int) -> Any:
         failure = ""
@@ -128,6 +129,50 @@ class Endpoint:
         if now < self._next:
             self.sleep(self._next - now)
         self._next = max(now, self._next) + count / self.rate
+
+
+@dataclass
+class Endpoint(Remote):
+    """Asks a classifier over HTTP: see `Remote`.
+
+    The answer is ``{"confidences": [[float, ...], ...]}`` or, where only labels are given away,
+    ``{"labels": [int, ...]}``.
+
+    Parameters
+    ----------
+    classes : int
+        Number of classes.
+    **remote
+        See `Remote`.
+    """
+
+    classes: int = field(kw_only=True)
+
+    def read(self, answer: Any, count: int) -> Tensor:
+        """Log-confidences float32 [count, classes]."""
+        return _log_confidences(answer, count, self.classes)
+
+
+@dataclass
+class EmbeddingEndpoint(Remote):
+    """Asks an encoder over HTTP: see `Remote`.
+
+    The answer is ``{"embeddings": [[float, ...], ...]}``, of any one length; only directions count.
+    """
+
+    def read(self, answer: Any, count: int) -> Tensor:
+        """Unit vectors float32 [count, D]."""
+        if not isinstance(answer, dict) or "embeddings" not in answer:
+            raise QueryError("the answer has no 'embeddings'")
+        try:
+            rows = torch.tensor(answer["embeddings"], dtype=torch.float64).float()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise QueryError(f"the answer is not of the contract's form: {error}") from error
+        if rows.ndim != 2 or len(rows) != count or not torch.isfinite(rows).all():
+            raise QueryError(
+                f"the answer has shape {list(rows.shape)}; accepted is [{count}, D], finite"
+            )
+        return torch.nn.functional.normalize(rows, dim=1)
 
 
 def _png(image: Tensor) -> str:
