@@ -6,7 +6,14 @@ read, so nothing here is compared with it.
 
 import polars as pl
 
+from experiments import Expected
 from taggant.report.numbers import interval, percent, quantity
+
+EXPECTED = [
+    Expected({"audit/test": "pprm"}, "detection_rate", 0.78, 0.08),
+    Expected({"audit/test": "optimal"}, "detection_rate", 0.825, 0.08),
+    Expected({"audit/test": "optimal"}, "false_detection_rate", 0.06, 0.05),
+]
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:

@@ -13,13 +13,18 @@ import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from experiments import plots
+from experiments import Expected, plots
 from taggant.report import style
 from taggant.stats.twins import wins_needed
 
 LEVEL, SETS = 0.05, 2000
 PAIRS = (5, 8, 10, 15, 20, 30, 40, 60, 80, 120, 150)
 GROUPS = {"used": style.USED, "unused": style.UNUSED}
+EXPECTED = [
+    Expected({"group": "used", "pairs": 20}, "binomial", 1.0, 0.05),
+    Expected({"group": "used", "pairs": 150}, "win_rate", 0.973, 0.03),
+    Expected({"group": "unused", "pairs": 150}, "win_rate", 0.493, 0.12),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
