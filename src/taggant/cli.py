@@ -16,7 +16,9 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-CONF = Path(__file__).parents[2] / "conf"
+PACKAGE = Path(__file__).parent
+CONF = next(p for p in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if p.is_dir())
+"""The config groups: those of the checkout, or of the wheel."""
 EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ModuleNotFoundError)
 
 
