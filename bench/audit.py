@@ -1,0 +1,234 @@
+"""Time auditing: the engine beside the bare model, and beside a loop over single images.
+
+    python bench/audit.py [--device cpu] [--small] [--json FILE]
+
+Everything runs in this process, what is compared one after the other, again and again; times are
+medians. Weights are random: an audit costs the same whatever a model knows. The three tables:
+
+* share: images/s of the engine, one query a version, whose versions are made on the way (`sign`,
+  `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size;
+* decisions: seconds per decided instance, K = 16 views, of the engine with the `optimal` test, and
+  of a loop in the style of the reference codes: `pprm`, batch size 1, K forwards one by one, on
+  versions that lie in memory;
+* memory: peak memory of marking and of auditing 32 instances against n, a process each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from common import environment, seconds, show
+from torch import Tensor, nn
+
+from taggant.audit.engine import Instances, read
+from taggant.data import emoji
+from taggant.data.augment import CropFlip
+from taggant.marking.ledger import Ledger
+from taggant.marking.marker import Backbone, Marker
+from taggant.marking.n_version import NVersion, Sign
+from taggant.marking.publish import publish, raw_sha256
+from taggant.marking.strategies.jacobian import Jacobian
+from taggant.score import Oracle, Score, membership
+from taggant.score.access import Full
+from taggant.stats import optimal, pprm
+from taggant.victim.resnet9 import ResNet9
+from taggant.victim.small_net import SmallNet
+from taggant.victim.ssl.encoder import headless
+
+P, BATCH, VIEWS = 0.05, 256, 16
+CLASSES, SIDE = 99, 32
+NETS = {"six convolutions, width 16": partial(SmallNet, width=16)}
+NETS |= {"ResNet-9, width 32": partial(ResNet9, width=32)}
+MARGIN = Score(membership.margin, Full())
+VIEWED = Score(membership.margin, Full(), VIEWS, CropFlip())
+
+
+class Victim(nn.Module):
+    """A network behind the normalisation that every victim has."""
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = net(classes=CLASSES, channels=3, image_size=SIDE)
+        self.net.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        pixels = images.float().div_(255).sub_(0.5).div_(0.25)
+        return self.net(pixels.contiguous(memory_format=torch.channels_last))
+
+
+@dataclass(frozen=True)
+class Made:
+    """A strategy whose versions lie in memory."""
+
+    versions: dict[bytes, Tensor]
+
+    def __call__(
+        self, secret: bytes, images: Tensor, ids: Any, indices: Any, epsilon: int
+    ) -> Tensor:
+        rows = [self.versions[i][torch.from_numpy(j)] for i, j in zip(ids, indices, strict=True)]
+        return torch.stack(rows).to(images.device)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"made": True}
+
+
+def instances(strategy: Any, count: int, n: int, device: str) -> Instances:
+    raw = emoji.load(labels="subcategory").train.select(range(count))
+    scheme = NVersion(n, 10, strategy or Sign(2))
+    if strategy is None:
+        every = scheme
+        made = every.versions(bytes(32), raw.images, raw.ids, np.tile(np.arange(n), (count, 1)))
+        scheme = NVersion(n, 10, Made(dict(zip(raw.ids, made.to(device), strict=True))))
+    parameters, digests = scheme.parameters(), raw_sha256(raw.images)
+    ledger = Ledger.draw(bytes(32), "bench", parameters, n, raw.ids, digests)
+    return Instances(raw, scheme, ledger, publish(scheme, ledger, raw, count // 2))
+
+
+def marker() -> Marker:
+    torch.manual_seed(1)
+    net, _ = headless(SmallNet(width=16, classes=10, channels=3, image_size=SIDE))
+    return Marker(lambda: Backbone("bench", net, (0.5,) * 3, (0.25,) * 3))
+
+
+def bare(victim: nn.Module, batch: Tensor, count: int) -> None:
+    with torch.inference_mode():
+        for _ in range(count):
+            victim(batch).float().cpu()
+
+
+def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]:
+    """Images/s of the engine and of the model alone."""
+    strategies = {"made": None, "sign": Sign(2), "jacobian": Jacobian(marker())}
+    sets = {name: instances(strategy, count, n, device) for name, strategy in strategies.items()}
+    rows = []
+    for title, net in NETS.items():
+        victim = Victim(net).to(device).eval()
+        batch = torch.randint(256, (BATCH, 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+        bare(victim, batch, 3)
+        alone: list[float] = []
+        engine: dict[str, list[float]] = {name: [] for name in sets}
+        for _ in range(repeats):
+            batches = count * n // BATCH
+            alone.append(
+                batches * BATCH / seconds(lambda v=victim, b=batch, k=batches: bare(v, b, k))
+            )
+            for name, chosen in sets.items():
+                oracle = Oracle(victim, MARGIN.access, BATCH, device)
+                took = seconds(lambda o=oracle, c=chosen: read(o, MARGIN, c, seed=1))
+                engine[name].append(oracle.queries / took)
+        for name, speeds in engine.items():
+            row = {"net": title, "versions": name, "bare images/s": median(alone)}
+            ratios = [one / other for one, other in zip(speeds, alone, strict=True)]
+            rows.append(row | {"engine images/s": median(speeds), "share": median(ratios)})
+    return rows
+
+
+def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any) -> int:
+    """Decide instances one by one, image by image; how many images were asked."""
+    asked = 0
+    crop = VIEWED.augment
+    assert crop is not None
+    for i, (own, label) in enumerate(zip(versions, chosen.raw.labels, strict=True)):
+        generator = torch.Generator().manual_seed(i)
+        order = torch.randperm(len(own), generator=generator)
+        scores: list[float] = []
+        exceeded = 0
+        for t, index in enumerate(order):
+            confidences = []
+            for _ in range(VIEWS):
+                view = crop(own[index][None], generator)
+                with torch.inference_mode():
+                    confidences.append(victim(view)[0].softmax(0))
+                asked += 1
+            true = torch.stack([c[label].log() - (1 - c[label]).log() for c in confidences])
+            scores.append(float(true.mean()))
+            if t:
+                exceeded += scores[-1] >= scores[0]
+                if exceeded <= boundary.claim[t] or exceeded >= boundary.stop[t]:
+                    break
+    return asked
+
+
+def decisions(device: str, count: int, few: int, n: int) -> list[dict[str, Any]]:
+    """Seconds per decided instance of the engine and of the loop."""
+    rows = []
+    chosen, first = instances(Sign(2), count, n, device), instances(None, few, n, device)
+    versions = torch.stack(list(first.scheme.strategy.versions.values()))
+    for title, net in NETS.items():
+        victim = Victim(net).to(device).eval()
+        oracle = Oracle(victim, VIEWED.access, BATCH, device)
+        took = seconds(lambda o=oracle: read(o, VIEWED, chosen, 1, [optimal(n, P)]))
+        asked: list[int] = []
+        slow = seconds(lambda v=victim, a=asked: a.append(loop(v, first, versions, pprm(n, P))))
+        each, speed = took / count, oracle.queries / took
+        row = {"net": title, "engine s/instance": each, "loop s/instance": slow / few}
+        row |= {"times faster": slow / few / each, "engine images/s": speed}
+        rows.append(row | {"loop images/s": asked[0] / slow, "ratio": speed * slow / asked[0]})
+    return rows
+
+
+def memory(device: str, sizes: list[int]) -> list[dict[str, Any]]:
+    """Peak memory against n, a process each."""
+    rows = []
+    for n in sizes:
+        command = [sys.executable, __file__, "--device", device, "--probe", str(n)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+    return rows
+
+
+def probe(device: str, n: int) -> None:
+    """Mark and audit once; peak memory of each, as JSON."""
+    victim = Victim(next(iter(NETS.values()))).to(device).eval()
+    row: dict[str, Any] = {"n": n}
+    instances(Sign(2), 32, 20, device)
+    row["start MB"] = peak(device)
+    made: list[Instances] = []
+    row["marking s"] = seconds(lambda: made.append(instances(Sign(2), 32, n, device)))
+    row["marking MB"] = peak(device)
+    oracle = Oracle(victim, MARGIN.access, BATCH, device)
+    row["auditing s"] = seconds(lambda: read(oracle, MARGIN, made[0], 1, [optimal(n, P)]))
+    row["auditing MB"] = peak(device)
+    print(json.dumps(row | {"queries": oracle.queries}))
+
+
+def peak(device: str) -> float:
+    """Peak memory so far in MB, of the GPU or of the process."""
+    if device == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--probe", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.probe:
+        probe(options.device, options.probe)
+        return
+    small, device = options.small, options.device
+    tables = {
+        "share": share(device, *((4, 200, 1) if small else (16, 1000, 5))),
+        "decisions": decisions(device, *((8, 1, 40) if small else (64, 2, 400))),
+        "memory": memory(device, [100, 1000] if small else [100, 1000, 100_000]),
+    }
+    show(tables, environment(device), options.json)
+
+
+if __name__ == "__main__":
+    main()
