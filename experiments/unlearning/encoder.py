@@ -9,6 +9,13 @@ from experiments.unlearning import _shapes
 from experiments.unlearning._shapes import collect as collect
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
+EXPECTED = [
+    Expected({"unlearning": "none"}, "forgotten_rate", 0.331, 0.1),
+    Expected({"unlearning": "retrain"}, "forgotten_rate", 0.069, 0.07),
+]
+
 
 def draw(table: pl.DataFrame) -> Figure:
     return _shapes.parts(table)

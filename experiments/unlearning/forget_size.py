@@ -10,7 +10,13 @@ from experiments.unlearning import _shapes
 from experiments.unlearning._shapes import collect as collect
 from matplotlib.figure import Figure
 
+from experiments import Expected
 from taggant.report import style
+
+EXPECTED = [
+    Expected({"unlearning": "none", "unlearning.forget": 0.8}, "forgotten_rate", 0.855, 0.07),
+    Expected({"unlearning": "retrain", "unlearning.forget": 0.8}, "forgotten_rate", 0.065, 0.06),
+]
 
 
 def draw(table: pl.DataFrame) -> Figure:
