@@ -29,6 +29,7 @@ DATA = dataclasses.replace(random_set(COUNT), captions=CAPTIONS)
 PUBLIC = dataclasses.replace(random_set(COUNT, seed=1), captions=CAPTIONS)
 FACTS = {"classes": 4, "channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
 TINY = {"width": 2, "hidden": 8, "out": 6, "queue": 8, "bottleneck": 4, "config": CONFIG}
+TINY["unmarked"] = None  # nothing is trained here
 SCHEMES = {
     "n_version": {"n": 3},
     "radioactive": {"n": 3, "steps": 1},

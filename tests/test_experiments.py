@@ -44,7 +44,9 @@ TINY = {
     "audit.curve": "[]",
     "audit.depth": "stopped",
     "audit.images": 4,
+    "audit.controls": 20,
     "marking.marker.load.rest": 200,
+    "victim.unmarked.count": 40,
 }
 ALWAYS = (
     "hydra.mode=RUN",
