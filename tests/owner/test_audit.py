@@ -44,15 +44,20 @@ class Learnt(torch.nn.Module):
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """Marked pictures of one class, and a model that knows the first five of eight."""
+    root = tmp_path_factory.mktemp("home")
+    photos.folder(root / "raw", 8, classes=1)
+    return marked(root, known=5)
+
+
+def marked(root, known):
+    """Mark what is in ``raw``, and let a model learn the first `known` published pictures."""
     from taggant.data.decode import square
     from taggant.owner.pictures import read, to_image
 
     torch.set_num_threads(1)
-    root = tmp_path_factory.mktemp("home")
-    photos.folder(root / "raw", 8, classes=1)
     mark(root / "raw", root / "out", root / "ledger", fresh(n=N), "keep")
     ledger = FolderLedger.load(root / "ledger")
-    used = [to_image(read(root / "out" / e.published).pixels) for e in ledger.entries[:5]]
+    used = [to_image(read(root / "out" / e.published).pixels) for e in ledger.entries[:known]]
     torch.save(torch.stack([square(image, SIDE) for image in used]), root / "known.pt")
     return root
 
@@ -209,7 +214,12 @@ def test_an_endpoint_that_is_gone_is_told(home, tmp_path, service):
         call(*arguments(home, url, tmp_path / "a.json", "--retries", "0"))
 
 
-def test_a_model_that_is_swapped_midway_voids_the_audit(home, tmp_path, service):
+def test_a_model_that_is_swapped_midway_voids_the_audit(tmp_path, service):
+    # Of one size, so that all are read together, and all known, so that each takes 20 reads or so.
+    for number in range(4):
+        photos.write(tmp_path / "raw" / "class0" / f"{number}.png", photos.scene(number, 30, 30))
+    home = marked(tmp_path, known=4)
+
     class Swapped(Learnt):
         asked = 0
 
