@@ -9,6 +9,8 @@ import polars as pl
 from experiments.radioactive._power import USED, against, pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
 RUNS = ("radioactive/classes", "radioactive/classes_scratch")
 NAMES = {
     ("linear_probe", "category"): "probe, 10 classes",
@@ -16,6 +18,15 @@ NAMES = {
     ("classifier", "category"): "from scratch, 10 classes",
     ("classifier", "subcategory"): "from scratch, 99 classes",
 }
+
+PROBE = {"victim": "linear_probe", USED: 0.2}
+SCRATCH = {"victim": "classifier", USED: 0.2}
+EXPECTED = [
+    Expected({**PROBE, "data.labels": "category"}, "log10_p", -9.1, 3),
+    Expected({**PROBE, "data.labels": "subcategory"}, "log10_p", -10.6, 4),
+    Expected({**SCRATCH, "data.labels": "category"}, "claims", 0, 1),
+    Expected({**SCRATCH, "data.labels": "subcategory"}, "claims", 0, 1),
+]
 
 collect = pooled
 
