@@ -8,8 +8,16 @@ import polars as pl
 from experiments.radioactive._power import USED, against, pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
 BALANCED = "marking.balanced"
 NAMES = {(True,): "a share of each class", (False,): "a share of all images"}
+
+EXPECTED = [
+    Expected({BALANCED: True, USED: 0.0}, "claims", 0, 1),
+    Expected({BALANCED: True, USED: 0.1}, "log10_p", -4.3, 2),
+    Expected({BALANCED: False, USED: 0.1}, "log10_p", -2.9, 2),
+]
 
 collect = pooled
 
