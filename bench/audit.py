@@ -46,10 +46,17 @@ from taggant.victim.resnet9 import ResNet9
 from taggant.victim.small_net import SmallNet
 from taggant.victim.ssl.encoder import headless
 
-P, BATCH, VIEWS = 0.05, 256, 16
+P, VIEWS = 0.05, 16
+BATCH = {"cpu": 256, "cuda": 4096}
 CLASSES, SIDE = 99, 32
 NETS = {"six convolutions, width 16": partial(SmallNet, width=16)}
 NETS |= {"ResNet-9, width 32": partial(ResNet9, width=32)}
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"share": (4, 200, 1), "decisions": (8, 1, 40), "memory": [100, 1000]},
+    "cpu": {"share": (16, 500, 2), "decisions": (16, 1, 200), "memory": [100, 1000, 100_000]},
+    "cuda": {"share": (128, 1000, 3), "decisions": (256, 1, 200), "memory": [100, 1000, 100_000]},
+}
+"""Images, versions and repeats; images for the engine and the loop, and versions; versions."""
 MARGIN = Score(membership.margin, Full())
 VIEWED = Score(membership.margin, Full(), VIEWS, CropFlip())
 
@@ -115,17 +122,17 @@ def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]
     rows = []
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
-        batch = torch.randint(256, (BATCH, 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+        size = BATCH[device]
+        batch = torch.randint(256, (size, 3, SIDE, SIDE), dtype=torch.uint8, device=device)
         bare(victim, batch, 3)
         alone: list[float] = []
         engine: dict[str, list[float]] = {name: [] for name in sets}
         for _ in range(repeats):
-            batches = count * n // BATCH
-            alone.append(
-                batches * BATCH / seconds(lambda v=victim, b=batch, k=batches: bare(v, b, k))
-            )
+            turns = count * n // size
+            took = seconds(lambda v=victim, b=batch, k=turns: bare(v, b, k))
+            alone.append(turns * size / took)
             for name, chosen in sets.items():
-                oracle = Oracle(victim, MARGIN.access, BATCH, device)
+                oracle = Oracle(victim, MARGIN.access, size, device)
                 took = seconds(lambda o=oracle, c=chosen: read(o, MARGIN, c, seed=1))
                 engine[name].append(oracle.queries / took)
         for name, speeds in engine.items():
@@ -168,7 +175,7 @@ def decisions(device: str, count: int, few: int, n: int) -> list[dict[str, Any]]
     versions = torch.stack(list(first.scheme.strategy.versions.values()))
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
-        oracle = Oracle(victim, VIEWED.access, BATCH, device)
+        oracle = Oracle(victim, VIEWED.access, BATCH[device], device)
         took = seconds(lambda o=oracle: read(o, VIEWED, chosen, 1, [optimal(n, P)]))
         asked: list[int] = []
         slow = seconds(lambda v=victim, a=asked: a.append(loop(v, first, versions, pprm(n, P))))
@@ -198,7 +205,7 @@ def probe(device: str, n: int) -> None:
     made: list[Instances] = []
     row["marking s"] = seconds(lambda: made.append(instances(Sign(2), 32, n, device)))
     row["marking MB"] = peak(device)
-    oracle = Oracle(victim, MARGIN.access, BATCH, device)
+    oracle = Oracle(victim, MARGIN.access, BATCH[device], device)
     row["auditing s"] = seconds(lambda: read(oracle, MARGIN, made[0], 1, [optimal(n, P)]))
     row["auditing MB"] = peak(device)
     print(json.dumps(row | {"queries": oracle.queries}))
@@ -221,11 +228,12 @@ def main() -> None:
     if options.probe:
         probe(options.device, options.probe)
         return
-    small, device = options.small, options.device
+    device = options.device
+    sizes = SIZES["small" if options.small else device]
     tables = {
-        "share": share(device, *((4, 200, 1) if small else (16, 1000, 5))),
-        "decisions": decisions(device, *((8, 1, 40) if small else (64, 2, 400))),
-        "memory": memory(device, [100, 1000] if small else [100, 1000, 100_000]),
+        "share": share(device, *sizes["share"]),
+        "decisions": decisions(device, *sizes["decisions"]),
+        "memory": memory(device, sizes["memory"]),
     }
     show(tables, environment(device), options.json)
 

@@ -30,6 +30,8 @@ from taggant.marking.scheme import Scheme
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
 
+ROUND = 8
+"""Batches of a round, about."""
 ORDER_MEMORY = 64 << 20
 """Bytes that the reading orders and tie keys of the instances in flight may take together."""
 
@@ -297,15 +299,20 @@ class _Reader:
     ) -> None:
         raw = instances.raw
         self.oracle, self.score, self.instances, self.place = oracle, score, instances, place
-        self.seed, self.block, self.progress, self.shard = seed, block, progress, shard
+        self.seed, self.progress, self.shard = seed, progress, shard
         self.mine = range(shard[0], len(raw), shard[1])
         self.n = instances.ledger.n
         self.raw, self.targets = raw, targets
         self.tests = None if until is None else _Tests(until, len(raw))
         self.published = published_indices(instances.ledger, raw.ids)
         self.views = score.draw_views([view_seed(seed, i) for i in raw.ids])
-        in_flight = max(1, min(ORDER_MEMORY // (12 * self.n), 4 * oracle.batch_size // block))
-        self.slots = _Slots(min(in_flight, len(self.mine)), self.n)
+        # Rounds of whole batches, but for some room for new instances' published versions: what a
+        # batch lacks is padded, and costs as much.
+        rows = ROUND * oracle.batch_size - oracle.batch_size // 8
+        in_flight = max(1, min(ORDER_MEMORY // (12 * self.n), rows // block, len(self.mine)))
+        self.slots = _Slots(in_flight, self.n)
+        all_of_it = 0 if until is not None else rows // (in_flight * score.views)
+        self.block = min(max(block, all_of_it), self.n)
         self.read = np.zeros(len(raw), np.int64)
         self.exceeded = np.zeros(len(raw), np.int64)
         self.bits: list[list[NDArray[np.bool_]]] = [[] for _ in range(len(raw))]
