@@ -8,6 +8,15 @@ import polars as pl
 from experiments.radioactive._power import USED, against, pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
+EXPECTED = [
+    Expected({"marking.epsilon": 2, USED: 0.1}, "log10_p", -0.65, 1),
+    Expected({"marking.epsilon": 8, USED: 0.1}, "log10_p", -4.6, 2),
+    Expected({"marking.epsilon": 16, USED: 0.1}, "log10_p", -10, 4),
+    Expected({"marking.epsilon": 16, USED: 0.1}, "accuracy_lost", 0.003, 0.008),
+]
+
 collect = pooled
 
 
