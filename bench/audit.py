@@ -142,7 +142,7 @@ def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]
     return rows
 
 
-def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any) -> int:
+def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any, device: str) -> int:
     """Decide instances one by one, image by image; how many images were asked."""
     asked = 0
     crop = VIEWED.augment
@@ -155,9 +155,9 @@ def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any) 
         for t, index in enumerate(order):
             confidences = []
             for _ in range(VIEWS):
-                view = crop(own[index][None], generator)
+                view = crop(own[index][None], generator).to(device)
                 with torch.inference_mode():
-                    confidences.append(victim(view)[0].softmax(0))
+                    confidences.append(victim(view)[0].softmax(0).cpu())
                 asked += 1
             true = torch.stack([c[label].log() - (1 - c[label]).log() for c in confidences])
             scores.append(float(true.mean()))
@@ -172,13 +172,15 @@ def decisions(device: str, count: int, few: int, n: int) -> list[dict[str, Any]]
     """Seconds per decided instance of the engine and of the loop."""
     rows = []
     chosen, first = instances(Sign(2), count, n, device), instances(None, few, n, device)
-    versions = torch.stack(list(first.scheme.strategy.versions.values()))
+    versions = torch.stack(list(first.scheme.strategy.versions.values())).cpu()
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
         oracle = Oracle(victim, VIEWED.access, BATCH[device], device)
         took = seconds(lambda o=oracle: read(o, VIEWED, chosen, 1, [optimal(n, P)]))
         asked: list[int] = []
-        slow = seconds(lambda v=victim, a=asked: a.append(loop(v, first, versions, pprm(n, P))))
+        slow = seconds(
+            lambda v=victim, a=asked: a.append(loop(v, first, versions, pprm(n, P), device))
+        )
         each, speed = took / count, oracle.queries / took
         row = {"net": title, "engine s/instance": each, "loop s/instance": slow / few}
         row |= {"times faster": slow / few / each, "engine images/s": speed}
@@ -231,9 +233,9 @@ def main() -> None:
     device = options.device
     sizes = SIZES["small" if options.small else device]
     tables = {
-        "share": share(device, *sizes["share"]),
-        "decisions": decisions(device, *sizes["decisions"]),
-        "memory": memory(device, sizes["memory"]),
+        "share": lambda: share(device, *sizes["share"]),
+        "decisions": lambda: decisions(device, *sizes["decisions"]),
+        "memory": lambda: memory(device, sizes["memory"]),
     }
     show(tables, environment(device), options.json)
 

@@ -39,17 +39,18 @@ def environment(device: str) -> dict[str, dict[str, Any]]:
 
 
 def show(
-    tables: Mapping[str, Sequence[Mapping[str, Any]]],
+    tables: Mapping[str, Callable[[], Sequence[Mapping[str, Any]]]],
     facts: Mapping[str, Any],
     path: Path | None = None,
 ) -> None:
-    """Print tables and facts; write them as JSON too."""
-    console = Console()
-    for title, rows in tables.items():
-        console.print(_table(title, rows))
+    """Make one table after the other, print each; write all and the facts as JSON too."""
+    console, made = Console(), dict(facts)
     console.print(facts)
-    if path is not None:
-        path.write_text(json.dumps({**tables, **facts}, indent=1))
+    for title, make in tables.items():
+        made[title] = make()
+        console.print(_table(title, made[title]))
+        if path is not None:
+            path.write_text(json.dumps(made, indent=1))
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -122,7 +122,7 @@ def main() -> None:
     options = parser.parse_args()
     quiet_libraries()
     sizes = (250, 2, 1) if options.small else (1000, 4, 3)
-    tables = {"training": compared(options.device, *sizes)}
+    tables = {"training": lambda: compared(options.device, *sizes)}
     show(tables, environment(options.device), options.json)
 
 
