@@ -130,6 +130,20 @@ def test_a_runs_victim_is_found_where_the_run_was_started(smoke, tmp_path, monke
         victim_of(folder)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (["victim=simclr", "score=margin"], "this score reads logits"),
+        (["victim=simclr", "score=pairwise_cosine", "unlearning=scrub"], "no logits, which Scrub"),
+    ],
+)
+def test_a_plan_refuses_what_does_not_fit(tmp_path, overrides, told):
+    forget = ["unlearning.forget=5"] if len(overrides) > 2 else []
+    assert warmed().run(tmp_path, *overrides, *forget, "plan=true") == 2
+    assert told in (tmp_path / "output.txt").read_text()
+    assert not (tmp_path / "store").exists()
+
+
 def test_plan_says_what_would_run(smoke, tmp_path):
     for root, said in ((smoke, "stored"), (tmp_path, "to run")):
         assert warmed().run(root, "+experiment=smoke", "plan=true") == 0

@@ -94,12 +94,22 @@ class Line:
 
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
-        self.scores.score.check(self.train.kind)
-        for part in (self.scores.boundaries, self.stages):
-            assert part
-        self.unlearn.method.check(self.train.kind)
+        self.fits()
         check_data(self.train.kind, self.data.splits.train)
         self.train.new_victim()
+
+    def fits(self) -> None:
+        """Refuse parts that do not fit each other, before any data are looked at.
+
+        Raises
+        ------
+        ValueError
+            With the parts and what would fit.
+        """
+        self.scores.score.check(self.train.kind)
+        self.unlearn.method.check(self.train.kind)
+        for part in (self.scores.boundaries, self.stages):
+            assert part
 
     def summary(self, metrics: Mapping[str, Any]) -> str:
         """What came out, in a line."""

@@ -19,6 +19,7 @@ def plan(lines: Sequence[Line]) -> Table:
     stages: dict[str, Stage] = {}
     jobs: dict[str, int] = {}
     for line in lines:
+        line.fits()
         own = {**line.stages, "report": line.report.stage}
         found = {stage.digest: stage for stage in own.values()} | _needed(line.report.stage)
         titles = {stage.digest: name for name, stage in own.items()}

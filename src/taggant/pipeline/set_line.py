@@ -49,10 +49,14 @@ class SetLine(Line):
 
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
+        self.fits()
+        self.train.new_victim()
+
+    def fits(self) -> None:
+        """See `Line.fits`."""
         self.audit_set.audit.check(self.mark.scheme, self.train.kind)
         self.audit_set.score.check(self.train.kind)
         assert self.stages
-        self.train.new_victim()
 
     def summary(self, metrics: Mapping[str, Any]) -> str:
         """What came out, in a line."""
