@@ -6,6 +6,7 @@ python -m experiments collect NAME             keep the table of runs that are t
 python -m experiments draw [NAME ...]          draw from results/; a group's name means all in it
 python -m experiments check [NAME ...]         compare with what is expected; 1 if anything is off
 python -m experiments gallery                  one page with all of them
+python -m experiments page                     docs/reproducing.md, to standard output
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import collect, gallery, output
+from experiments import collect, gallery, output, reproduce
 from experiments.experiment import FIGURES, RESULTS, ROOT, Experiment, named
 
 RUNS = Path(os.environ.get("TAGGANT_ROOT", ROOT)) / "runs"
@@ -43,7 +44,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
     parser.add_argument("--figures", type=Path, default=FIGURES, help="folder of the figures")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (list_, run, collect_, draw, check, gallery_):
+    for command in (list_, run, collect_, draw, check, gallery_, page):
         name = command.__name__.strip("_")
         sub = commands.add_parser(name, help=command.__doc__)
         sub.set_defaults(command=command)
@@ -105,6 +106,12 @@ def check(options: argparse.Namespace) -> int:
 def gallery_(options: argparse.Namespace) -> int:
     """One page with all of them."""
     print(gallery.write(named((), options.results), options.page, options.figures))
+    return 0
+
+
+def page(options: argparse.Namespace) -> int:
+    """Print docs/reproducing.md."""
+    print(reproduce.page(named((), options.results)), end="")
     return 0
 
 

@@ -30,6 +30,11 @@ class Expected:
     tolerance: float
     source: str = "own run"
 
+    def __str__(self) -> str:
+        which = ", ".join(f"{name} = {value}" for name, value in self.where.items())
+        wanted = f"{self.column} {self.value:g} ± {self.tolerance:g} ({self.source})"
+        return f"{which}: {wanted}" if which else wanted
+
     def problem(self, table: pl.DataFrame) -> str | None:
         """What is off, in a sentence; None if nothing is."""
         unknown = [name for name in (*self.where, self.column) if name not in table.columns]

@@ -10,8 +10,9 @@ import pytest
 from experiments.__main__ import main
 from experiments.collect import newest, rates
 from experiments.experiment import Experiment, every, named
+from tests.conftest import ROOT
 
-from experiments import Expected, gallery, output
+from experiments import Expected, gallery, output, reproduce
 from taggant.cli import CONF
 
 NAMES = [one.name for one in every()]
@@ -37,6 +38,11 @@ def test_every_kept_table_draws_and_is_as_expected(name, tmp_path):
     files = output.save(experiment.draw(), tmp_path / "drawn")
     assert all(path.stat().st_size for path in files)
     assert experiment.table["date"].str.contains(r"^\d{4}-\d{2}-\d{2}$").all()
+
+
+def test_the_page_of_commands_is_up_to_date():
+    kept = (ROOT / "docs" / "reproducing.md").read_text()
+    assert kept == reproduce.page(every()), "python -m experiments page > docs/reproducing.md"
 
 
 def write_run(runs: Path, folder: str, p: float, rate: float) -> None:
