@@ -9,8 +9,12 @@ from experiments.radioactive._bars import bars
 from experiments.radioactive._power import pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
 COLUMNS = ["victim.told"]
 NAMES = {("confidences",): "told confidences", ("labels",): "told labels"}
+
+EXPECTED = [Expected({"victim.told": "confidences"}, "log10_p", -1.06, 1)]
 
 collect = pooled
 

@@ -9,6 +9,14 @@ import polars as pl
 from experiments.radioactive._power import USED, against, pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
+EXPECTED = [
+    Expected({USED: 0.0}, "claims", 0, 1),
+    Expected({USED: 0.2}, "log10_p", -0.46, 1),
+    Expected({USED: 0.2}, "accuracy_lost", 0.02, 0.02),
+]
+
 collect = pooled
 
 
