@@ -32,7 +32,7 @@ typecheck: setup  ## mypy --strict on src
 	$(PY) -m mypy
 
 bench: setup  ## Time the hot paths beside their references
-	@for bench in bench/*.py; do echo "== $$bench"; OMP_NUM_THREADS=1 $(PY) "$$bench" || exit 1; done
+	@for bench in $(filter-out bench/common.py,$(wildcard bench/*.py)); do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
 
 figures: setup  ## Redraw every figure and table from results/, without training
 	$(PY) -m experiments draw

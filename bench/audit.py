@@ -2,14 +2,16 @@
 
     python bench/audit.py [--device cpu] [--small] [--json FILE]
 
-Everything runs in this process, what is compared one after the other, again and again; times are
-medians. Weights are random: an audit costs the same whatever a model knows. The three tables:
+Everything runs in this process, what is compared one after the other, again and again, and each
+time another goes first; times are medians. Weights are random: an audit costs the same whatever a
+model knows. The three tables:
 
 * share: images/s of the engine, one query a version, whose versions are made on the way (`sign`,
-  `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size;
-* decisions: seconds per decided instance, K = 16 views, of the engine with the `optimal` test, and
-  of a loop in the style of the reference codes: `pprm`, batch size 1, K forwards one by one, on
-  versions that lie in memory;
+  `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size. The
+  engine's own forwards, for its probe and its controls, count as time and not as images;
+* decisions: seconds per decided instance and images/s, K = 16 views, of the engine with the
+  `optimal` test and with `pprm`, and of a loop in the style of the reference codes: `pprm`, batch
+  size 1, K forwards one by one, on versions that lie in memory;
 * memory: peak memory of marking and of auditing 32 instances against n, a process each.
 """
 
@@ -28,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import environment, seconds, show
+from common import environment, in_turns, ratio, seconds, show, timed
 from torch import Tensor, nn
 
 from taggant.audit.engine import Instances, read
@@ -47,16 +49,22 @@ from taggant.victim.small_net import SmallNet
 from taggant.victim.ssl.encoder import headless
 
 P, VIEWS = 0.05, 16
-BATCH = {"cpu": 256, "cuda": 4096}
+BATCH = {"cpu": 128, "cuda": 4096}
 CLASSES, SIDE = 99, 32
 NETS = {"six convolutions, width 16": partial(SmallNet, width=16)}
 NETS |= {"ResNet-9, width 32": partial(ResNet9, width=32)}
 SIZES: dict[str, dict[str, Any]] = {
-    "small": {"share": (4, 200, 1), "decisions": (8, 1, 40), "memory": [100, 1000]},
-    "cpu": {"share": (16, 500, 2), "decisions": (16, 1, 200), "memory": [100, 1000, 100_000]},
-    "cuda": {"share": (128, 1000, 3), "decisions": (256, 1, 200), "memory": [100, 1000, 100_000]},
+    "small": {"share": (4, 200, 1), "decisions": (8, 1, 40, 1), "memory": [100, 1000]},
+    "cpu": {"share": (32, 1000, 3), "decisions": (32, 2, 200, 3), "memory": [100, 1000, 100_000]},
+    "cuda": {
+        "share": (512, 1000, 3),
+        "decisions": (512, 2, 200, 3),
+        "memory": [100, 1000, 100_000],
+    },
 }
-"""Images, versions and repeats; images for the engine and the loop, and versions; versions."""
+"""Images, versions, repeats; images of the engine and of the loop, versions, repeats; versions."""
+TESTS = {"optimal": optimal, "pprm": pprm}
+LOOP = "loop, pprm"
 MARGIN = Score(membership.margin, Full())
 VIEWED = Score(membership.margin, Full(), VIEWS, CropFlip())
 
@@ -122,24 +130,27 @@ def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]
     rows = []
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
-        size = BATCH[device]
-        batch = torch.randint(256, (size, 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+        batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
         bare(victim, batch, 3)
-        alone: list[float] = []
-        engine: dict[str, list[float]] = {name: [] for name in sets}
-        for _ in range(repeats):
-            turns = count * n // size
-            took = seconds(lambda v=victim, b=batch, k=turns: bare(v, b, k))
-            alone.append(turns * size / took)
-            for name, chosen in sets.items():
-                oracle = Oracle(victim, MARGIN.access, size, device)
-                took = seconds(lambda o=oracle, c=chosen: read(o, MARGIN, c, seed=1))
-                engine[name].append(oracle.queries / took)
-        for name, speeds in engine.items():
+        sides = {name: partial(engine_speed, victim, chosen) for name, chosen in sets.items()}
+        sides["bare"] = partial(bare_speed, victim, batch, count * n // len(batch))
+        speeds = in_turns(sides, repeats)
+        alone = speeds.pop("bare")
+        for name, own in speeds.items():
             row = {"net": title, "versions": name, "bare images/s": median(alone)}
-            ratios = [one / other for one, other in zip(speeds, alone, strict=True)]
-            rows.append(row | {"engine images/s": median(speeds), "share": median(ratios)})
+            rows.append(row | {"engine images/s": median(own), "share": ratio(own, alone)})
     return rows
+
+
+def bare_speed(victim: nn.Module, batch: Tensor, turns: int) -> float:
+    return turns * len(batch) / seconds(lambda: bare(victim, batch, turns))
+
+
+def engine_speed(victim: nn.Module, chosen: Instances) -> float:
+    device = next(victim.parameters()).device.type
+    oracle = Oracle(victim, MARGIN.access, BATCH[device], device)
+    took, readings = timed(lambda: read(oracle, MARGIN, chosen, seed=1))
+    return readings.queries / took
 
 
 def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any, device: str) -> int:
@@ -168,23 +179,35 @@ def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any, 
     return asked
 
 
-def decisions(device: str, count: int, few: int, n: int) -> list[dict[str, Any]]:
+def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[dict[str, Any]]:
     """Seconds per decided instance of the engine and of the loop."""
-    rows = []
     chosen, first = instances(Sign(2), count, n, device), instances(None, few, n, device)
     versions = torch.stack(list(first.scheme.strategy.versions.values())).cpu()
+    rows = []
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
-        oracle = Oracle(victim, VIEWED.access, BATCH[device], device)
-        took = seconds(lambda o=oracle: read(o, VIEWED, chosen, 1, [optimal(n, P)]))
-        asked: list[int] = []
-        slow = seconds(
-            lambda v=victim, a=asked: a.append(loop(v, first, versions, pprm(n, P), device))
-        )
-        each, speed = took / count, oracle.queries / took
-        row = {"net": title, "engine s/instance": each, "loop s/instance": slow / few}
-        row |= {"times faster": slow / few / each, "engine images/s": speed}
-        rows.append(row | {"loop images/s": asked[0] / slow, "ratio": speed * slow / asked[0]})
+        asked: dict[str, float] = {}
+
+        def engine(test: str, victim: nn.Module = victim, asked: Any = asked) -> float:
+            oracle = Oracle(victim, VIEWED.access, BATCH[device], device)
+            until = [TESTS[test](n, P)]
+            took, readings = timed(lambda: read(oracle, VIEWED, chosen, 1, until))
+            asked[f"engine, {test}"] = readings.queries / count
+            return took / count
+
+        def one_by_one(victim: nn.Module = victim, asked: Any = asked) -> float:
+            took, images = timed(lambda: loop(victim, first, versions, pprm(n, P), device))
+            asked[LOOP] = images / few
+            return took / few
+
+        sides = {f"engine, {test}": partial(engine, test) for test in TESTS}
+        each = in_turns(sides | {LOOP: one_by_one}, repeats)
+        slowest = asked[LOOP] / median(each[LOOP])
+        for name, own in each.items():
+            speed = asked[name] / median(own)
+            row = {"net": title, "side": name, "images/instance": asked[name]}
+            row |= {"s/instance": median(own), "times faster": ratio(each[LOOP], own)}
+            rows.append(row | {"images/s": speed, "times the images/s": speed / slowest})
     return rows
 
 

@@ -7,35 +7,66 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, TypeVar
 
 import torch
 from rich.console import Console
 from rich.table import Table
 
+Done = TypeVar("Done")
+PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy")
+
+
+def timed(action: Callable[[], Done]) -> tuple[float, Done]:
+    """Wall-clock seconds of an action, with all that it started on a GPU, and what it returns."""
+    _wait()
+    start = time.perf_counter()
+    done = action()
+    _wait()
+    return time.perf_counter() - start, done
+
 
 def seconds(action: Callable[[], object]) -> float:
     """Wall-clock time of an action, with all that it started on a GPU."""
-    _wait()
-    start = time.perf_counter()
-    action()
-    _wait()
-    return time.perf_counter() - start
+    return timed(action)[0]
+
+
+def in_turns(sides: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, list[float]]:
+    """What each side says, `repeats` times; each time another side goes first."""
+    said: dict[str, list[float]] = {name: [] for name in sides}
+    names = list(sides)
+    for turn in range(repeats):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            said[name].append(sides[name]())
+    return said
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Median of the ratios of what was measured in the same turn."""
+    return median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def environment(device: str) -> dict[str, dict[str, Any]]:
     """Versions and hardware, for a bench's JSON."""
-    gpu = device == "cuda"
+    versions = {name: version(name) for name in PACKAGES}
     return {
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
+        "versions": versions | {"python": platform.python_version()},
         "hardware": {
-            "device": torch.cuda.get_device_name() if gpu else platform.machine(),
+            "device": torch.cuda.get_device_name() if device == "cuda" else _cpu(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "load": os.getloadavg()[0],
         },
     }
+
+
+def _cpu() -> str:
+    """Architecture, and the widest instructions that torch uses on it."""
+    return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def show(

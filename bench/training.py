@@ -19,7 +19,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from common import environment, seconds, show
+from common import environment, in_turns, ratio, seconds, show
 
 from taggant.data import emoji
 from taggant.data.augment import CropFlip
@@ -101,16 +101,15 @@ def compared(device: str, images: int, epochs: int, repeats: int) -> list[dict[s
     data, rows = emoji.load(labels="subcategory").train.select(range(images)), []
     for title, net in NETS.items():
         for size in BATCHES:
-            pairs = []
-            for _ in range(repeats):
-                make = partial(victim, net, data, size, epochs)
-                pairs.append((lightning(make(), data, device), bare(make(), data, device)))
-            ours, plain = (
-                median(images / took for took in side) for side in zip(*pairs, strict=True)
-            )
-            row: dict[str, Any] = {"net": title, "batch": size, "Lightning images/s": ours}
-            ratio = median(b / a for a, b in pairs)
-            rows.append(row | {"bare images/s": plain, "ratio": ratio})
+            make = partial(victim, net, data, size, epochs)
+            sides = {
+                "Lightning": lambda make=make: images / lightning(make(), data, device),
+                "bare": lambda make=make: images / bare(make(), data, device),
+            }
+            speeds = in_turns(sides, repeats)
+            row: dict[str, Any] = {"net": title, "batch": size}
+            row |= {f"{name} images/s": median(speed) for name, speed in speeds.items()}
+            rows.append(row | {"ratio": ratio(speeds["Lightning"], speeds["bare"])})
     return rows
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tests.conftest import random_set
 from torch import nn
+from torchvision.models import resnet18
 
 from taggant import stats
 from taggant.audit.engine import AuditError, Instances, Readings, read
@@ -16,6 +17,7 @@ from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.publish import publish, published_indices, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
+from taggant.score.oracle import PRECISIONS
 
 
 class Pixels(nn.Module):
@@ -219,6 +221,68 @@ def test_batch_dependent_arithmetic_is_hidden_by_the_grid():
     exact = read(oracle(Pixels()), SCORE, instances(), 3)
     assert readings.grid > 0
     assert exact.grid == 0
+
+
+@pytest.fixture(scope="module")
+def resnet() -> nn.Module:
+    torch.manual_seed(0)
+    return resnet18(num_classes=2).eval()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_resnet_answers_alike_in_every_slot_or_on_a_grid_that_hides_it(resnet, precision):
+    audited = instances(count=6, n=12)
+
+    class Shifted(nn.Module):
+        """Fixed preprocessing, and a slot's arithmetic that drifts by `drift`."""
+
+        def __init__(self, drift):
+            super().__init__()
+            self.net, self.drift = resnet, drift
+
+        def forward(self, images):
+            slot = torch.arange(len(images))[:, None] * torch.tensor([self.drift, 0.0])
+            return self.net(images.float() / 128 - 1).float() + slot
+
+    def reading(drift, batch_size):
+        asked = Oracle(Shifted(drift), Full(), batch_size, precision=precision)
+        return read(asked, SCORE, audited, 3)
+
+    exact, wider, drifting = reading(0.0, 8), reading(0.0, 24), reading(1e-3, 8)
+    assert drifting.grid > 10 * 1e-3
+    assert exact.grid < drifting.grid
+    assert (exact.bits != wider.bits).mean() < 0.05
+
+
+def test_bfloat16_is_the_models_arithmetic_and_not_the_scores():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+    images = random_set(5, size=8).images.float()
+    exact, coarse = (Oracle(net, Full(), 4, precision=p).query(images) for p in PRECISIONS)
+    assert coarse.dtype == torch.float32
+    assert 0 < (exact - coarse).abs().max() < 0.1 * exact.abs().max()
+    with pytest.raises(ValueError, match=r"audit.precision = 'half': accepted are 'float32' and"):
+        Oracle(net, Full(), 4, precision="half")
+
+
+def test_no_more_instances_are_read_in_turns_than_the_scheme_keeps_at_hand():
+    asked = []
+
+    class Careful(NVersion):
+        def at_hand(self, image):
+            return 2
+
+        def versions(self, secret, images, ids, indices, labels=None):
+            asked.append(set(ids))
+            return super().versions(secret, images, ids, indices, labels)
+
+    audited = instances(count=8, n=40)
+    careful = dataclasses.replace(audited, scheme=Careful(40, 10, Sign(2)))
+    test = [stats.optimal(40, 0.1)]
+    same = read(oracle(Pixels(), 8), SCORE, careful, 3, test, block=4)
+    assert np.array_equal(same.bits, read(oracle(Pixels(), 8), SCORE, audited, 3, test).bits)
+    probe, last = 4, 1
+    assert max(len(ids) for ids in asked[probe:-last]) == 2
 
 
 def test_readings_survive_the_disk(tmp_path):

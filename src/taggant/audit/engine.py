@@ -26,7 +26,7 @@ from taggant.data.imageset import ImageSet
 from taggant.marking.ledger import Ledger
 from taggant.marking.place import Place
 from taggant.marking.publish import Published, RemakeError, published_indices, remake_place
-from taggant.marking.scheme import Scheme
+from taggant.marking.scheme import Scheme, at_hand
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
 
@@ -309,7 +309,9 @@ class _Reader:
         # Rounds of whole batches, but for some room for new instances' published versions: what a
         # batch lacks is padded, and costs as much.
         rows = ROUND * oracle.batch_size - oracle.batch_size // 8
-        in_flight = max(1, min(ORDER_MEMORY // (12 * self.n), rows // block, len(self.mine)))
+        held = at_hand(instances.scheme, raw.images[0])
+        most = min(ORDER_MEMORY // (12 * self.n), rows // block, len(self.mine), held)
+        in_flight = max(1, most)
         self.slots = _Slots(in_flight, self.n)
         all_of_it = 0 if until is not None else rows // (in_flight * score.views)
         self.block = min(max(block, all_of_it), self.n)

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from taggant.audit.engine import Readings
+from taggant.score.oracle import check_precision
 from taggant.stats import Boundary, Decisions, Interval, clopper_pearson, rank, two_sided
 
 Test = Callable[..., Boundary]
@@ -86,8 +87,14 @@ class InstanceAudit:
         (n=, p=) -> Boundary, e.g. `taggant.stats.optimal`.
     curve : sequence of float
         The p at which detection curves over epochs are drawn; `p` itself is always among them.
-    batch_size, block : int
-        Images per forward, and hidden versions read ahead; decisions do not depend on them.
+    batch_size : int
+        Images per forward. A batch of another size may round a score differently, by some 1e-5
+        of their spread; all versions of an audit meet the same size.
+    block : int
+        Hidden versions of an instance read ahead; decisions do not depend on it.
+    precision : {"float32", "bfloat16"}
+        What the model computes in while it answers, the same for all versions. bfloat16 is about
+        twice as fast where the device has it, and coarser: more versions tie.
     depth : {"full", "stopped"}
         Whether the final model's audit reads every hidden version (then ranks are known and any
         test can be replayed) or stops with the tests.
@@ -99,7 +106,7 @@ class InstanceAudit:
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, an unknown depth or no such shard.
+        For p or a curve's p outside 0..1, an unknown depth or precision, or no such shard.
     """
 
     line: ClassVar[str] = "taggant.pipeline.line.Line"
@@ -110,6 +117,7 @@ class InstanceAudit:
     curve: Sequence[float] = ()
     batch_size: int = 256
     block: int = 16
+    precision: str = "float32"
     depth: str = "full"
     live: bool = True
     shard: str | None = None
@@ -120,6 +128,7 @@ class InstanceAudit:
                 raise ValueError(f"audit.p = {value}: accepted are numbers between 0 and 1")
         if self.depth not in ("full", "stopped"):
             raise ValueError(f"audit.depth = {self.depth!r}: accepted are 'full' and 'stopped'")
+        check_precision(self.precision)
 
         assert self.part
 

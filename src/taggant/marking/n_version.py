@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.scheme import Strategy
+from taggant.marking.scheme import Strategy, at_hand
 from taggant.marking.strategies.sign import Sign
 
 __all__ = ["NVersion", "Sign"]
@@ -60,6 +60,10 @@ class NVersion:
     ) -> Tensor:
         """See `Scheme.versions`; labels play no part."""
         return self.strategy(secret, images, ids, indices, self.epsilon)
+
+    def at_hand(self, image: Tensor) -> int:
+        """See `taggant.marking.scheme.at_hand`."""
+        return at_hand(self.strategy, image)
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Scheme.parameters`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -71,3 +72,13 @@ class Strategy(Protocol):
     def parameters(self) -> Mapping[str, Any]:
         """What fixes the marks besides secret, image and epsilon."""
         ...
+
+
+def at_hand(maker: Scheme | Strategy, image: Tensor) -> int:
+    """How many images like this one, uint8 [C, H, W], may be marked in turns at no extra cost.
+
+    What makes versions from something costly that it keeps of each image, within a budget, says so
+    with a method of this name; reading more images in turns would have that made again and again.
+    """
+    own = getattr(maker, "at_hand", None)
+    return sys.maxsize if own is None else int(own(image))

@@ -23,13 +23,15 @@ def rounds(title: str, total: int, shown: bool) -> Iterator[Callable[[int, int],
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("instances  {task.fields[queries]:,} queries"),
+        TextColumn("{task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, disable=not shown) as bar:
-        task = bar.add_task(title, total=total, queries=0)
+        task = bar.add_task(title, total=total, queries=0, rate=0.0)
 
         def update(finished: int, queries: int) -> None:
-            bar.update(task, completed=finished, queries=queries)
+            rate = queries / max(bar.tasks[task].elapsed or 0.0, 1e-9)
+            bar.update(task, completed=finished, queries=queries, rate=rate)
 
         yield update

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 Access = Callable[[Tensor], Tensor]
 """What of an answer is visible. One with a ``layer`` looks at that method's answers."""
 
+PRECISIONS = ("float32", "bfloat16")
 ANSWER = "__call__"
 """The layer of a model's own answer."""
 
@@ -36,18 +37,32 @@ class Oracle:
         Images per forward.
     device : torch.device or str
         Where the model lives.
+    precision : {"float32", "bfloat16"}
+        What its convolutions and products compute in, by autocast.
+
+    Raises
+    ------
+    ValueError
+        For a batch size < 1 or another precision.
     """
 
     def __init__(
-        self, model: nn.Module, access: Access, batch_size: int, device: torch.device | str = "cpu"
+        self,
+        model: nn.Module,
+        access: Access,
+        batch_size: int,
+        device: torch.device | str = "cpu",
+        precision: str = "float32",
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"audit.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
+        check_precision(precision)
         self.model = model
         self.ask: Callable[[Tensor], Tensor] = getattr(model, layer_of(access))
         self.access = access
         self.batch_size = batch_size
         self.device = torch.device(device)
+        self.precision = precision
         self.queries = 0
 
     def query(self, images: Tensor) -> Tensor:
@@ -60,10 +75,22 @@ class Oracle:
         if count < self.batch_size:
             padding = images[-1:].expand(self.batch_size - count, *images.shape[1:])
             images = torch.cat([images, padding])
-        with torch.inference_mode(), evaluating(self.model):
+        with torch.inference_mode(), evaluating(self.model), self._autocast():
             answers = self.access(self.ask(images))[:count]
         self.queries += count
         return answers
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
+        )
+
+
+def check_precision(precision: str) -> None:
+    """Refuse what no oracle computes in."""
+    if precision not in PRECISIONS:
+        accepted = " and ".join(map(repr, PRECISIONS))
+        raise ValueError(f"audit.precision = {precision!r}: accepted are {accepted}")
 
 
 def layer_of(access: Access) -> str:

@@ -43,7 +43,7 @@ class Jacobian:
     block : int
         The mark is constant on blocks of this side.
     memory : int
-        Bytes of sketches kept at hand.
+        Bytes of sketches kept at hand: one takes 0.8 MB at 32 x 32 pixels, 39 MB at 224 x 224.
 
     Raises
     ------
@@ -54,7 +54,7 @@ class Jacobian:
     marker: Marker
     k: int = 64
     block: int = 1
-    memory: int = 256 << 20
+    memory: int = 1 << 30
     _recent: Recent = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +88,12 @@ class Jacobian:
             marked = torch.add(image.float(), moves, alpha=epsilon).clamp_(0, 255)
             versions[rows] = marked.to(torch.uint8).view(*wanted.shape, *image.shape)
         return versions
+
+    def at_hand(self, image: Tensor) -> int:
+        """Images like this one whose sketches fit into the budget."""
+        channels, height, width = image.shape
+        blocks = channels * -(-height // self.block) * -(-width // self.block)
+        return max(1, self.memory // (4 * self.k * blocks))
 
     def sketch(self, secret: bytes, image: Tensor, image_id: str) -> Tensor:
         """Whole-number gradients float32 [k, C, H/b, W/b] of k random features of an image.

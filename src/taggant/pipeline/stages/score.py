@@ -145,6 +145,7 @@ class Scores:
         config = self.setting.config("score")
         identity = {
             "config": config,
+            "precision": self.audit.precision,
             "epoch": epoch,
             "seed": self.setting.seed("audit"),
             "sources": sources(config, CODE),
@@ -188,13 +189,20 @@ class Scores:
             scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
             save_file({"scores": scores.numpy()}, folder / RAW)
 
-        identity = {"config": config, "epoch": None, "seed": seed, "sources": code}
+        identity = {
+            "config": config,
+            "precision": self.audit.precision,
+            "epoch": None,
+            "seed": seed,
+            "sources": code,
+        }
         return Stage("raw", identity, compute, needs=(self.mark.stage, made_by))
 
     def _oracle(self, model: Any) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
         victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
-        oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
+        audit = self.audit
+        oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
         score = self.score.prepared(victim, self.train.data.splits.test)
         return oracle, score, model.targets(self.mark.instances.raw)
 
