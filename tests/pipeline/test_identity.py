@@ -32,6 +32,7 @@ FIRST_CHANGED = {
     "audit": "audit",
     "audit.batch_size": None,
     "audit.block": None,
+    "audit.precision": "score",
     "audit.live": None,
     "audit.shard": None,
     "trainer": "train",
