@@ -82,6 +82,8 @@ def leaves(node: Any, prefix: str = "") -> Iterator[str]:
 def other(path: str, value: Any) -> Any:
     if path.endswith("_target_"):
         return "taggant.stats.Boundary"
+    if path == "audit.precision":
+        return "bfloat16"
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):

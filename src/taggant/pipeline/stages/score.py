@@ -145,7 +145,7 @@ class Scores:
         config = self.setting.config("score")
         identity = {
             "config": config,
-            "precision": self.audit.precision,
+            "precision": self.setting.cfg.audit.get("precision"),
             "epoch": epoch,
             "seed": self.setting.seed("audit"),
             "sources": sources(config, CODE),
@@ -191,7 +191,7 @@ class Scores:
 
         identity = {
             "config": config,
-            "precision": self.audit.precision,
+            "precision": self.setting.cfg.audit.get("precision"),
             "epoch": None,
             "seed": seed,
             "sources": code,
