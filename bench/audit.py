@@ -7,11 +7,12 @@ time another goes first; times are medians. Weights are random: an audit costs t
 model knows. The three tables:
 
 * share: images/s of the engine, one query a version, whose versions are made on the way (`sign`,
-  `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size. The
-  engine's own forwards, for its probe and its controls, count as time and not as images;
+  `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size and of
+  the same precision: bfloat16 too where the device has it. The engine's own forwards, for its
+  probe and its controls, count as time and not as images;
 * decisions: seconds per decided instance and images/s, K = 16 views, of the engine with the
   `optimal` test and with `pprm`, and of a loop in the style of the reference codes: `pprm`, batch
-  size 1, K forwards one by one, on versions that lie in memory;
+  size 1, K forwards one by one in float32, on versions that lie in memory;
 * memory: peak memory of marking and of auditing 32 instances against n, a process each.
 """
 
@@ -24,13 +25,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from common import environment, in_turns, ratio, seconds, show, timed
+from common import environment, in_turns, precisions, ratio, seconds, show, timed
 from torch import Tensor, nn
 
 from taggant.audit.engine import Instances, read
@@ -57,8 +59,8 @@ SIZES: dict[str, dict[str, Any]] = {
     "small": {"share": (4, 200, 1), "decisions": (8, 1, 40, 1), "memory": [100, 1000]},
     "cpu": {"share": (32, 1000, 3), "decisions": (32, 2, 200, 3), "memory": [100, 1000, 100_000]},
     "cuda": {
-        "share": (512, 1000, 3),
-        "decisions": (512, 2, 200, 3),
+        "share": (512, 1000, 2),
+        "decisions": (512, 2, 200, 2),
         "memory": [100, 1000, 100_000],
     },
 }
@@ -103,9 +105,12 @@ def instances(strategy: Any, count: int, n: int, device: str) -> Instances:
     raw = emoji.load(labels="subcategory").train.select(range(count))
     scheme = NVersion(n, 10, strategy or Sign(2))
     if strategy is None:
-        every = scheme
-        made = every.versions(bytes(32), raw.images, raw.ids, np.tile(np.arange(n), (count, 1)))
-        scheme = NVersion(n, 10, Made(dict(zip(raw.ids, made.to(device), strict=True))))
+        indices = np.arange(n)[None]
+        made = {
+            name: scheme.versions(bytes(32), image[None].to(device), [name], indices)[0]
+            for name, image in zip(raw.ids, raw.images, strict=True)
+        }
+        scheme = NVersion(n, 10, Made(made))
     parameters, digests = scheme.parameters(), raw_sha256(raw.images)
     ledger = Ledger.draw(bytes(32), "bench", parameters, n, raw.ids, digests)
     return Instances(raw, scheme, ledger, publish(scheme, ledger, raw, count // 2))
@@ -117,8 +122,9 @@ def marker() -> Marker:
     return Marker(lambda: Backbone("bench", net, (0.5,) * 3, (0.25,) * 3))
 
 
-def bare(victim: nn.Module, batch: Tensor, count: int) -> None:
-    with torch.inference_mode():
+def bare(victim: nn.Module, batch: Tensor, precision: str, count: int) -> None:
+    half = torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+    with torch.inference_mode(), half:
         for _ in range(count):
             victim(batch).float().cpu()
 
@@ -127,28 +133,31 @@ def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]
     """Images/s of the engine and of the model alone."""
     strategies = {"made": None, "sign": Sign(2), "jacobian": Jacobian(marker())}
     sets = {name: instances(strategy, count, n, device) for name, strategy in strategies.items()}
+    batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
     rows = []
-    for title, net in NETS.items():
+    for (title, net), precision in product(NETS.items(), precisions(device)):
         victim = Victim(net).to(device).eval()
-        batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
-        bare(victim, batch, 3)
-        sides = {name: partial(engine_speed, victim, chosen) for name, chosen in sets.items()}
-        sides["bare"] = partial(bare_speed, victim, batch, count * n // len(batch))
+        bare(victim, batch, precision, 3)
+        sides = {
+            name: partial(engine_speed, victim, chosen, precision) for name, chosen in sets.items()
+        }
+        sides["bare"] = partial(bare_speed, victim, batch, precision, count * n // len(batch))
         speeds = in_turns(sides, repeats)
         alone = speeds.pop("bare")
         for name, own in speeds.items():
-            row = {"net": title, "versions": name, "bare images/s": median(alone)}
-            rows.append(row | {"engine images/s": median(own), "share": ratio(own, alone)})
+            row = {"net": title, "precision": precision, "versions": name}
+            row |= {"bare images/s": median(alone), "engine images/s": median(own)}
+            rows.append(row | {"share": ratio(own, alone)})
     return rows
 
 
-def bare_speed(victim: nn.Module, batch: Tensor, turns: int) -> float:
-    return turns * len(batch) / seconds(lambda: bare(victim, batch, turns))
+def bare_speed(victim: nn.Module, batch: Tensor, precision: str, turns: int) -> float:
+    return turns * len(batch) / seconds(lambda: bare(victim, batch, precision, turns))
 
 
-def engine_speed(victim: nn.Module, chosen: Instances) -> float:
+def engine_speed(victim: nn.Module, chosen: Instances, precision: str) -> float:
     device = next(victim.parameters()).device.type
-    oracle = Oracle(victim, MARGIN.access, BATCH[device], device)
+    oracle = Oracle(victim, MARGIN.access, BATCH[device], device, precision)
     took, readings = timed(lambda: read(oracle, MARGIN, chosen, seed=1))
     return readings.queries / took
 
@@ -188,11 +197,11 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
         victim = Victim(net).to(device).eval()
         asked: dict[str, float] = {}
 
-        def engine(test: str, victim: nn.Module = victim, asked: Any = asked) -> float:
-            oracle = Oracle(victim, VIEWED.access, BATCH[device], device)
-            until = [TESTS[test](n, P)]
+        def engine(name: str, precision: str, victim: Any = victim, asked: Any = asked) -> float:
+            oracle = Oracle(victim, VIEWED.access, BATCH[device], device, precision)
+            until = [TESTS[name](n, P)]
             took, readings = timed(lambda: read(oracle, VIEWED, chosen, 1, until))
-            asked[f"engine, {test}"] = readings.queries / count
+            asked[f"engine, {name}, {precision}"] = readings.queries / count
             return took / count
 
         def one_by_one(victim: nn.Module = victim, asked: Any = asked) -> float:
@@ -200,7 +209,10 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
             asked[LOOP] = images / few
             return took / few
 
-        sides = {f"engine, {test}": partial(engine, test) for test in TESTS}
+        sides = {
+            f"engine, {name}, {precision}": partial(engine, name, precision)
+            for name, precision in product(TESTS, precisions(device))
+        }
         each = in_turns(sides | {LOOP: one_by_one}, repeats)
         slowest = asked[LOOP] / median(each[LOOP])
         for name, own in each.items():

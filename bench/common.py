@@ -64,6 +64,15 @@ def environment(device: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def precisions(device: str) -> tuple[str, ...]:
+    """float32, and bfloat16 where the device computes in it: emulated, it is many times slower."""
+    if device == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported()
+    return ("float32", "bfloat16") if native else ("float32",)
+
+
 def _cpu() -> str:
     """Architecture, and the widest instructions that torch uses on it."""
     return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
