@@ -1,7 +1,7 @@
 """Marking strategies at equal PSNR, on photos, against victims with and without augmentation.
 
-Secret signs on blocks of pixels, and directions of a marker network's feature space, the same photos
-for all; over three seeds, each with its own secret and training.
+Secret signs on blocks of pixels, and directions of a marker network's feature space, the same
+photos for all; over three seeds, each with its own secret and training.
 """
 
 import polars as pl

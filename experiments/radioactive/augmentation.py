@@ -9,6 +9,8 @@ from experiments.radioactive._bars import bars
 from experiments.radioactive._power import pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
 COLUMNS = ["marking/window", "victim.augment.pad"]
 NAMES = {
     ("random_crop", 0): "made for crops, no shifts",
@@ -16,6 +18,12 @@ NAMES = {
     ("centre", 0): "made for the centre, no shifts",
     ("centre", 4): "made for the centre, shifts",
 }
+
+EXPECTED = [
+    Expected({"marking/window": "centre", "victim.augment.pad": 0}, "log10_p", -3.76, 2),
+    Expected({"marking/window": "centre", "victim.augment.pad": 4}, "log10_p", -2.81, 2),
+    Expected({"marking/window": "random_crop", "victim.augment.pad": 0}, "log10_p", -0.66, 1),
+]
 
 collect = pooled
 

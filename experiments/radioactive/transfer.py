@@ -9,8 +9,15 @@ from experiments.radioactive._bars import bars
 from experiments.radioactive._power import pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
 COLUMNS = ["marking/marker"]
 NAMES = {("trained_on_rest",): "marker of photos", ("trained",): "marker of drawings"}
+
+EXPECTED = [
+    Expected({"marking/marker": "trained_on_rest"}, "log10_p", -0.66, 1),
+    Expected({"marking/marker": "trained"}, "log10_p", -0.29, 1),
+]
 
 collect = pooled
 
