@@ -1,11 +1,14 @@
 """Time marking: every scheme beside a loop that marks one image at a time for 90 steps.
 
-    python bench/marking.py [--marker trained] [--images 32] [--versions 1000] [--json FILE]
+    python bench/marking.py [--device cpu] [--marker trained] [--small] [--json FILE]
 
 The loop is written in the style of the reference codes: batch size 1, an optimiser object, one
 forward and one backward pass a step; unlike them it loads the network once. Times are wall
 clock, in this process, loop and scheme one after the other; marks made before are forgotten
-first, and the network is warm. The two tables:
+first, and the network is warm. The three tables:
+
+* radioactive: images/s of the scheme, by images optimised together (lanes) and precision, beside
+  a loop that takes the same steps on one image at a time in float32; in turns, medians;
 
 * publishing: seconds to make one version of each image (twins: both);
 * hidden versions: milliseconds per version of one image when all n are made, and how far they
@@ -17,20 +20,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import os
-import platform
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
+from common import environment, in_turns, precisions, ratio, seconds, show
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from taggant.data import emoji
@@ -44,20 +44,68 @@ from taggant.marking.strategies.jacobian import Jacobian
 from taggant.marking.strategies.maxmin import MaxMin
 from taggant.marking.stream import derive, gaussians
 from taggant.marking.twins import Twins
+from taggant.marking.windows import UNIFORMS, RandomCrop
 
 SECRET = bytes(32)
 EPSILON, STEPS = 10, 90
 CONF = Path(__file__).resolve().parents[1] / "conf"
+SIZES: dict[str, dict[str, Any]] = {
+    "small": {"radioactive": (8, 2, (8,), 1), "publishing": 4, "hidden": 20},
+    "cpu": {"radioactive": (64, 8, (16, 64), 3), "publishing": 32, "hidden": 1000},
+    "cuda": {"radioactive": (1024, 4, (16, 256, 1024), 3), "publishing": 32, "hidden": 1000},
+}
+"""Images of the scheme and of the loop, lanes, repeats; images; versions."""
 
 
-def seconds(action: Callable[[], object]) -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    action()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
+def one_by_one(marker: Marker, data: ImageSet) -> None:
+    """Radioactive marks by the same steps as the scheme's, one image after the other."""
+    scheme = Radioactive(marker)
+    unit = marker.unit(data.images.device)
+    place, generator = RandomCrop(), np.random.default_rng(0)
+    for image, label in zip(data.images, data.labels.tolist(), strict=True):
+        raw = image[None].float()
+        with torch.no_grad():
+            original = marker(raw)
+        carrier = scheme.carriers(SECRET, 0, [label], original.shape[1]).to(raw.device)
+        delta = torch.zeros_like(raw).requires_grad_()
+        optimizer = torch.optim.SGD([delta], lr=scheme.lr)
+        for step in range(1, STEPS + 1):
+            window = torch.from_numpy(place(generator.random((1, UNIFORMS)))).to(raw.device)
+            optimizer.zero_grad()
+            features = marker(raw + delta * unit, window)
+            scheme.loss(features, original, carrier, delta).sum().backward()
+            optimizer.step()
+            with torch.no_grad():
+                delta.copy_((delta * unit).clamp(-EPSILON, EPSILON) / unit)
+                if step % 10 == 0:
+                    delta.copy_(((raw + delta * unit).round().clamp(0, 255) - raw) / unit)
+
+
+def radioactive(
+    marker: Marker, data: ImageSet, few: int, lanes: tuple[int, ...], repeats: int
+) -> list[dict[str, Any]]:
+    """Images/s of the batched scheme and of the loop, at equal steps."""
+    index = np.zeros((len(data), 1), np.int64)
+    sides: dict[str, Any] = {}
+    facts: dict[str, dict[str, Any]] = {}
+    for precision in precisions(data.images.device.type):
+        own = dataclasses.replace(marker, precision=precision, _lanes={})
+        for count in lanes:
+            scheme = Radioactive(own, lanes=count, memory=0)
+            mark = partial(scheme.versions, SECRET, data.images, data.ids, index, data.labels)
+            agree = own.lanes_agree(count, data.images[0])
+            name = f"{count} lanes, {precision}"
+            sides[name] = lambda mark=mark: len(data) / seconds(mark)
+            facts[name] = {"precision": precision, "lanes": count if agree else 1}
+    first = data.select(range(few))
+    one_by_one(marker, first.select(range(1)))
+    sides["loop"] = lambda: few / seconds(lambda: one_by_one(marker, first))
+    speeds = in_turns(sides, repeats)
+    return [
+        {"side": name, **facts.get(name, {"precision": "float32", "lanes": 1})}
+        | {"images/s": median(own), "times the loop": ratio(own, speeds["loop"])}
+        for name, own in speeds.items()
+    ]
 
 
 def loop(marker: Marker, images: Tensor, distance: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -179,49 +227,31 @@ def _directions(strategy: Any, image: Tensor, image_id: str, indices: np.ndarray
     return (carriers @ torch.from_numpy(sketch)).to(image.device)
 
 
-def table(title: str, rows: list[dict[str, Any]]) -> Table:
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    drawn = Table(*columns, title=title)
-    for row in rows:
-        cells = (row.get(key) for key in columns)
-        drawn.add_row(*(f"{c:.4g}" if isinstance(c, float) else str(c or "") for c in cells))
-    return drawn
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--marker", default="trained", help="a file of conf/marking/marker")
-    parser.add_argument("--images", type=int, default=32)
-    parser.add_argument("--versions", type=int, default=1000)
-    parser.add_argument("--precision", default="float32")
+    parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = [f"marking/marker={options.marker}", "paths.root=."]
-        cfg = compose("config", [*overrides, f"marking.marker.precision={options.precision}"])
+        cfg = compose("config", [f"marking/marker={options.marker}", "paths.root=."])
     marker: Marker = instantiate(cfg.marking.marker)
-    data = emoji.load(labels="subcategory").train.select(range(max(4, options.images)))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    data = dataclasses.replace(data, images=data.images.to(device))
-    marker.parameters()
-    result = {
-        "publishing": publishing(marker, data),
-        "hidden": hidden(marker, data.select(range(4)), options.versions),
-        "marker": dict(marker.parameters()),
-        "versions": {"torch": torch.__version__, "python": platform.python_version()},
-        "hardware": {
-            "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": torch.get_num_threads(),
-            "load": os.getloadavg()[0],
-        },
+    sizes = SIZES["small" if options.small else options.device]
+    many, *rest = sizes["radioactive"]
+    data = emoji.load(labels="subcategory").train.select(range(many))
+    data = dataclasses.replace(data, images=data.images.to(options.device))
+    facts = {"marker": dict(marker.parameters()), **environment(options.device)}
+    tables = {
+        "radioactive": lambda: radioactive(marker, data, *rest),
+        "publishing one version of each image": lambda: publishing(
+            marker, data.select(range(sizes["publishing"]))
+        ),
+        "hidden versions of one image": lambda: hidden(
+            marker, data.select(range(4)), sizes["hidden"]
+        ),
     }
-    console = Console()
-    console.print(table("publishing one version of each image", result["publishing"]))
-    console.print(table("hidden versions of one image", result["hidden"]))
-    console.print(result["marker"], result["versions"], result["hardware"])
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=1))
+    show(tables, facts, options.json)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ Z = float(norm.ppf(0.975))
 MEANS = ("detection_rate", "false_detection_rate", "psnr", "ssim", "train_loss", "utility")
 
 
-def pooled(runs: pl.DataFrame, by: Sequence[str], references: Sequence[str]) -> pl.DataFrame:
+def pooled(runs: pl.DataFrame, by: Sequence[str], references: Sequence[Any]) -> pl.DataFrame:
     """One row a cell: means over seeds, their range, and claims less those of a reference.
 
     Parameters
@@ -27,7 +27,7 @@ def pooled(runs: pl.DataFrame, by: Sequence[str], references: Sequence[str]) -> 
         Rows of `taggant.results.table`.
     by : sequence of str
         What tells cells apart; the last one is what is compared, within the others.
-    references : sequence of str
+    references : sequence
         Values of the last of `by`; column ``over_<value>`` with ``_low`` and ``_high`` says how
         many more of the used images are claimed.
     """
@@ -60,7 +60,7 @@ def _claims_of(run: dict[str, Any], by: Sequence[str]) -> pl.DataFrame:
     return rows.select(*keys, "id", "group", pl.col("claim").cast(pl.Float64))
 
 
-def _over(claims: pl.DataFrame, by: Sequence[str], reference: str) -> pl.DataFrame:
+def _over(claims: pl.DataFrame, by: Sequence[str], reference: Any) -> pl.DataFrame:
     *within, compared = by
     same = [*within, "seed", "id"]
     theirs = claims.filter(pl.col(compared) == reference).select(*same, theirs="claim")

@@ -16,8 +16,13 @@ VICTIMS = {"nothing": "plain", "crop_flip": "augmented"}
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return pooled(with_victims(runs), ["victim", STRATEGY], ["sign", "feature"])
+
+
+def with_victims(runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs, and whether their victim saw augmented photos."""
     augment = pl.col("victim/augment").fill_null("nothing").replace_strict(VICTIMS)
-    return pooled(runs.with_columns(victim=augment), ["victim", STRATEGY], ["sign", "feature"])
+    return runs.with_columns(victim=augment)
 
 
 def draw(table: pl.DataFrame) -> Figure:
