@@ -87,15 +87,16 @@ class Victim(nn.Module):
 
 @dataclass(frozen=True)
 class Made:
-    """A strategy whose versions lie in memory."""
+    """A strategy whose versions lie in memory, uint8 [images, n, C, H, W]."""
 
-    versions: dict[bytes, Tensor]
+    place: dict[str, int]
+    versions: Tensor
 
     def __call__(
         self, secret: bytes, images: Tensor, ids: Any, indices: Any, epsilon: int
     ) -> Tensor:
-        rows = [self.versions[i][torch.from_numpy(j)] for i, j in zip(ids, indices, strict=True)]
-        return torch.stack(rows).to(images.device)
+        rows = torch.tensor([self.place[i] for i in ids])[:, None]
+        return self.versions[rows, torch.from_numpy(indices)].to(images.device)
 
     def parameters(self) -> dict[str, Any]:
         return {"made": True}
@@ -106,11 +107,12 @@ def instances(strategy: Any, count: int, n: int, device: str) -> Instances:
     scheme = NVersion(n, 10, strategy or Sign(2))
     if strategy is None:
         indices = np.arange(n)[None]
-        made = {
-            name: scheme.versions(bytes(32), image[None].to(device), [name], indices)[0]
+        made = [
+            scheme.versions(bytes(32), image[None].to(device), [name], indices)[0]
             for name, image in zip(raw.ids, raw.images, strict=True)
-        }
-        scheme = NVersion(n, 10, Made(made))
+        ]
+        place = {name: row for row, name in enumerate(raw.ids)}
+        scheme = NVersion(n, 10, Made(place, torch.stack(made)))
     parameters, digests = scheme.parameters(), raw_sha256(raw.images)
     ledger = Ledger.draw(bytes(32), "bench", parameters, n, raw.ids, digests)
     return Instances(raw, scheme, ledger, publish(scheme, ledger, raw, count // 2))
@@ -191,7 +193,7 @@ def loop(victim: nn.Module, chosen: Instances, versions: Tensor, boundary: Any, 
 def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[dict[str, Any]]:
     """Seconds per decided instance of the engine and of the loop."""
     chosen, first = instances(Sign(2), count, n, device), instances(None, few, n, device)
-    versions = torch.stack(list(first.scheme.strategy.versions.values())).cpu()
+    versions = first.scheme.strategy.versions.cpu()
     rows = []
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()

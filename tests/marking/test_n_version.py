@@ -51,10 +51,13 @@ def test_patterns_are_fair_coins():
     assert abs(float(up.mean()) - 0.5) < 4 * 0.5 / deviations**0.5
 
 
-def test_clipping_keeps_pixels_in_range():
-    extremes = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2).expand(1, 3, 4, 2)
-    versions = make(1, 255).versions(SECRET, extremes, ["x"], np.arange(9)[None])
-    assert versions.dtype == torch.uint8
+@pytest.mark.parametrize("epsilon", [1, 10, 200, 255])
+def test_a_pixel_is_clipped_where_it_would_leave_the_range(epsilon):
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
+    versions = make(1, epsilon).versions(SECRET, levels, ["x"], np.arange(9)[None])[0].int()
+    up, down = ((levels.int() + step).clamp(0, 255) for step in (epsilon, -epsilon))
+    assert bool(((versions == up) | (versions == down)).all())
+    assert bool((versions == up).any() and (versions == down).any())
 
 
 @pytest.mark.parametrize("epsilon", [0, 256, -1, 2.5])

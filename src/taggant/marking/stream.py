@@ -28,9 +28,14 @@ def stream(key: bytes, index: int, size: int) -> bytes:
 
 def bits(key: bytes, indices: Sequence[int] | NDArray[np.int64], count: int) -> NDArray[np.uint8]:
     """Fair coins uint8 0/1 [k, count], one stream per index."""
+    return bits_of([(key, index) for index in indices], count)
+
+
+def bits_of(streams: Sequence[tuple[bytes, int]], count: int) -> NDArray[np.uint8]:
+    """Fair coins uint8 0/1 [k, count], one stream per (key, index)."""
     size = -(-count // 8)
-    packed = np.frombuffer(b"".join(stream(key, i, size) for i in indices), np.uint8)
-    return np.unpackbits(packed.reshape(len(indices), size), axis=-1, count=count)
+    packed = np.frombuffer(b"".join(stream(*one, size) for one in streams), np.uint8)
+    return np.unpackbits(packed.reshape(len(streams), size), axis=-1, count=count)
 
 
 def uniforms(

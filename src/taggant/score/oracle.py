@@ -71,7 +71,8 @@ class Oracle:
 
     def _forward(self, images: Tensor) -> Tensor:
         count = len(images)
-        images = images.to(self.device, non_blocking=True)
+        # Not waiting is safe towards a GPU only: a CPU would read what has not arrived yet.
+        images = images.to(self.device, non_blocking=self.device.type == "cuda")
         if count < self.batch_size:
             padding = images[-1:].expand(self.batch_size - count, *images.shape[1:])
             images = torch.cat([images, padding])

@@ -110,7 +110,7 @@ class Jacobian:
         if self.block > 1:
             gradient = avg_pool2d(gradient, self.block, ceil_mode=True)
         largest = gradient.abs().amax(0).clamp(min=1e-30)
-        return (gradient / largest * LEVELS).round()
+        return (gradient / largest * LEVELS).round().contiguous()
 
     def carriers(self, secret: bytes, image_id: str, indices: NDArray[np.int64]) -> Tensor:
         """u_i as whole numbers float32 [m, k]: Gaussians in units of 1/32, cut at 127."""

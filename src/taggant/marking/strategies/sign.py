@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.stream import bits, derive
+from taggant.marking.stream import bits_of, derive
 
 
 @dataclass(frozen=True)
@@ -45,15 +44,13 @@ class Sign:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
         count, channels, height, width = images.shape
         rows, columns = -(-height // self.block), -(-width // self.block)
-        coins = [
-            bits(derive(secret, f"marks/{i}"), row, channels * rows * columns)
-            for i, row in zip(ids, indices, strict=True)
-        ]
-        blocks = torch.from_numpy(np.stack(coins)).to(images.device)
-        blocks = blocks.view(count, indices.shape[1], channels, rows, columns)
-        signs = unblock(blocks, self.block, height, width).to(torch.int16) * 2 - 1
-        marked = images.to(torch.int16).unsqueeze(1) + epsilon * signs
-        return marked.clamp_(0, 255).to(torch.uint8)
+        keys = {image_id: derive(secret, f"marks/{image_id}") for image_id in set(ids)}
+        streams = [(keys[i], index) for i, row in zip(ids, indices, strict=True) for index in row]
+        coins = torch.from_numpy(bits_of(streams, channels * rows * columns)).to(images.device)
+        blocks = coins.view(count, -1, channels, rows, columns)
+        brighter = images.clamp(max=255 - epsilon).add_(epsilon).unsqueeze(1)
+        darker = images.clamp(min=epsilon).sub_(epsilon).unsqueeze(1)
+        return unblock(blocks, self.block, height, width) * (brighter - darker) + darker
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Strategy.parameters`."""
@@ -70,5 +67,7 @@ def unblock(blocks: Tensor, side: int, height: int, width: int) -> Tensor:
     """Repeat each value on a block of side x side pixels, [..., H, W] cut to height x width."""
     if side == 1:
         return blocks
-    spread = blocks.repeat_interleave(side, -2).repeat_interleave(side, -1)
+    *many, rows, columns = blocks.shape
+    wide = torch.stack([blocks] * side, -1).view(*many, rows, 1, columns * side)
+    spread = torch.cat([wide] * side, -2).view(*many, rows * side, columns * side)
     return spread[..., :height, :width]
