@@ -11,23 +11,24 @@ from taggant.victim.classifier import Classifier
 from taggant.victim.small_net import SmallNet
 from taggant.victim.victim import snapshot_epochs
 
+OPTIONS = {
+    "net": functools.partial(SmallNet, width=4),
+    "epochs": 2,
+    "batch_size": 8,
+    "lr": 0.01,
+    "momentum": 0.9,
+    "weight_decay": 0.0,
+    "snapshots": 2,
+    "classes": 4,
+    "channels": 3,
+    "image_size": 16,
+    "mean": (0.5, 0.4, 0.3),
+    "std": (0.2, 0.3, 0.4),
+}
+
 
 def classifier(**changes) -> Classifier:
-    options = {
-        "net": functools.partial(SmallNet, width=4),
-        "epochs": 2,
-        "batch_size": 8,
-        "lr": 0.01,
-        "momentum": 0.9,
-        "weight_decay": 0.0,
-        "snapshots": 2,
-        "classes": 4,
-        "channels": 3,
-        "image_size": 16,
-        "mean": (0.5, 0.4, 0.3),
-        "std": (0.2, 0.3, 0.4),
-    }
-    return Classifier(**{**options, **changes})
+    return Classifier(**{**OPTIONS, **changes})
 
 
 def test_normalisation_happens_inside():
