@@ -17,12 +17,12 @@ setup:  ## Make .venv with everything needed (the other targets do this themselv
 demo: setup  ## Mark, train, audit and report on the embedded images (3 to 5 minutes on 2 cores)
 	$(PY) run.py +experiment=demo
 
-test: lint typecheck  ## Lint, type-check and run the tests
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow"
+test: lint typecheck  ## Lint, type-check, run the tests, and the notebooks at tiny size
+	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow" --nbmake tests notebooks
 
 test-slow:  ## Run every test, the long ones and all launchers too
 	@tools/setup.sh dev,launchers
-	OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile --nbmake tests notebooks
 
 lint: setup  ## ruff: style and formatting
 	$(PY) -m ruff check .

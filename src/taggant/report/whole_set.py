@@ -133,7 +133,7 @@ def uniformity(controls: pl.DataFrame, log10_p: float) -> Figure:
     ax.plot([expected[0]], [log10_p], "X", color=style.USED, markersize=9, label="the owner's")
     ax.set_xlabel("log10 p if uniform")
     ax.set_ylabel("log10 p found")
-    ax.legend(loc="lower right")
+    ax.legend(loc="upper left")
     return fig
 
 
