@@ -60,7 +60,7 @@ def lightning(model: Classifier, data: ImageSet, device: str) -> float:
     """Seconds an epoch."""
     with tempfile.TemporaryDirectory() as folder:
         times = EpochTimes()
-        kept = training.callbacks(data.select(range(50)), Path(folder))
+        kept = training.callbacks(model, data.select(range(50)), 0, Path(folder))
         trainer = pl.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu", devices=1, max_epochs=model.epochs,
             callbacks=[*kept, times], logger=False, enable_progress_bar=False,

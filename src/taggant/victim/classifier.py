@@ -27,8 +27,15 @@ class Classifier(Victim):
         Facts of the data.
     width : int, optional
         Passed on to `net`, for networks that have a width.
+    patience : int, optional
+        Epochs without a lower loss of held-out images after which training stops.
     **training
         See `Victim`.
+
+    Raises
+    ------
+    ValueError
+        For a patience below 1.
     """
 
     answers: ClassVar[str] = "logits"
@@ -41,13 +48,17 @@ class Classifier(Victim):
         channels: int,
         image_size: int,
         width: int | None = None,
+        patience: int | None = None,
         **training: Any,
     ) -> None:
         super().__init__(**training)
+        if patience is not None and patience < 1:
+            raise ValueError(f"victim.patience = {patience}: accepted are 1, 2, 3, ... and null")
         size = {} if width is None else {"width": width}
         self.net = net(classes=classes, channels=channels, image_size=image_size, **size)
         self.net.to(memory_format=torch.channels_last)
         self.classes = classes
+        self.patience = patience
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> logits [B, classes]."""
@@ -84,6 +95,18 @@ class Classifier(Victim):
         if data.labels is None:
             raise ValueError(f"{data.name} has no labels: a classifier needs them")
         return data.labels
+
+    @torch.no_grad()
+    def held_out_loss(self, data: ImageSet) -> float:
+        """Mean cross-entropy on a labelled set, as it is."""
+        parts = zip(
+            data.images.split(EVAL_BATCH), self.targets(data).split(EVAL_BATCH), strict=True
+        )
+        losses = [
+            self.example_loss((images.to(self.device), labels.to(self.device)))
+            for images, labels in parts
+        ]
+        return float(torch.cat(losses).mean())
 
     @torch.no_grad()
     def utility(self, data: ImageSet) -> float:

@@ -18,6 +18,8 @@ class SmallNet(nn.Module):
         Side of the images in pixels, at least 8.
     width : int
         Channels of the first two layers; the number doubles at each halving of the map.
+    dropout : float
+        Chance of each number of the flattened map to be left out of a training step.
 
     Raises
     ------
@@ -26,7 +28,12 @@ class SmallNet(nn.Module):
     """
 
     def __init__(
-        self, classes: int, channels: int = 3, image_size: int = 32, width: int = 16
+        self,
+        classes: int,
+        channels: int = 3,
+        image_size: int = 32,
+        width: int = 16,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if image_size < 8:
@@ -44,11 +51,12 @@ class SmallNet(nn.Module):
             nn.MaxPool2d(2),
             nn.Flatten(),
         )
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4 * w * (image_size // 8) ** 2, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images float [B, C, H, W] -> logits float [B, classes]."""
-        return self.head(self.features(images))  # type: ignore[no-any-return]
+        return self.head(self.dropout(self.features(images)))  # type: ignore[no-any-return]
 
 
 def conv(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

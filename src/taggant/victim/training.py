@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
+import torch
 from safetensors.torch import load_file, save_file
 
 from taggant.data.imageset import ImageSet
@@ -19,6 +21,7 @@ from taggant.victim.share import Share
 RESUME = "resume.ckpt"
 HISTORY = "history.json"
 FINAL = "final.safetensors"
+HELD_OUT = "held_out_loss"
 
 
 class TrainingError(RuntimeError):
@@ -67,9 +70,36 @@ def fit(
     checkpoint.unlink(missing_ok=True)
 
 
-def callbacks(test: ImageSet, folder: Path) -> list[pl.Callback]:
-    """What every training run needs: history, snapshots and the epoch's checkpoint."""
-    return [History(test, folder), KeepEpoch(folder)]
+def callbacks(victim: Any, test: ImageSet, seed: int, folder: Path) -> list[pl.Callback]:
+    """What every training run needs: draws, history, snapshots and the epoch's checkpoint."""
+    stopping = [] if victim.patience is None else [Patience(victim.patience)]
+    return [Draws(seed), History(test, folder), *stopping, KeepEpoch(folder)]
+
+
+class Draws(pl.Callback):
+    """Makes dropout, and all else that draws from torch's own state, a function of seed and epoch.
+
+    A run that goes on at an epoch, and one that was audited in between, draws what any other does.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed the epoch's draws, each process its own."""
+        key = [self.seed, trainer.current_epoch, trainer.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+
+
+class Patience(pl.callbacks.EarlyStopping):
+    """Ends training after so many epochs in a row without a lower loss of held-out images."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(HELD_OUT, patience=epochs, check_on_train_epoch_end=True)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop again where an attempt that was killed had stopped already."""
+        trainer.should_stop = trainer.should_stop or self.stopped_epoch > 0
 
 
 class KeepEpoch(pl.callbacks.Checkpoint):
@@ -110,13 +140,32 @@ class History(pl.Callback):
                 f"Lower victim.lr (now {pl_module.lr}) or train in higher precision "
                 f"(trainer.precision=32-true, now {trainer.precision})"
             )
+        row: dict[str, float] = {"epoch": epoch, "train_loss": loss}
+        if pl_module.patience is not None:
+            with evaluating(pl_module):
+                pl_module.log(HELD_OUT, pl_module.held_out_loss(self.test), sync_dist=True)
+            row[HELD_OUT] = float(trainer.callback_metrics[HELD_OUT])
         if not trainer.is_global_zero:
             return
-        row: dict[str, float] = {"epoch": epoch, "train_loss": loss}
         if epoch in pl_module.snapshots:
             with evaluating(pl_module):
                 row |= pl_module.measures(self.test)
             save_weights(pl_module, self.folder / snapshot_name(epoch))
+        self._record(row)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """Having stopped early, the victim is at the snapshots to come as it is now."""
+        if not trainer.is_global_zero:
+            return
+        last = self.rows[-1]
+        for epoch in pl_module.snapshots:
+            if epoch > last["epoch"]:
+                with evaluating(pl_module):
+                    measured = pl_module.measures(self.test)
+                save_weights(pl_module, self.folder / snapshot_name(epoch))
+                self._record({**last, **measured, "stopped": last["epoch"], "epoch": epoch})
+
+    def _record(self, row: dict[str, float]) -> None:
         self.rows.append(row)
         write_atomically(self.folder / HISTORY, json.dumps(self.rows).encode())
 

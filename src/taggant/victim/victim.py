@@ -50,6 +50,9 @@ class Victim(pl.LightningModule):
     against: ClassVar[str] = "nothing"
     """What `targets` are: labels, captions or nothing."""
 
+    patience: int | None = None
+    """Epochs without a lower loss of held-out images after which training stops; None: never."""
+
     mean: Tensor
     std: Tensor
 

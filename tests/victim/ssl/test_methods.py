@@ -57,7 +57,7 @@ def fit(victim, folder, *callbacks):
     trainer = pl.Trainer(
         max_epochs=victim.epochs,
         accelerator="cpu",
-        callbacks=[*training.callbacks(DATA, folder), *callbacks],
+        callbacks=[*training.callbacks(victim, DATA, 0, folder), *callbacks],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

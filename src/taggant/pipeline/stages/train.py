@@ -121,10 +121,10 @@ class Train:
         self, images: ImageSet, folder: Path, watchers: Sequence[lightning.Callback] = ()
     ) -> Any:
         """Train a new victim on a set and return it; an interrupted attempt in `folder` goes on."""
-        victim, test = self.new_victim(), self.data.splits.test
-        history, checkpoint = training.callbacks(test, folder)
-        trainer = self._trainer(victim, [history, *watchers, checkpoint], folder)
-        training.fit(victim, trainer, images, test, self.setting.seed("train"), folder)
+        victim, test, seed = self.new_victim(), self.data.splits.test, self.setting.seed("train")
+        callbacks = [*training.callbacks(victim, test, seed, folder), *watchers]
+        trainer = self._trainer(victim, callbacks, folder)
+        training.fit(victim, trainer, images, test, seed, folder)
         return victim
 
     def _trainer(
