@@ -10,7 +10,13 @@ from experiments.radioactive._power import pooled
 from matplotlib.figure import Figure
 
 COLUMNS = ["victim/net"]
-NAMES = {("small",): "six convolutions", ("resnet9",): "ResNet-9", ("mobilenet",): "MobileNetV3"}
+NAMES = {
+    ("small",): "six convolutions",
+    ("vgg",): "VGG",
+    ("resnet9",): "ResNet-9",
+    ("densenet",): "DenseNet",
+    ("mobilenet",): "MobileNetV3",
+}
 
 collect = pooled
 

@@ -7,7 +7,7 @@ from tests.conftest import random_set
 from torch import nn
 
 from taggant.audit.features import last_layer
-from taggant.victim.architectures import from_timm, from_torchvision
+from taggant.victim.architectures import densenet, from_timm, from_torchvision, vgg
 from taggant.victim.resnet9 import ResNet9
 from taggant.victim.small_net import SmallNet
 
@@ -16,20 +16,11 @@ NETS = {
     "resnet9": lambda: ResNet9(5, width=4),
     "resnet18": lambda: from_torchvision("resnet18", 5),
     "densenet121": lambda: from_torchvision("densenet121", 5),
-    "squeezed vgg": lambda: _vgg(),
+    "vgg": lambda: vgg(5, width=4, hidden=8),
+    "densenet": lambda: densenet(5, width=4, layers=2),
     "timm resnet": lambda: from_timm("resnet10t", 5),
     "timm vit": lambda: from_timm("test_vit", 5, image_size=32),
 }
-
-
-def _vgg() -> nn.Module:
-    """Torchvision's VGG with its classifier's 4,096 units cut to 64."""
-    from torchvision.models.vgg import VGG, make_layers
-
-    net = VGG(make_layers([8, "M", 8, "M"]), num_classes=5, init_weights=False)
-    net.classifier[0], net.classifier[3] = nn.Linear(8 * 49, 64), nn.Linear(64, 64)
-    net.classifier[6] = nn.Linear(64, 5)
-    return net
 
 
 class Uint8(nn.Module):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from taggant.victim.architectures import from_timm, from_torchvision
+from taggant.victim.architectures import densenet, from_timm, from_torchvision, vgg
 from taggant.victim.resnet9 import ResNet9
 from taggant.victim.small_net import SmallNet
 
@@ -13,6 +13,7 @@ from taggant.victim.small_net import SmallNet
     [
         (SmallNet, {"width": 4}),
         (ResNet9, {"width": 4}),
+        (densenet, {"width": 4, "layers": 2}),
         (from_torchvision, {"name": "resnet18"}),
         (from_timm, {"name": "resnet10t"}),
     ],
@@ -21,6 +22,14 @@ from taggant.victim.small_net import SmallNet
 def test_every_net_maps_images_to_logits(make, options, channels, image_size):
     net = make(classes=7, channels=channels, image_size=image_size, **options).eval()
     assert net(torch.randn(2, channels, image_size, image_size)).shape == (2, 7)
+
+
+def test_vgg_takes_colour_images_of_16_pixels_or_more():
+    assert vgg(7, image_size=32, width=4).eval()(torch.randn(2, 3, 32, 32)).shape == (2, 7)
+    with pytest.raises(ValueError, match="16 pixels"):
+        vgg(7, image_size=8)
+    with pytest.raises(ValueError, match="3 channels"):
+        vgg(7, channels=1)
 
 
 def test_small_images_get_the_cifar_stem_and_large_ones_do_not():

@@ -7,6 +7,7 @@ from typing import Any
 import timm
 import torchvision
 from torch import nn
+from torchvision.models.vgg import make_layers
 
 SMALL = 64
 
@@ -54,6 +55,39 @@ def from_timm(
         stem = net.get_parameter("bn1.weight").numel()
         net.add_module("conv1", _stem(stem, channels, image_size))
         net.add_module("maxpool", nn.Identity())
+    return net
+
+
+def vgg(
+    classes: int, channels: int = 3, image_size: int = 32, width: int = 16, hidden: int = 256
+) -> nn.Module:
+    """A narrow VGG: six 3x3 convolutions with batch norm and four poolings, two linear layers.
+
+    Raises
+    ------
+    ValueError
+        For images under 16 pixels or channels other than 3.
+    """
+    if channels != 3 or image_size < 16:
+        raise ValueError(
+            f"vgg takes 3 channels and 16 pixels or more, the data have {channels} and {image_size}"
+        )
+    wide, side = 8 * width, image_size // 16
+    plan = [width, "M", 2 * width, "M", 4 * width, 4 * width, "M", wide, wide, "M"]
+    head = (nn.Linear(wide * side**2, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+    return nn.Sequential(make_layers(plan, batch_norm=True), nn.Flatten(), *head)
+
+
+def densenet(
+    classes: int, channels: int = 3, image_size: int = 32, width: int = 16, layers: int = 4
+) -> nn.Module:
+    """Torchvision's DenseNet with three blocks of `layers` layers that add `width` / 2 channels.
+
+    Images up to 64 px get the CIFAR stem, and are pooled once before the first block.
+    """
+    growth = max(1, width // 2)
+    net: nn.Module = torchvision.models.DenseNet(growth, (layers,) * 3, width, num_classes=classes)
+    net.get_submodule("features").add_module("conv0", _stem(width, channels, image_size))
     return net
 
 
