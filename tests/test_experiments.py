@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from tests.conftest import ROOT
 from tests.forks import warmed
@@ -63,13 +64,17 @@ def composed(name: str) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         overrides = ["paths.root=root", f"+experiment={name}"]
-        return compose("config", overrides, return_hydra_config=True)
+        config = compose("config", overrides, return_hydra_config=True)
+    HydraConfig.instance().set_config(config)  # for interpolations of what was chosen
+    return config
 
 
 def tiny(name: str) -> list[str]:
     """Overrides that make an experiment small: the first cell of its sweep, on images at hand."""
     config = composed(name)
     data = [] if config.data._target_.startswith(EMOJI) else ["data=emoji_subcategory"]
+    if data and "root" in config.data:
+        data += ["data.root=anywhere", "~data.root"]  # what is deleted is first resolved
     if data or "labels" in config.data:
         data.append("data.labels=category")
     sizes = {

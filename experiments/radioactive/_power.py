@@ -18,7 +18,16 @@ from taggant.stats import clopper_pearson
 
 USED = "marking.used"
 FACTS = ("p", "classes", "train_images", "marker_features", "date")
-MEANS = ("mean_cosine", "train_loss", "psnr", "ssim", "alignment_unexplained", "loss_gap")
+MEANS = (
+    "control_rate",
+    "queries",
+    "mean_cosine",
+    "train_loss",
+    "psnr",
+    "ssim",
+    "alignment_unexplained",
+    "loss_gap",
+)
 
 
 def pooled(runs: pl.DataFrame) -> pl.DataFrame:
@@ -60,7 +69,6 @@ def _evidence(part: pl.DataFrame) -> dict[str, Any]:
         "claims": claims,
         "claim_rate_low": float(interval.low),
         "claim_rate_high": float(interval.high),
-        "control_rate": float(part["control_rate"].to_numpy().mean()),
         **({"black_box_p_of_draws": _text(part["black_box_p"].to_numpy(), 3)} if black else {}),
         **({"black_box_p": float(np.median(part["black_box_p"].to_numpy()))} if black else {}),
     }

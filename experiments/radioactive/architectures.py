@@ -9,6 +9,8 @@ from experiments.radioactive._bars import bars
 from experiments.radioactive._power import pooled
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
 COLUMNS = ["victim/net"]
 NAMES = {
     ("small",): "six convolutions",
@@ -17,6 +19,13 @@ NAMES = {
     ("densenet",): "DenseNet",
     ("mobilenet",): "MobileNetV3",
 }
+
+EXPECTED = [
+    Expected({"victim/net": "small"}, "log10_p", -2.08, 1.5),
+    Expected({"victim/net": "vgg"}, "log10_p", -0.17, 1),
+    Expected({"victim/net": "resnet9"}, "log10_p", -0.35, 1.5),
+    Expected({"victim/net": "densenet"}, "log10_p", -0.13, 1),
+]
 
 collect = pooled
 

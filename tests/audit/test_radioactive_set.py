@@ -10,7 +10,7 @@ from tests.conftest import random_set
 from tests.marking.nets import marker
 from tests.victim.test_linear_probe import TRAINING
 
-from taggant.audit.radioactive_set import RadioactiveAudit
+from taggant.audit.radioactive_set import RadioactiveAudit, loss_gap
 from taggant.audit.suspect import Suspect
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import publish, raw_sha256
@@ -113,3 +113,9 @@ def test_what_it_cannot_read_is_refused():
 def test_a_set_of_many_indices_is_refused():
     with pytest.raises(ValueError, match="accepted is one for the set"):
         RadioactiveAudit(images=0, controls=0).watch(case(0, together=False))
+
+
+def test_loss_gap():
+    gap, (low, high) = loss_gap([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
+    assert gap == 0
+    assert high == -low == pytest.approx(1.959964 / np.sqrt(3))

@@ -40,7 +40,7 @@ def test_more_feature_steps_move_further_along_the_carrier():
 
 
 def test_sketch_is_the_jacobian_in_whole_numbers():
-    strategy = Jacobian(smooth_marker(), k=6)
+    strategy = Jacobian(smooth_marker(), k=6, block=1)
     sketch = strategy.sketch(SECRET, DATA.images[0], "x")
     assert torch.equal(sketch, sketch.round())
     assert float(sketch.abs().max()) == LEVELS
@@ -55,7 +55,7 @@ def test_sketch_is_the_jacobian_in_whole_numbers():
 
 def test_products_of_sketch_and_carriers_are_exact_in_float32():
     assert LARGEST_SKETCH * LEVELS * COORDINATE < 2**24
-    strategy = Jacobian(marker(), k=128)
+    strategy = Jacobian(marker(), k=128, block=1)
     sketch = strategy.sketch(SECRET, DATA.images[0], "x").flatten(1)
     carriers = strategy.carriers(SECRET, "x", np.arange(64))
     assert float(carriers.abs().max()) <= COORDINATE
@@ -64,7 +64,7 @@ def test_products_of_sketch_and_carriers_are_exact_in_float32():
 
 
 def test_jacobian_marks_follow_the_gradient_of_their_direction():
-    strategy = Jacobian(smooth_marker(), k=32)
+    strategy = Jacobian(smooth_marker(), k=32, block=1)
     grey = torch.randint(20, 236, (1, 3, 16, 16), dtype=torch.uint8)
     sketch = strategy.sketch(SECRET, grey[0], "x")
     carriers = strategy.carriers(SECRET, "x", np.arange(4))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from taggant import stats
 
@@ -84,18 +84,32 @@ def test_exceedances_refuse_what_they_cannot_compare():
         stats.exceedances([1.0], [[1.0, 2.0]], [0.5], [[0.5]])
 
 
-def test_set_rank_is_uniform_over_the_published_draw():
-    losses = np.array([0.3, 0.1, 0.4, 0.1, 0.2])
-    for seed in range(20):
-        results = [
-            stats.set_rank(losses[j], np.delete(losses, j), np.random.default_rng(seed))
-            for j in (0, 2, 4)
-        ]
-        assert [r.exceedances for r in results] == [3, 4, 2]
-        assert results[0].p_value == 0.8
-    assert results[0].gap == pytest.approx(0.2 - 0.3)
-    with pytest.raises(ValueError, match="m-1"):
-        stats.set_rank(0.1, [], np.random.default_rng(0))
+def test_the_rank_counts_sets_with_a_larger_mean():
+    scores = np.array([[0.0, 1.0], [4.0, 4.0], [3.0, 0.0], [-1.0, 0.0]])
+    assert [stats.rank_of_set(scores, j, 0).exceedances for j in range(4)] == [2, 0, 1, 3]
+    assert stats.rank_of_set(scores, 1, 0).p_value == 1 / 4
+
+
+def test_ties_go_to_keys_that_do_not_depend_on_the_published_set():
+    ranks = [stats.rank_of_set(np.ones((6, 3)), j, 1).exceedances for j in range(6)]
+    assert sorted(ranks) == list(range(6))
+
+
+def test_exact_under_the_null():
+    """Whatever the scores, a uniform published set has a uniform rank."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for trial in range(1000):
+        scores = np.round(rng.exponential(size=(20, 3)) * rng.integers(1, 5, size=(20, 1)), 1)
+        hits += stats.rank_of_set(scores, int(rng.integers(20)), trial).p_value <= 0.1
+    assert binomtest(hits, 1000, 0.1).pvalue > 0.01
+
+
+def test_rank_of_set_refuses_what_it_cannot_rank():
+    with pytest.raises(ValueError, match="accepted are finite"):
+        stats.rank_of_set(np.ones((1, 3)), 0, 0)
+    with pytest.raises(ValueError, match=r"accepted are 0\.\.1"):
+        stats.rank_of_set(np.ones((2, 3)), 2, 0)
 
 
 @pytest.mark.parametrize(("m", "n"), [(1, 7), (2, 5), (4, 6), (9, 2), (3, 100)])

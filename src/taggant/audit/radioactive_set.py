@@ -10,16 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import kstest
 from torch import Tensor
 
-from taggant.audit.carrier_sets import loss_gap, rank_of_set
 from taggant.audit.features import last_layer
 from taggant.audit.radioactive import Alignment, align, aligned_rows
 from taggant.audit.suspect import Evidence, Suspect
 from taggant.marking.radioactive import Radioactive
-from taggant.stats import clopper_pearson
+from taggant.stats import clopper_pearson, rank_of_set
 from taggant.stats.radioactive import RadioactiveEvidence, radioactive_p
 from taggant.victim.frozen import frozen_features
 
@@ -157,19 +156,17 @@ class RadioactiveAudit:
 
     def _black_box(self, suspect: Suspect) -> dict[str, Any]:
         """Rank of the published set, and the paper's gap of losses."""
-        count = suspect.asked(self.images)
-        versions = suspect.candidates(min(self.images, len(suspect.raw)))[:count]
-        few = suspect.raw.select(torch.arange(count))
-        assert few.labels is not None
-        labels = few.labels
-        scores = np.stack([suspect.score(part, labels) for part in versions.unbind(1)])
+        scores = suspect.scores(self.images).T
         place = rank_of_set(scores, suspect.index, suspect.seed)
-        gap, interval = loss_gap(-scores[suspect.index], -suspect.score(few.images, labels))
+        few = suspect.raw.select(torch.arange(scores.shape[1]))
+        assert few.labels is not None
+        vanilla = -suspect.score(few.images, few.labels)
+        gap, interval = loss_gap(-scores[suspect.index], vanilla)
         return {
             "black_box_p": place.p_value,
             "black_box_sets": place.sets,
-            "black_box_images": count,
-            "black_box_queries": count * place.sets,
+            "black_box_images": len(vanilla),
+            "black_box_queries": scores.size,
             "loss_gap": gap,
             "loss_gap_ci": list(interval),
         }
@@ -183,3 +180,25 @@ def _per_class(found: RadioactiveEvidence, names: Sequence[str]) -> pl.DataFrame
             "log10_p": np.asarray(found.log_p) / math.log(10),
         }
     )
+
+
+def loss_gap(marked: ArrayLike, vanilla: ArrayLike) -> tuple[float, tuple[float, float]]:
+    """The paper's effect size: mean loss on marked less mean loss on vanilla images.
+
+    It carries no guarantee: marks change the loss of any model, and a vanilla image may itself
+    have been trained on. The interval speaks of the images' spread only.
+
+    Parameters
+    ----------
+    marked, vanilla : float array [M]
+        Losses of the same M >= 2 images with and without marks.
+
+    Returns
+    -------
+    (float, (float, float))
+        The gap, and its normal 95 % interval over images.
+    """
+    difference: NDArray[np.float64] = np.asarray(marked, float) - np.asarray(vanilla, float)
+    gap = float(difference.mean())
+    half = 1.959964 * float(difference.std(ddof=1)) / math.sqrt(len(difference))
+    return gap, (gap - half, gap + half)

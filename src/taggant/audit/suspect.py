@@ -71,14 +71,27 @@ class Suspect:
         ValueError
             If the images have indices of their own.
         """
-        indices = set(published_indices(self.ledger, self.raw.ids).tolist())
+        indices = set(self.indices.tolist())
         if len(indices) != 1:
             raise ValueError("each image has an index of its own: accepted is one for the set")
         return int(indices.pop())
 
+    @property
+    def indices(self) -> NDArray[np.int64]:
+        """The published index of each marked image [M]."""
+        return published_indices(self.ledger, self.raw.ids)
+
     def asked(self, images: int) -> int:
         """How many of the first marked images a query budget of `images` asks about."""
         return min(images, self.used or len(self.raw))
+
+    def scores(self, images: int) -> NDArray[np.float64]:
+        """Scores of all n versions of the first marked images, as many as `asked` [M, n]."""
+        count = self.asked(images)
+        versions = self.candidates(min(images, len(self.raw)))[:count]
+        assert self.raw.labels is not None
+        labels = self.raw.labels[:count]
+        return np.stack([self.score(part, labels) for part in versions.unbind(1)], 1).astype(float)
 
 
 @dataclass(frozen=True)

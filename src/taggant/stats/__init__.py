@@ -16,7 +16,7 @@ from taggant.stats.multiple import (
     truncated_product,
 )
 from taggant.stats.radioactive import RadioactiveEvidence, log_cosine_p, radioactive_p
-from taggant.stats.ranks import SetRank, exceedances, randomised_p_values, rank_sum, set_rank
+from taggant.stats.ranks import SetRank, exceedances, randomised_p_values, rank_of_set, rank_sum
 from taggant.stats.sequential import besag_clifford, pprm, rank
 from taggant.stats.stopping import optimal
 from taggant.stats.twins import twins_betting, twins_binomial, twins_log_e, twins_pprm, wins_needed
@@ -51,8 +51,8 @@ __all__ = [
     "radioactive_p",
     "randomised_p_values",
     "rank",
+    "rank_of_set",
     "rank_sum",
-    "set_rank",
     "stouffer",
     "truncated_product",
     "twins_betting",

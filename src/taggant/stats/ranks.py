@@ -56,49 +56,55 @@ def exceedances(
 
 @dataclass(frozen=True)
 class SetRank:
-    """Rank of the published marked set among sets marked with other carriers.
+    """Where the published set ranks among all sets.
 
     Attributes
     ----------
     exceedances : int
-        Hidden sets that the model fits at least as well (ties broken by keys).
+        T, hidden sets whose mean score is larger than the published set's.
     sets : int
-        All sets, the published one included.
-    p_value : float
-        (exceedances + 1) / sets.
-    gap : float
-        Mean hidden minus published loss: an effect size, without a guarantee.
+        n, the published one included.
     """
 
     exceedances: int
     sets: int
-    p_value: float
-    gap: float
+
+    @property
+    def p_value(self) -> float:
+        """(T + 1) / n, exact; never below 1/n."""
+        return (self.exceedances + 1) / self.sets
 
 
-def set_rank(published_loss: float, hidden_losses: ArrayLike, rng: np.random.Generator) -> SetRank:
-    """Test whether a model fits the published marked set unusually well.
+def rank_of_set(scores: ArrayLike, published: int, seed: int) -> SetRank:
+    """Rank the published set by its images' mean score, larger = more likely used.
 
-    Guarantee: P(p_value <= x) <= x if the published set was drawn uniformly and secretly among all
-    the sets, and the model is independent of that draw. The loss on marked minus the loss on
-    vanilla images has no such guarantee: marks change the loss on any model.
+    Guarantee: P(p <= k/n) = k/n for k = 1..n if the published set was drawn uniformly and the
+    model is independent of the draw: for any model, score and marks.
 
     Parameters
     ----------
-    published_loss : float
-        Mean loss on the published marked set.
-    hidden_losses : float array [m - 1]
-        Mean losses on the same images marked with other carriers.
-    rng : numpy Generator
-        Source of the tie keys; independent of the published draw.
+    scores : float array [n, M]
+        Of the same M images in each of the n sets, e.g. minus their loss.
+    published : int
+        Row of the published set.
+    seed : int
+        Public seed of the keys that break ties, one a set; independent of `published`.
+
+    Raises
+    ------
+    ValueError
+        For scores that are not [n >= 2, M >= 1] and finite, or a row that is not there.
     """
-    hidden = np.asarray(hidden_losses, dtype=float)
-    if hidden.ndim != 1 or hidden.size == 0:
-        raise ValueError(f"hidden_losses of shape {hidden.shape}: accepted is [m-1], m >= 2")
-    keys = rng.random(hidden.size + 1)
-    beats = exceedances([-published_loss], -hidden[None], keys[:1], keys[None, 1:])
-    count, sets = int(beats.sum()), hidden.size + 1
-    return SetRank(count, sets, (count + 1) / sets, float(hidden.mean()) - float(published_loss))
+    table = np.asarray(scores, float)
+    if table.ndim != 2 or len(table) < 2 or table.shape[1] < 1 or not np.isfinite(table).all():
+        raise ValueError(f"scores {table.shape}: accepted are finite numbers [n >= 2, M >= 1]")
+    if not 0 <= published < len(table):
+        raise ValueError(f"published = {published}: accepted are 0..{len(table) - 1}")
+    # fsum is exact, so equal sets of scores tie whatever their order.
+    means = np.array([math.fsum(row) for row in table])
+    keys = np.random.default_rng(seed).permutation(len(table))
+    larger = (means > means[published]) | ((means == means[published]) & (keys > keys[published]))
+    return SetRank(int(larger.sum()), len(table))
 
 
 def randomised_p_values(totals: ArrayLike, n: int, rng: np.random.Generator) -> Floats:

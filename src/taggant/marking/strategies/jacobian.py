@@ -53,7 +53,7 @@ class Jacobian:
 
     marker: Marker
     k: int = 64
-    block: int = 1
+    block: int = 4
     memory: int = 1 << 30
     _recent: Recent = field(init=False, repr=False)
 

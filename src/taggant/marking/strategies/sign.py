@@ -28,7 +28,7 @@ class Sign:
         more distinct versions.
     """
 
-    block: int = 2
+    block: int = 8
 
     def __post_init__(self) -> None:
         check_block(self.block)

@@ -30,9 +30,9 @@ from taggant.score import Oracle, Score
 
 CODE = (
     __name__,
-    "taggant.audit.carrier_sets",
     "taggant.audit.features",
     "taggant.audit.radioactive",
+    "taggant.audit.set_rank",
     "taggant.audit.suspect",
     "taggant.score",
     "taggant.stats",

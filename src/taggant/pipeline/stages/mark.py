@@ -29,6 +29,7 @@ from taggant.pipeline.store import Stage
 
 CODE = (
     __name__,
+    "taggant.marking.class_wise",
     "taggant.marking.launch",
     "taggant.marking.ledger",
     "taggant.marking.marker",

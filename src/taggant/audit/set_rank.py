@@ -1,0 +1,132 @@
+"""A whole set by its rank: does a model know the published marks better than the hidden ones?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from taggant.audit.suspect import Evidence, Suspect
+from taggant.marking.scheme import Scheme
+from taggant.stats import rank_of_set
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """A scheme whose marks teach something that can be asked for with other images."""
+
+    def probes(
+        self, secret: bytes, index: int, images: Tensor, labels: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Questions whose answers a model knows better if it learnt from version `index`.
+
+        Parameters
+        ----------
+        secret : bytes
+            The ledger's secret.
+        index : int
+            Of a version.
+        images, labels : Tensor, uint8 [B, C, H, W] and int64 [B]
+            Vanilla images that the model did not learn from, and their classes.
+
+        Returns
+        -------
+        (Tensor, Tensor)
+            Images uint8 [M, C, H, W] and the classes int64 [M] that the model should take them
+            for; M is the same for every index.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SetRankAudit:
+    """Was a model trained on the published version of a set, whose n versions share an index?
+
+    The model's mean score on the published version is ranked among the hidden ones': on the marked
+    images themselves or, where a scheme has them, on its `Probing.probes`.
+
+    Guarantee: a model that is independent of the published index is claimed with probability at
+    most p, for any model, score and marks. No p-value is below 1/n.
+
+    Parameters
+    ----------
+    p : float
+        Bound on the false-detection rate, 0 < p < 1.
+    images : int
+        Images asked about, of each version.
+    batch_size : int
+        Images per forward.
+    live : bool
+        Whether log10 p is followed during training, by a callback.
+
+    Raises
+    ------
+    ValueError
+        For p outside 0..1, or no image to ask about.
+    """
+
+    line: ClassVar[str] = "taggant.pipeline.set_line.SetLine"
+    together: ClassVar[bool] = True
+    title: ClassVar[str] = "rank of the set"
+
+    p: float = 0.05
+    images: int = 100
+    batch_size: int = 256
+    live: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.p < 1:
+            raise ValueError(f"audit.p = {self.p}: accepted are numbers between 0 and 1")
+        if self.images < 1:
+            raise ValueError(f"audit.images = {self.images}: accepted are 1, 2, 3, ...")
+
+    def check(self, scheme: Scheme, kind: Any) -> None:
+        """Refuse what leaves nothing to rank.
+
+        Raises
+        ------
+        ValueError
+            For p below 1/n, which no rank reaches, or a victim that is no classifier.
+        """
+        if self.p * scheme.n < 1:
+            raise ValueError(
+                f"audit.p = {self.p}: the rank among marking.n = {scheme.n} versions is never "
+                f"below {1 / scheme.n:g}, accepted are p from there on"
+            )
+        if kind.answers != "logits":
+            raise ValueError(
+                f"audit=set_rank asks a classifier, and {kind.__name__} answers with {kind.answers}"
+            )
+
+    def watch(self, suspect: Suspect) -> dict[str, float]:
+        """log10 p, for curves over training."""
+        return {"log10_p": self._evidence(suspect)["log10_p"]}
+
+    def __call__(self, suspect: Suspect) -> Evidence:
+        """The test."""
+        return Evidence(self._evidence(suspect))
+
+    def _evidence(self, suspect: Suspect) -> dict[str, Any]:
+        probing = isinstance(suspect.scheme, Probing)
+        scores = self._probed(suspect) if probing else suspect.scores(self.images).T
+        place = rank_of_set(scores, suspect.index, suspect.seed)
+        return {
+            "p": self.p,
+            "log10_p": math.log10(place.p_value),
+            "claim": place.p_value <= self.p,
+            "queries": scores.size,
+        }
+
+    def _probed(self, suspect: Suspect) -> NDArray[np.float64]:
+        """Scores of the probes of each version [n, M]."""
+        few, scheme = suspect.held_out, suspect.scheme
+        assert few.labels is not None
+        images, labels = few.images[: self.images], few.labels[: self.images]
+        asked = (
+            scheme.probes(suspect.ledger.secret, index, images, labels) for index in range(scheme.n)
+        )
+        return np.stack([suspect.score(*probes) for probes in asked]).astype(float)
