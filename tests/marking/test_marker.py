@@ -125,3 +125,17 @@ def test_trained_marker_avoids_the_runs_images_and_is_stored(tmp_path, monkeypat
     run = emoji.load(labels="subcategory", train=cfg.data.train, test=cfg.data.test, seed=cfg.seed)
     assert not set(seen[0].ids) & {*run.train.ids, *run.test.ids}
     assert len(seen[0]) > 1700
+
+
+def test_the_untrained_marker_has_the_weights_that_the_trained_one_starts_from(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        cfg = compose("config", ["paths.root=root", "marking/marker=untrained"])
+    found = instantiate(cfg.marking.marker).backbone.net
+    torch.manual_seed(cfg.marking.marker.load.seed)
+    fresh = instantiate(cfg.marking.marker.load.net)(classes=99, channels=3, image_size=32)
+    assert torch.equal(found.features[0].weight, fresh.features[0].weight)
+    assert not found.features[1].running_mean.any()

@@ -170,7 +170,7 @@ def fit(
         model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4, nesterov=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=lr, total_steps=epochs * len(batches), cycle_momentum=False
+        optimizer, max_lr=lr, total_steps=max(1, epochs * len(batches)), cycle_momentum=False
     )
     model.to(memory_format=torch.channels_last).train()
     with torch.enable_grad():
