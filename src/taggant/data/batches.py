@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -64,13 +64,16 @@ class Batches:
         return -(-len(self.targets) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        order = torch.randperm(len(self.targets), generator=self._generator("cpu", 0))
-        order = order.to(self.images.device)
-        for step, chosen in enumerate(order.split(self.batch_size)):
+        for step, chosen in enumerate(self._chosen(self._generator("cpu", 0))):
             images = self.images[chosen]
             if self.augment is not None:
                 images = self.augment(images, self._generator(self.images.device, 1 + step))
             yield images, self.targets[chosen]
+
+    def _chosen(self, generator: torch.Generator) -> Sequence[Tensor]:
+        """Which images each step of an epoch takes."""
+        order = torch.randperm(len(self.targets), generator=generator).to(self.images.device)
+        return list(torch.split(order, self.batch_size))
 
     def _generator(self, device: torch.device | str, stream: int) -> torch.Generator:
         # Torch's CPU generator looks at 32 bits of its seed only, so they are mixed first.

@@ -130,8 +130,11 @@ class Victim(pl.LightningModule):
         )
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """The optimizer, its rate constant or one cycle over the whole training."""
-        optimizer = self.optimizer()
+        """The optimizer and its schedule."""
+        return self.scheduled(self.optimizer())
+
+    def scheduled(self, optimizer: torch.optim.Optimizer) -> OptimizerLRScheduler:
+        """An optimizer, its rate constant or one cycle over the whole training."""
         if self.warmup is None:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
