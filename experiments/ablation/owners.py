@@ -46,7 +46,7 @@ def _owners(run: dict[str, Any]) -> dict[str, float]:
         rows = images.filter(group=group)
         ranks = rows["exceedances"].to_numpy().reshape(-1, IMAGES)
         named = np.array([holm((own + 1) / run["versions"], P).rejected for own in ranks])
-        claims = {
+        claims: dict[str, Any] = {
             "any": rows["claim"].to_numpy().reshape(-1, IMAGES).any(1),
             "holm": named.any(1),
             "set": np.array([rank_sum(own, run["versions"]) <= np.log(P) for own in ranks]),
