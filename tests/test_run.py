@@ -207,8 +207,16 @@ def in_process(tmp_path, monkeypatch, capsys):
     return call
 
 
-def test_help_lists_the_groups_quickly():
-    done = run(Path("unused"), "--help")
-    assert done.returncode == 0
+def test_help_lists_the_groups_and_loads_no_torch():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "run.py", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hydra" in imported
+    assert not imported & {"torch", "numpy", "pytorch_lightning"}
     for group in ("data", "marking", "victim", "unlearning", "score", "audit", "trainer"):
         assert group in done.stdout

@@ -1,0 +1,31 @@
+"""Approximate unlearning: the papers' test and ours before and after it.
+
+A classifier is asked to forget 200 of the images that it learned by heart, by two methods that
+serve CLIP as well; n = 200, p = 5 %. Which two the paper took could not be read.
+"""
+
+import polars as pl
+from experiments.instance._tests import TEST, rate
+from experiments.unlearning import _shapes
+
+from taggant.report.numbers import percent
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return _shapes.collect(runs)
+
+
+def draw(table: pl.DataFrame) -> pl.DataFrame:
+    """One row a method, strength and test."""
+    return pl.DataFrame(
+        {
+            "method": _shapes.title(row[_shapes.METHOD]),
+            "strength": f"{row[_shapes.STRENGTH]:g}",
+            "test": row[TEST],
+            "forgotten images claimed": rate(row, "forgotten_rate"),
+            "retained": rate(row, "retained_rate"),
+            "never used": rate(row, "unused_rate"),
+            "accuracy": percent(row["utility"]),
+        }
+        for row in table.sort(_shapes.METHOD, _shapes.STRENGTH, TEST).iter_rows(named=True)
+    )
