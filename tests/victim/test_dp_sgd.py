@@ -6,12 +6,11 @@ import sys
 import pytest
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import load_file
 from tests.conftest import random_set
+from tests.victim.fitting import Kill, fit
 from tests.victim.test_classifier import OPTIONS
 from torch import nn
 
-from taggant.victim import training
 from taggant.victim.dp_sgd import DPClassifier, PoissonBatches, epsilon
 
 CPU = torch.device("cpu")
@@ -21,14 +20,6 @@ DATA, OTHER = random_set(40), random_set(12, seed=1)
 def private(noise: float = 1.0, norm: float = 1.0, **changes) -> DPClassifier:
     torch.manual_seed(0)
     return DPClassifier(noise, norm, 1e-3, **{**OPTIONS, "warmup": None, **changes})
-
-
-class Kill(pl.Callback):
-    """Ends the process' part in training as the second epoch begins."""
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == 1:
-            raise SystemExit
 
 
 class Steps(pl.Callback):
@@ -42,20 +33,9 @@ class Steps(pl.Callback):
         self.counts.append(len(batch[0]))
 
 
-def fit(victim, folder, *callbacks):
+def fitted(victim, folder, *callbacks):
     """Final weights and history."""
-    folder.mkdir(exist_ok=True)
-    trainer = pl.Trainer(
-        max_epochs=victim.epochs,
-        accelerator="cpu",
-        callbacks=[*training.callbacks(victim, OTHER, 0, folder), *callbacks],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=str(folder),
-    )
-    training.fit(victim, trainer, DATA, OTHER, 0, folder)
-    return load_file(folder / training.FINAL), training.read_history(folder)
+    return fit(victim, DATA, OTHER, folder, *callbacks)
 
 
 def same(one, other):
@@ -95,7 +75,7 @@ def test_without_noise_and_with_a_wide_norm_it_is_sgd(tmp_path):
     pytest.importorskip("opacus")
     steps = Steps()
     victim = private(noise=0.0, norm=1e9, epochs=1, lr=1e-9)
-    weights, history = fit(victim, tmp_path, steps)
+    weights, history = fitted(victim, tmp_path, steps)
     assert weights.keys() == dict(victim.named_parameters()).keys()
     assert "epsilon" not in history[-1]
     fresh = private()
@@ -111,7 +91,7 @@ def test_no_image_moves_the_weights_by_more_than_its_share(tmp_path):
     pytest.importorskip("opacus")
     steps = Steps()
     victim = private(noise=0.0, norm=0.01)
-    fit(victim, tmp_path, steps)
+    fitted(victim, tmp_path, steps)
     for gradients, count in zip(steps.gradients, steps.counts, strict=True):
         norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
         assert 0 < norm <= 0.01 * count / victim.batch_size * 1.0001
@@ -121,7 +101,7 @@ def test_noise_is_as_large_as_said(tmp_path):
     pytest.importorskip("opacus")
     steps = Steps()
     victim = private(noise=3.0, norm=0.1, epochs=1)
-    fit(victim, tmp_path, steps)
+    fitted(victim, tmp_path, steps)
     # Signals are at most 0.1 in norm, spread over thousands of weights.
     values = torch.cat([gradient.flatten() for gradient in steps.gradients[0]])
     assert values.std() == pytest.approx(3.0 * 0.1 / victim.batch_size, rel=0.05)
@@ -129,10 +109,10 @@ def test_noise_is_as_large_as_said(tmp_path):
 
 def test_epsilon_is_of_the_steps_taken_and_survives_a_kill(tmp_path):
     pytest.importorskip("opacus")
-    straight = fit(private(snapshots=2), tmp_path / "straight")
+    straight = fitted(private(snapshots=2), tmp_path / "straight")
     with pytest.raises(SystemExit):
-        fit(private(snapshots=2), tmp_path / "killed", Kill())
-    resumed = fit(private(snapshots=2), tmp_path / "killed")
+        fitted(private(snapshots=2), tmp_path / "killed", Kill(1))
+    resumed = fitted(private(snapshots=2), tmp_path / "killed")
     assert same(straight[0], resumed[0])
     assert straight[1] == resumed[1]
     rate = OPTIONS["batch_size"] / len(DATA)
@@ -149,7 +129,7 @@ def test_a_loaded_victim_claims_no_epsilon():
 def test_without_opacus_the_extra_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "opacus", None)
     with pytest.raises(ImportError, match=r"pip install 'taggant\[dp\]'"):
-        fit(private(), tmp_path)
+        fitted(private(), tmp_path)
 
 
 @pytest.mark.parametrize(

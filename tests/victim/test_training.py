@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import json
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file
 from tests.conftest import random_set
+from tests.victim.fitting import Kill, fit
 from tests.victim.test_classifier import classifier
 
 from taggant.victim import training
@@ -18,38 +17,12 @@ from taggant.victim.small_net import SmallNet
 DATA, OTHER = random_set(20), random_set(12, seed=1)
 
 
-class Kill(pl.Callback):
-    """Ends the process' part in training at an epoch's begin, or when all epochs are done."""
-
-    def __init__(self, epoch: int | None = None) -> None:
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch:
-            raise SystemExit
-
-    def on_train_end(self, trainer, pl_module):
-        if self.epoch is None:
-            raise SystemExit
-
-
-def fit(folder, *callbacks, **options):
-    """Final weights and history of a training in `folder`, or of its rest."""
+def fitted(folder, *callbacks, **options):
+    """Final weights and history."""
     torch.manual_seed(0)
     victim = classifier(**{"epochs": 6, **options})
     torch.manual_seed(int(folder.stat().st_ctime_ns % 1000))  # what a process has drawn before
-    trainer = pl.Trainer(
-        max_epochs=victim.epochs,
-        accelerator="cpu",
-        callbacks=[*training.callbacks(victim, OTHER, 0, folder), *callbacks],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=str(folder),
-    )
-    training.fit(victim, trainer, DATA, OTHER, 0, folder)
-    rows = json.loads((folder / training.HISTORY).read_text())
-    return load_file(folder / training.FINAL), rows
+    return fit(victim, DATA, OTHER, folder, *callbacks)
 
 
 def same(one, other):
@@ -69,15 +42,15 @@ STOPPED = {"patience": 1, "lr": 0.5, "snapshots": [6]}  # too fast a rate for no
 
 def test_dropout_follows_from_the_seed_and_the_epoch(folders):
     net = functools.partial(SmallNet, width=4, dropout=0.5)
-    straight = fit(folders[0], net=net)
+    straight = fitted(folders[0], net=net)
     with pytest.raises(SystemExit):
-        fit(folders[1], Kill(3), net=net)
-    assert same(straight, fit(folders[1], net=net))
-    assert not same(straight, fit(folders[1], net=functools.partial(SmallNet, width=4)))
+        fitted(folders[1], Kill(3), net=net)
+    assert same(straight, fitted(folders[1], net=net))
+    assert not same(straight, fitted(folders[1], net=functools.partial(SmallNet, width=4)))
 
 
 def test_training_stops_when_held_out_images_are_no_longer_learned_better(folders):
-    weights, rows = fit(folders[0], **STOPPED)
+    weights, rows = fitted(folders[0], **STOPPED)
     losses = [row["held_out_loss"] for row in rows]
     stopped = rows[-1]["stopped"]
     assert stopped < 6
@@ -90,14 +63,14 @@ def test_training_stops_when_held_out_images_are_no_longer_learned_better(folder
 
 @pytest.mark.parametrize("epoch", [1, None])
 def test_a_killed_training_stops_where_it_would_have(folders, epoch):
-    straight = fit(folders[0], **STOPPED)
+    straight = fitted(folders[0], **STOPPED)
     with pytest.raises(SystemExit):
-        fit(folders[1], Kill(epoch), **STOPPED)
-    assert same(straight, fit(folders[1], **STOPPED))
+        fitted(folders[1], Kill(epoch), **STOPPED)
+    assert same(straight, fitted(folders[1], **STOPPED))
 
 
 def test_a_patient_training_is_as_one_that_never_stops(folders):
-    patient, endless = fit(folders[0], patience=6), fit(folders[1])
+    patient, endless = fitted(folders[0], patience=6), fitted(folders[1])
     assert all(torch.equal(patient[0][key], endless[0][key]) for key in endless[0])
     assert "stopped" not in patient[1][-1]
     assert "held_out_loss" not in endless[1][-1]

@@ -7,14 +7,13 @@ import json
 import math
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from safetensors.torch import load_file
 from tests.conftest import ROOT, random_set
+from tests.victim.fitting import Kill, fit
 
 from taggant.victim import training
 from taggant.victim.ssl.taught import Taught
@@ -41,32 +40,6 @@ def victim_of(config, **changes):
     return instantiate(config, **FACTS)
 
 
-class Kill(pl.Callback):
-    """Ends the process' part in training after an epoch, as a signal would."""
-
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-
-    def on_train_epoch_start(self, trainer, pl_module):
-        if trainer.current_epoch == self.epoch:
-            raise SystemExit
-
-
-def fit(victim, folder, *callbacks):
-    folder.mkdir(exist_ok=True)
-    trainer = pl.Trainer(
-        max_epochs=victim.epochs,
-        accelerator="cpu",
-        callbacks=[*training.callbacks(victim, DATA, 0, folder), *callbacks],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=str(folder),
-    )
-    training.fit(victim, trainer, DATA, DATA, 0, folder)
-    return load_file(folder / training.FINAL)
-
-
 @pytest.mark.parametrize("name", METHODS)
 def test_steps_on_a_batch_lower_its_loss(configs, name):
     victim = victim_of(configs[name])
@@ -86,11 +59,11 @@ def test_steps_on_a_batch_lower_its_loss(configs, name):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_killed_training_goes_on_to_the_same_weights(configs, name, tmp_path):
-    straight = fit(victim_of(configs[name]), tmp_path / "straight")
+    straight = fit(victim_of(configs[name]), DATA, DATA, tmp_path / "straight")[0]
     with pytest.raises(SystemExit):
-        fit(victim_of(configs[name]), tmp_path / "killed", Kill(2))
+        fit(victim_of(configs[name]), DATA, DATA, tmp_path / "killed", Kill(2))
     torch.manual_seed(1)
-    resumed = fit(victim_of(configs[name]), tmp_path / "killed")
+    resumed = fit(victim_of(configs[name]), DATA, DATA, tmp_path / "killed")[0]
     assert straight.keys() == resumed.keys()
     assert all(torch.equal(straight[key], resumed[key]) for key in straight)
     rows = [
