@@ -76,14 +76,8 @@ class Noise:
 
     def __call__(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W] -> the same."""
-        noise = torch.stack([self._drawn(image) for image in images.cpu()])
-        return (images + noise.to(images.device)).round().clamp(0, 255).to(torch.uint8)
-
-    def _drawn(self, image: Tensor) -> Tensor:
-        places = torch.arange(1, image.numel() + 1) * KEY  # wraps around, as a hash may
-        seed = int((image.flatten().long() * places).sum())
-        generator = torch.Generator().manual_seed(seed & (2**63 - 1))
-        return self.sd * torch.randn(image.shape, generator=generator)
+        noise = self.sd * content_noise(images, images[0].numel()).view_as(images)
+        return (images + noise).round().clamp(0, 255).to(torch.uint8)
 
 
 @dataclass(frozen=True)
@@ -105,3 +99,20 @@ class Resize:
         shrunk = functional.resize(images, small, antialias=True)
         enlarged: Tensor = functional.resize(shrunk, [height, width], antialias=True)
         return enlarged
+
+
+def content_noise(images: Tensor, size: int) -> Tensor:
+    """Standard normal noise that follows from each image's pixels alone, float32 [B, size].
+
+    Parameters
+    ----------
+    images : Tensor, uint8 [B, C, H, W]
+    size : int
+    """
+    places = torch.arange(1, images[0].numel() + 1) * KEY  # wraps around, as a hash may
+    seeds = (images.cpu().flatten(1).long() * places).sum(1)
+    drawn = [
+        torch.randn(size, generator=torch.Generator().manual_seed(seed & (2**63 - 1)))
+        for seed in seeds.tolist()
+    ]
+    return torch.stack(drawn).to(images.device)
