@@ -51,9 +51,10 @@ def draw(table: pl.DataFrame) -> Figure:
     level = float(np.log10(table["p"][0]))
     upper.axhline(level, color=style.INK, linestyle=plots.DASHED, linewidth=1)
     upper.set_ylabel("log10 p: median and range of draws")
-    upper.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     lower.set_title("accuracy lost")
+    lower.set_xticks(table[USED].unique().sort().to_list())
     for axis in (lower.xaxis, lower.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axis.set_major_formatter(PercentFormatter(1, decimals=0))
     lower.set_xlabel("training images that carry the signal")
+    fig.legend(*upper.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return fig
