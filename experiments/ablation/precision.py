@@ -7,9 +7,15 @@ import polars as pl
 from experiments.ablation._paired import pooled
 from matplotlib.figure import Figure
 
-from experiments import plots
+from experiments import Expected, plots
 
 PRECISION = "audit.precision"
+EXPECTED = [
+    Expected({PRECISION: "float32"}, "detection_rate", 0.896, 0.06),
+    Expected({PRECISION: "bfloat16"}, "detection_rate", 0.893, 0.06),
+    Expected({PRECISION: "bfloat16"}, "over_float32", 0.0, 0.02),
+    Expected({PRECISION: "bfloat16"}, "false_detection_rate", 0.051, 0.04),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,15 @@ n = 200, p = 5 %.
 """
 
 import polars as pl
-from experiments.instance._tests import compared
+from experiments.instance._tests import TEST, compared
+
+from experiments import Expected
+
+EXPECTED = [
+    Expected({TEST: "pprm"}, "detection_rate", 0.755, 0.08),
+    Expected({TEST: "optimal"}, "detection_rate", 0.78, 0.08),
+    Expected({TEST: "optimal"}, "false_detection_rate", 0.05, 0.05),
+]
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:

@@ -4,7 +4,15 @@
 """
 
 import polars as pl
-from experiments.instance._tests import compared
+from experiments.instance._tests import TEST, compared
+
+from experiments import Expected
+
+EXPECTED = [
+    Expected({TEST: "pprm"}, "detection_rate", 0.215, 0.08),
+    Expected({TEST: "optimal"}, "detection_rate", 0.33, 0.1),
+    Expected({TEST: "optimal"}, "false_detection_rate", 0.035, 0.05),
+]
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:

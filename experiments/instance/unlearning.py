@@ -8,7 +8,20 @@ import polars as pl
 from experiments.instance._tests import TEST, rate
 from experiments.unlearning import _shapes
 
+from experiments import Expected
 from taggant.report.numbers import percent
+
+EXPECTED = [
+    Expected({"unlearning": "none", TEST: "optimal"}, "forgotten_rate", 0.885, 0.07),
+    Expected({"unlearning": "retrain", TEST: "optimal"}, "forgotten_rate", 0.06, 0.06),
+    Expected({"unlearning": "retrain", TEST: "pprm"}, "forgotten_rate", 0.035, 0.05),
+    Expected(
+        {"unlearning": "warnecke_first_order", "unlearning.strength": 3.0, TEST: "optimal"},
+        "forgotten_rate",
+        0.445,
+        0.12,
+    ),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

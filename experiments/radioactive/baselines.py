@@ -14,7 +14,7 @@ from experiments.radioactive.table2 import WINDOW
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from experiments import plots
+from experiments import Expected, plots
 from taggant.report import style
 
 RUNS = (
@@ -24,6 +24,15 @@ RUNS = (
     "radioactive/whole_twins",
 )
 RADIOACTIVE = "radioactive, last layer"
+EXPECTED = [
+    Expected({"signal": "whole_n_version", USED: 0.02}, "log10_p", -6.0, 2.5),
+    Expected({"signal": "whole_n_version", USED: 0.02}, "accuracy_lost", 0.0, 0.02),
+    Expected({"signal": "whole_twins", USED: 0.02}, "log10_p", -5.5, 2.5),
+    Expected({"signal": "backdoor", USED: 0.0}, "claims", 0, 1),
+    Expected({"signal": "backdoor", USED: 0.1}, "log10_p", -3.0, 0.5),
+    Expected({"signal": "backdoor", USED: 0.2}, "accuracy_lost", 0.03, 0.02),
+    Expected({"signal": "feature_collision", USED: 0.1}, "claims", 0, 1),
+]
 SIGNALS = {
     "whole_n_version": "20 versions, losses",
     "whole_twins": "twins, losses",
