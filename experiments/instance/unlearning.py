@@ -24,8 +24,7 @@ EXPECTED = [
 ]
 
 
-def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    return _shapes.collect(runs)
+collect = _shapes.collect
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:

@@ -72,7 +72,6 @@ def test_an_empty_batch_has_no_loss():
 
 
 def test_without_noise_and_with_a_wide_norm_it_is_sgd(tmp_path):
-    pytest.importorskip("opacus")
     steps = Steps()
     victim = private(noise=0.0, norm=1e9, epochs=1, lr=1e-9)
     weights, history = fitted(victim, tmp_path, steps)
@@ -88,7 +87,6 @@ def test_without_noise_and_with_a_wide_norm_it_is_sgd(tmp_path):
 
 
 def test_no_image_moves_the_weights_by_more_than_its_share(tmp_path):
-    pytest.importorskip("opacus")
     steps = Steps()
     victim = private(noise=0.0, norm=0.01)
     fitted(victim, tmp_path, steps)
@@ -98,7 +96,6 @@ def test_no_image_moves_the_weights_by_more_than_its_share(tmp_path):
 
 
 def test_noise_is_as_large_as_said(tmp_path):
-    pytest.importorskip("opacus")
     steps = Steps()
     victim = private(noise=3.0, norm=0.1, epochs=1)
     fitted(victim, tmp_path, steps)
@@ -108,7 +105,6 @@ def test_noise_is_as_large_as_said(tmp_path):
 
 
 def test_epsilon_is_of_the_steps_taken_and_survives_a_kill(tmp_path):
-    pytest.importorskip("opacus")
     straight = fitted(private(snapshots=2), tmp_path / "straight")
     with pytest.raises(SystemExit):
         fitted(private(snapshots=2), tmp_path / "killed", Kill(1))
