@@ -103,7 +103,7 @@ def serve() -> None:
     import taggant.pipeline.sweep
     import taggant.victim.captioner
     import taggant.victim.ssl.simclr
-    from taggant.pipeline.digest import _module_hash
+    from taggant.store.identity import _module_hash
 
     # An edit while tests run is not to change what half of the children take for the code.
     for module in pkgutil.walk_packages(taggant.__path__, "taggant."):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.forks import TINY, calls, warmed
 
-from taggant.pipeline.keep import damage, records
+from taggant.store.upkeep import damage, records
 
 KILLED = -9
 READINGS = 3  # the final model's and two snapshots'

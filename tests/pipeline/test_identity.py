@@ -159,7 +159,7 @@ def test_the_store_may_move(tmp_path):
 
 
 def test_an_edited_module_changes_the_stages_that_run_it(tmp_path, monkeypatch):
-    from taggant.pipeline import digest as module
+    from taggant.store import identity as module
 
     cfg = composed(tmp_path)
     before = digests(cfg)

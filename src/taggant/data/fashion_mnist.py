@@ -14,7 +14,7 @@ from torchvision.datasets import FashionMNIST
 
 from taggant.data.assemble import Pool, assemble, stratified_order
 from taggant.data.imageset import Splits
-from taggant.pipeline.files import write_atomically
+from taggant.files import write_atomically
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
 FILES = {

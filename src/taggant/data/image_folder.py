@@ -19,7 +19,7 @@ from torch import Tensor
 from taggant.data.assemble import LONG, Pool, assemble, divide, stratified_order
 from taggant.data.decode import square
 from taggant.data.imageset import Splits
-from taggant.pipeline.files import sha256
+from taggant.files import sha256
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 ON_ERROR = ("raise", "skip")

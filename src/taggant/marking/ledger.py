@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from taggant.pipeline.files import write_atomically
+from taggant.files import write_atomically
 
 KEY_BYTES = 32
 SIMULATED = "simulated"

@@ -23,7 +23,7 @@ from taggant.data.augment import CropFlip
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet, Splits
 from taggant.marking.marker import Backbone, headless
-from taggant.pipeline.store import Stage, Store
+from taggant.store.store import Stage, Store
 
 WEIGHTS = "marker.safetensors"
 

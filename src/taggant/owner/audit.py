@@ -29,6 +29,7 @@ from taggant.audit.engine import (
     view_seed,
 )
 from taggant.data.imageset import ImageSet, content_ids
+from taggant.files import write_atomically
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
 from taggant.owner import pictures
@@ -38,7 +39,6 @@ from taggant.owner.models import Model
 from taggant.owner.rule import EXPECTED_USED, Rule
 from taggant.owner.seals import PerPicture, canonical
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, Transformed, closeness
-from taggant.pipeline.files import write_atomically
 from taggant.score import Score
 from taggant.stats import NULL, Boundary
 

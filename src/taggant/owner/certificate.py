@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from taggant import __version__
 from taggant.audit.engine import reading_order
+from taggant.files import write_atomically
 from taggant.owner.audit import Record, bits_and_depth, bits_of, public_seed
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.rule import Rule, Verdict, decide
 from taggant.owner.seals import canonical
-from taggant.pipeline.digest import library_versions
-from taggant.pipeline.files import write_atomically
+from taggant.store.identity import library_versions
 
 SCHEMA = "taggant certificate 2"
 OWN_DIGEST = "sha256"

@@ -15,11 +15,11 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 
 from taggant.cli import CONF
+from taggant.files import write_atomically
 from taggant.marking.ledger import KEY_BYTES, Ledger, read_private
 from taggant.marking.place import Place
 from taggant.marking.scheme import Scheme
 from taggant.owner.seals import Terms, commitment, picture_ledger, published_index, seal
-from taggant.pipeline.files import write_atomically
 from taggant.pipeline.setting import plain
 
 SCHEMA = "taggant owner ledger 1"

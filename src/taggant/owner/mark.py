@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from taggant.data.imageset import content_ids
+from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality, quality
 from taggant.owner import pictures
 from taggant.owner.ledger import Entry, FolderLedger, canonical_plain
 from taggant.owner.seals import PerPicture
 from taggant.owner.sheet import Row, draw
-from taggant.pipeline.files import write_atomically
 
 SAMPLES = 6
 LARGEST_COMPARED = 1024

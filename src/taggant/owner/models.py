@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from taggant.data.decode import square
 from taggant.data.imageset import ImageSet
+from taggant.files import sha256
 from taggant.owner.pictures import to_image
-from taggant.pipeline.files import sha256
 from taggant.score import Oracle
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
 

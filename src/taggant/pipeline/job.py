@@ -13,7 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from taggant.cli import explain
-from taggant.pipeline.files import write_atomically
+from taggant.files import write_atomically
 from taggant.pipeline.run import run
 from taggant.pipeline.setting import plain
 from taggant.pipeline.stages.train import world_size

@@ -12,7 +12,6 @@ from hydra.utils import get_class
 
 from taggant.audit.callback import AuditCallback
 from taggant.data.imageset import ImageSet
-from taggant.pipeline.digest import digest
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import Audit
 from taggant.pipeline.stages.data import Data
@@ -21,8 +20,9 @@ from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.score import Scores
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.pipeline.store import Stage
 from taggant.report.numbers import percent
+from taggant.store.identity import digest
+from taggant.store.store import Stage
 
 
 def check_data(victim: Any, data: ImageSet) -> None:

@@ -8,8 +8,8 @@ from statistics import mean, median
 from rich.table import Table
 
 from taggant.pipeline.line import Line
-from taggant.pipeline.store import Stage, Store
 from taggant.report.numbers import duration
+from taggant.store.store import Stage, Store
 
 
 def plan(lines: Sequence[Line]) -> Table:

@@ -16,11 +16,11 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.console import Console
 
-from taggant.pipeline.files import write_atomically
+from taggant.files import write_atomically
 from taggant.pipeline.line import Line
 from taggant.pipeline.plan import plan
 from taggant.pipeline.setting import Plain, Setting, plain
-from taggant.pipeline.store import MANIFEST
+from taggant.store.store import MANIFEST
 
 OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
 """Config that no result depends on; the others become columns of the table of results."""

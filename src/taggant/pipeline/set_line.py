@@ -18,7 +18,7 @@ from taggant.pipeline.stages.mark_set import MarkSet
 from taggant.pipeline.stages.report_set import ReportSet
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.pipeline.store import Stage
+from taggant.store.store import Stage
 
 
 class SetLine(Line):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from taggant.pipeline.store import Store
+from taggant.store.store import Store
 
 Plain = Mapping[str, Any]
 

@@ -22,9 +22,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from taggant.cli import EXPECTED, explain
-from taggant.pipeline.digest import digest
-from taggant.pipeline.files import write_atomically
+from taggant.files import write_atomically
 from taggant.pipeline.setting import plain
+from taggant.store.identity import digest
 
 JOBS = "sweep.json"
 STATUS = "status.json"

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from taggant.data.imageset import ImageSet
-from taggant.pipeline.files import write_atomically
+from taggant.files import write_atomically
 from taggant.score.oracle import evaluating
 from taggant.victim.share import Share
 

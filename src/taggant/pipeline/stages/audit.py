@@ -14,14 +14,14 @@ from safetensors.torch import save_file
 from taggant.audit.engine import Readings
 from taggant.audit.instance import AuditResult, claims_by_p, decide, replay
 from taggant.audit.unlearning import auc_row, group_rates, groups, share_exceeding
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.score import FULL, Scores
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.pipeline.store import Stage
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 
 CODE = (__name__, "taggant.audit.instance", "taggant.audit.unlearning", "taggant.stats")
 CONFIG = ("_target_", "p", "test", "curve", "depth")

@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from taggant.audit.suspect import Suspect
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import SAMPLES
 from taggant.pipeline.stages.data import Data
@@ -25,8 +24,9 @@ from taggant.pipeline.stages.mark_set import MarkSet
 from taggant.pipeline.stages.score import placed
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.pipeline.store import Stage
 from taggant.score import Oracle, Score
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 
 CODE = (
     __name__,

@@ -10,9 +10,9 @@ from hydra.utils import get_method, instantiate
 
 from taggant.data.baseline import knn_accuracy
 from taggant.data.imageset import ImageSet, Splits
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
-from taggant.pipeline.store import Stage
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 
 CODE = (
     __name__,

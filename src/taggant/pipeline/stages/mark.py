@@ -22,10 +22,10 @@ from taggant.marking.publish import (
 )
 from taggant.marking.quality import quality
 from taggant.marking.scheme import Scheme
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.data import Data
-from taggant.pipeline.store import Stage
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 
 CODE = (
     __name__,

@@ -19,12 +19,12 @@ from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
 from taggant.marking.publish import Published, publish, raw_sha256, remake_place
 from taggant.marking.quality import quality
 from taggant.marking.whole_set import count_of, marking_order
-from taggant.pipeline.digest import digest, sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import CODE as MARK_CODE
 from taggant.pipeline.stages.mark import QUALITY, Mark
-from taggant.pipeline.store import Stage, Store
+from taggant.store.identity import digest, sources
+from taggant.store.store import Stage, Store
 
 CODE = (__name__, *MARK_CODE, "taggant.marking.whole_set")
 CANDIDATES = "candidates.safetensors"

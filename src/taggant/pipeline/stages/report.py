@@ -13,10 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 
 from taggant import report
 from taggant.marking.ledger import SIMULATED
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import Audit
-from taggant.pipeline.store import Stage
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 
 CODE = (__name__, "taggant.report")
 

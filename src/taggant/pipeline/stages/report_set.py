@@ -12,12 +12,12 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 
 from taggant.marking.ledger import SIMULATED
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit_set import AuditSet
 from taggant.pipeline.stages.report import CODE, Report, option
-from taggant.pipeline.store import Stage
 from taggant.report import whole_set
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 
 
 class ReportSet(Report):

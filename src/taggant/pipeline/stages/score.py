@@ -23,15 +23,15 @@ from torch import Tensor
 
 from taggant.audit.engine import Readings, read
 from taggant.audit.instance import InstanceAudit
-from taggant.pipeline.digest import digest, sources
 from taggant.pipeline.progress import rounds
 from taggant.pipeline.setting import Plain, Setting
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.pipeline.store import Stage
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
+from taggant.store.identity import digest, sources
+from taggant.store.store import Stage
 
 CODE = (__name__, "taggant.audit.engine", "taggant.audit.controls", "taggant.score")
 FULL = "full"

@@ -12,12 +12,12 @@ import torch
 from hydra.utils import get_class, instantiate
 
 from taggant.data.imageset import ImageSet
-from taggant.pipeline.digest import sources
-from taggant.pipeline.files import sha256
+from taggant.files import sha256
 from taggant.pipeline.setting import Plain, Setting
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
-from taggant.pipeline.store import Stage
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 from taggant.victim import training
 from taggant.victim.victim import snapshot_epochs
 

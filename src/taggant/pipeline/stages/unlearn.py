@@ -17,13 +17,13 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from taggant.data.imageset import ImageSet
-from taggant.pipeline.digest import sources
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.train import Train
-from taggant.pipeline.store import Stage
 from taggant.score.oracle import evaluating
+from taggant.store.identity import sources
+from taggant.store.store import Stage
 from taggant.unlearning.method import Method
 from taggant.unlearning.request import Diverged, Request
 from taggant.victim import training

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from taggant.pipeline.digest import digest, sources
+from taggant.store.identity import digest, sources
 
 
 def test_digest_sees_values_not_order():

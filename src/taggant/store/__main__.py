@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from taggant.pipeline.keep import collect, damage, records
-from taggant.pipeline.store import StoreError
 from taggant.report.numbers import duration
+from taggant.store.store import StoreError
+from taggant.store.upkeep import collect, damage, records
 
 
 def ls(root: Path, _: argparse.Namespace) -> int:

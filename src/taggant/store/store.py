@@ -18,9 +18,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from taggant.pipeline.digest import digest, library_versions
-from taggant.pipeline.files import sha256, write_atomically
-from taggant.pipeline.lock import clear, locked
+from taggant.files import sha256, write_atomically
+from taggant.store.identity import digest, library_versions
+from taggant.store.lock import clear, locked
 
 MANIFEST = "manifest.json"
 LOCKS = ".locks"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from taggant.pipeline.lock import busy
-from taggant.pipeline.store import MANIFEST, PARTIAL, Store, StoreError, check, read_manifest
+from taggant.store.lock import busy
+from taggant.store.store import MANIFEST, PARTIAL, Store, StoreError, check, read_manifest
 
 
 @dataclass(frozen=True)

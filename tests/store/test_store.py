@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from taggant.pipeline.files import write_atomically
-from taggant.pipeline.store import Stage, Store, StoreError
+from taggant.files import write_atomically
+from taggant.store.store import Stage, Store, StoreError
 
 
 def stage(compute, resumable=False, value=1) -> Stage:
