@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from taggant.data.decode import square
 
@@ -133,6 +133,43 @@ def test_exif_rotation(orientation, turn):
     exif[0x0112] = orientation
     out = square(through(Image.fromarray(pixels), "PNG", exif=exif), 8)
     assert np.array_equal(out.permute(1, 2, 0).numpy(), np.rot90(pixels, turn))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_as_pillow_turns_it(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = through(Image.fromarray(noise(8, 8, 3)), "PNG", exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(image))
+    assert np.array_equal(square(image, 8).permute(1, 2, 0).numpy(), expected)
+
+
+def tags(*entries):
+    """EXIF data with one directory of (tag, type, count, value or offset)."""
+    body = b"".join(struct.pack("<HHI4s", *entry) for entry in entries)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + bytes(4)
+
+
+DAMAGED = {
+    "no EXIF at all": b"garbage, not EXIF",
+    "cut off": b"II",
+    "a directory beyond the end": b"II*\0\xff\xff\0\0",
+    "more entries than there are": b"II*\0\x08\0\0\0\xff\xff",
+    "an orientation of text": tags((0x0112, 2, 4, b"abc\0")),
+    "an orientation of 9": tags((0x0112, 3, 1, b"\x09\0\0\0")),
+    "a fraction without a denominator": tags((0x0112, 5, 1, b"\x08\0\0\0")),
+    "an unknown type": tags((0x0112, 99, 1, b"\x06\0\0\0")),
+}
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "JPEG"])
+@pytest.mark.parametrize("exif", DAMAGED.values(), ids=DAMAGED)
+def test_a_picture_with_damaged_exif_data_is_read(form, exif):
+    options = {"lossless": True} if form == "WEBP" else {"quality": 100, "subsampling": 0}
+    pixels = np.repeat(noise(1, 1, 3), 64, 0).reshape(8, 8, 3)
+    image = through(Image.fromarray(pixels), form, exif=b"Exif\0\0" + exif, **options)
+    out = square(image, 8).permute(1, 2, 0).numpy()
+    assert np.abs(out.astype(int) - pixels).max() <= 2
 
 
 def test_first_frame_of_an_animation():

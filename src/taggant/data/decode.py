@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 from torch import Tensor
 
 GREY = 128  # what transparent pixels show: black or white would clip half of every mark
+DAMAGED = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
+"""What Pillow raises on damaged EXIF data; the picture beside them may be whole."""
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture of each EXIF orientation upright."""
 
 
 def square(image: Image.Image, size: int) -> Tensor:
     """A PIL image as uint8 [3, size, size]: upright, opaque, 8 bits, cropped to its centre.
 
-    In this order: turned as its EXIF orientation says; the first frame of an animation; 16-bit
+    In this order: turned as its EXIF orientation says (damaged EXIF data say nothing); the first frame of an animation; 16-bit
     grey scaled to 8 bits (value / 257, rounded); palette, grey and CMYK to RGB; transparency
     composited on mid-grey; the central square cut out and resized with antialiasing. An image
     of the wanted size keeps its pixels exactly.
@@ -24,14 +38,29 @@ def square(image: Image.Image, size: int) -> Tensor:
     size : int
         Side in pixels, at least 1.
     """
-    upright = ImageOps.exif_transpose(image)
-    opaque = _on_grey(eight_bit(upright))
+    opaque = _on_grey(eight_bit(upright(image)))
     side = min(opaque.size)
     left, top = (opaque.width - side) // 2, (opaque.height - side) // 2
     cut = opaque.crop((left, top, left + side, top + side))
     if side != size:
         cut = cut.resize((size, size), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(cut)).permute(2, 0, 1).contiguous()
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """An image turned as its EXIF orientation says."""
+    image.load()
+    turn = UPRIGHT.get(orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1..8; 1 (upright) where there is none or the EXIF data are damaged."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except DAMAGED:
+        return 1
+    return found if isinstance(found, int) and found in range(1, 9) else 1
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
