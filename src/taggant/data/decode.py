@@ -27,10 +27,10 @@ UPRIGHT = {
 def square(image: Image.Image, size: int) -> Tensor:
     """A PIL image as uint8 [3, size, size]: upright, opaque, 8 bits, cropped to its centre.
 
-    In this order: turned as its EXIF orientation says (damaged EXIF data say nothing); the first frame of an animation; 16-bit
-    grey scaled to 8 bits (value / 257, rounded); palette, grey and CMYK to RGB; transparency
-    composited on mid-grey; the central square cut out and resized with antialiasing. An image
-    of the wanted size keeps its pixels exactly.
+    In this order: turned as its EXIF orientation says (damaged EXIF data say nothing); the first
+    frame of an animation; 16-bit grey scaled to 8 bits (value / 257, rounded); palette, grey and
+    CMYK to RGB; transparency composited on mid-grey; the central square cut out and resized with
+    antialiasing. An image of the wanted size keeps its pixels exactly.
 
     Parameters
     ----------
