@@ -221,8 +221,30 @@ def test_unreadable_pictures_are_named(root):
         load(root, write(root, table(",")))
 
 
-def test_digest_follows_content(root):
-    name = write(root, table(","))
-    before = caption_folder.fingerprint(root)
-    write(root, table(",", texts=[*TEXTS[1:], TEXTS[0]]), name)
-    assert caption_folder.fingerprint(root) != before
+def test_digest_follows_all_that_is_read_wherever_it_lies(root, tmp_path_factory):
+    far = tmp_path_factory.mktemp("far")
+    (root / "photos").rename(far / "photos")
+    (root / "photos").symlink_to(far / "photos")
+    named = [
+        {**record, "file_name": str(far / "photos" / f"{i}.png")}
+        for i, record in enumerate(records())
+    ]
+    asked = [(write(root, table(",")), "photos"), (write(root, json.dumps(named), "a.json"), ".")]
+
+    def digests():
+        return [caption_folder.fingerprint(root, name, images=images) for name, images in asked]
+
+    found = [digests()]
+    write(root, "none of these", "notes.md")
+    assert digests() == found[0]
+    picture(99).save(far / "photos" / "3.png")
+    found.append(digests())
+    write(root, table(",", texts=[*TEXTS[1:], TEXTS[0]]))
+    write(root, json.dumps(named[::-1]), "a.json")
+    found.append(digests())
+    assert all(len(set(changes)) == 3 for changes in zip(*found, strict=True))
+    loaded = [caption_folder.load(root, name, images=images, size=8) for name, images in asked]
+    assert {*loaded[0].train.ids, *loaded[0].test.ids} == {
+        *loaded[1].train.ids,
+        *loaded[1].test.ids,
+    }

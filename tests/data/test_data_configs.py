@@ -44,7 +44,10 @@ def test_config_names_a_loader_and_all_of_its_options(path):
 def test_loader_has_a_fingerprint_that_takes_the_same_options(path, tmp_path):
     options = config(path)
     module = importlib.import_module(options.pop("_target_").rpartition(".")[0])
-    (tmp_path / "file").touch()
+    for name in ("ant/0.png", "bee/1.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "captions.json").write_text('[{"file_name": "ant/0.png", "caption": "an ant"}]')
     options = {key: "CIFAR10" if value == "???" else value for key, value in options.items()}
     if "root" in options:
         options["root"] = str(tmp_path)

@@ -68,16 +68,16 @@ def test_hidden_files_are_ignored_and_nested_ones_found(folder):
     (folder / ".git" / "x").mkdir(parents=True)
     (folder / "cat" / ".thumbs").mkdir()
     (folder / "cat" / ".thumbs" / "a.png").write_bytes(b"no image")
-    before = image_folder.digest(folder)
+    before = image_folder.fingerprint(folder)
     (folder / "cat" / "more").mkdir()
     fill(folder / "cat" / "more" / "still", 2, seed=9)
     splits = image_folder.load(folder)
     assert len(splits.train) + len(splits.test) == 47
-    assert image_folder.digest(folder) != before
+    assert image_folder.fingerprint(folder) != before
     shutil.rmtree(folder / ".git")
     (folder / "cat" / ".DS_Store").unlink()
     shutil.rmtree(folder / "cat" / "more")
-    assert image_folder.digest(folder) == before
+    assert image_folder.fingerprint(folder) == before
 
 
 def test_copies_of_a_file_count_once(folder):
@@ -174,13 +174,42 @@ def test_bad_options(folder, options, message):
         image_folder.load(folder, **options)
 
 
+def test_links_to_folders_are_read_and_counted_in_the_digest(folder, tmp_path):
+    (folder / "cat").rename(tmp_path / "far")
+    (folder / "cat").symlink_to(tmp_path / "far")
+    fill(tmp_path / "album", 3, seed=7)
+    (folder / "bee" / "album").symlink_to(tmp_path / "album")
+    splits = image_folder.load(folder)
+    assert len(splits.train) + len(splits.test) == 48
+    before = image_folder.fingerprint(folder)
+    shutil.copy(tmp_path / "album" / "000.png", tmp_path / "far" / "000.png")
+    edited = image_folder.fingerprint(folder)
+    fill(tmp_path / "other album", 3, seed=8)
+    (folder / "bee" / "album").unlink()
+    (folder / "bee" / "album").symlink_to(tmp_path / "other album")
+    assert len({before, edited, image_folder.fingerprint(folder)}) == 3
+    assert image_folder.load(folder).train.ids != splits.train.ids
+    (folder / "bee" / "all").symlink_to(folder)
+    for read in (image_folder.load, image_folder.fingerprint):
+        with pytest.raises(ValueError, match=r"bee/all leads back to .*mine"):
+            read(folder)
+
+
+def test_a_link_that_leads_nowhere_is_an_unreadable_file(folder):
+    (folder / "bee" / "gone.png").symlink_to("nowhere.png")
+    with pytest.raises(ValueError, match=r"bee/gone\.png: no readable image"):
+        image_folder.load(folder)
+    with pytest.warns(UserWarning, match=r"left out 1 unreadable files:\n  .*gone\.png"):
+        image_folder.load(folder, on_error="skip")
+
+
 def test_digest_follows_names_and_content_not_place(folder, tmp_path):
-    before = image_folder.digest(folder)
+    before = image_folder.fingerprint(folder)
     assert image_folder.fingerprint(root=str(folder), size=64, train=3) == before
     moved = shutil.copytree(folder, tmp_path / "elsewhere")
-    assert image_folder.digest(moved) == before
+    assert image_folder.fingerprint(moved) == before
     (moved / "cat" / "000.png").rename(moved / "cat" / "new.png")
-    renamed = image_folder.digest(moved)
+    renamed = image_folder.fingerprint(moved)
     assert renamed != before
     (moved / "cat" / "new.png").write_bytes(b"other")
-    assert image_folder.digest(moved) not in (before, renamed)
+    assert image_folder.fingerprint(moved) not in (before, renamed)

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from taggant.data.assemble import Pool, assemble, divide, stratified_order
 from taggant.data.decode import square
-from taggant.data.image_folder import FORMATS, UNREADABLE, digest
+from taggant.data.image_folder import FORMATS, UNREADABLE
 from taggant.data.imageset import Splits
+from taggant.data.walk import digest
 
 FILE_NAMES = ("image", "file_name", "filename", "image_name", "file", "filepath", "path")
 TEXT_NAMES = ("caption", "captions", "text", "comment", "raw", "title")
@@ -137,9 +138,26 @@ def load(
     return assemble("caption folder", None, (pool, orders[0]), (pool, orders[1]), (train, test))
 
 
-def fingerprint(root: str | Path, **_: object) -> str:
-    """Digest of all files below `root`, as that of an image folder."""
-    return digest(root)
+def fingerprint(
+    root: str | Path,
+    captions: str | Sequence[str] = "captions.json",
+    test_captions: str | Sequence[str] | None = None,
+    images: str = ".",
+    caption: int = 0,
+    **_: object,
+) -> str:
+    """Digest of the files of captions and of the pictures they name, wherever these lie."""
+    root = Path(root)
+    asked = [captions] if test_captions is None else [captions, test_captions]
+    read = {path for patterns in asked for path in _files(root, patterns)}
+    for patterns in asked:
+        read |= {pair.path for pair in _pairs(root, patterns, images, caption)}
+    return digest({_name(root, path): path for path in read})
+
+
+def _name(root: Path, path: Path) -> str:
+    """A file's path from `root` where it lies below."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
 
 
 def _pairs(root: Path, patterns: str | Sequence[str], images: str, caption: int) -> list[Pair]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 
-from taggant.data.assemble import LONG, Pool, assemble, divide, stratified_order
+from taggant.data.assemble import Pool, assemble, divide, stratified_order
 from taggant.data.decode import square
 from taggant.data.imageset import Splits
-from taggant.files import sha256
+from taggant.data.walk import below, digest, visible, walk
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 ON_ERROR = ("raise", "skip")
@@ -104,22 +99,14 @@ def load(
 
 
 def fingerprint(root: str | Path, **_: object) -> str:
-    """Digest of what `load` reads: the folder's `digest`."""
-    return digest(root)
-
-
-def digest(root: str | Path) -> str:
-    """SHA-256 over the sorted relative paths and contents of a folder's files, 64 hex digits.
+    """Digest of the pictures that `load` may draw from, with their names below `root`.
 
     Moving the folder or touching its files changes nothing; renaming, adding, removing or editing
-    a file does. Hidden files are ignored, as `load` ignores them.
+    a picture does.
     """
-    root = _existing(Path(root))
-    files = {path.relative_to(root).as_posix(): path for path in _visible_files(root)}
-    total = hashlib.sha256()
-    for name in _bar(sorted(files), f"{root.name}: checksums"):
-        total.update(f"{name}\0{sha256(files[name])}\n".encode())
-    return total.hexdigest()
+    root = Path(root)
+    for_training, for_testing = _scan(root)
+    return digest(below(root, (path for path, _ in for_training + for_testing)))
 
 
 class _Reader:
@@ -153,7 +140,7 @@ class _Reader:
 
 def _scan(root: Path) -> tuple[Files, Files]:
     """Files of the train and the test folder with their class; the second empty if undivided."""
-    folders = _folders(_existing(root))
+    folders, _ = visible(_existing(root))
     if not _holds_folders_only(root / "train"):
         return _classes(root), []
     tests = [name for name in TEST_NAMES if root / name in folders]
@@ -168,14 +155,13 @@ def _scan(root: Path) -> tuple[Files, Files]:
 
 
 def _classes(folder: Path) -> Files:
-    classes = _folders(folder)
+    classes, loose = visible(folder)
     if len(classes) < 2:
-        loose = sum(path.is_file() for path in folder.iterdir() if not _hidden(path))
         raise ValueError(
-            f"{folder} holds {len(classes)} class folders {[c.name for c in classes]} and {loose} "
-            f"files: at least 2 class folders are needed; {EXPECTED}"
+            f"{folder} holds {len(classes)} class folders {[c.name for c in classes]} and "
+            f"{len(loose)} files: at least 2 class folders are needed; {EXPECTED}"
         )
-    found = {folder: _visible_files(folder) for folder in classes}
+    found = {folder: walk(folder) for folder in classes}
     empty = [folder.name for folder, files in found.items() if not files]
     if empty:
         raise ValueError(f"{folder}: no files in the class folders {empty}; {EXPECTED}")
@@ -193,26 +179,4 @@ def _existing(root: Path) -> Path:
 
 def _holds_folders_only(folder: Path) -> bool:
     # A class may itself be called "train": then it holds files.
-    return folder.is_dir() and all(path.is_dir() for path in folder.iterdir() if not _hidden(path))
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not _hidden(path))
-
-
-def _visible_files(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += (Path(place, name) for name in names if not name.startswith("."))
-    return sorted((path for path in found if path.is_file()), key=str)
-
-
-def _hidden(path: Path) -> bool:
-    return path.name.startswith(".")
-
-
-def _bar(names: list[str], title: str) -> Iterable[str]:
-    console = Console(stderr=True)
-    visible = len(names) >= LONG and console.is_terminal
-    return track(names, title, console=console, disable=not visible, transient=True)
+    return folder.is_dir() and not visible(folder)[1]

@@ -15,8 +15,8 @@ from torchvision import datasets
 
 from taggant.data.assemble import Index, Pool, assemble, stratified_order
 from taggant.data.decode import square
-from taggant.data.image_folder import digest
 from taggant.data.imageset import Splits
+from taggant.data.walk import below, digest, walk
 
 
 def load(
@@ -85,7 +85,7 @@ def fingerprint(dataset: str, root: str | Path, **_: object) -> str:
     folder = _home(Path(root), dataset)[1]
     # A failed download may leave an empty folder.
     there = folder.is_dir() and any(folder.iterdir())
-    return digest(folder) if there else f"torchvision:{dataset}"
+    return digest(below(folder, walk(folder))) if there else f"torchvision:{dataset}"
 
 
 def _suited(candidate: object) -> bool:

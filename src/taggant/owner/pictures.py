@@ -16,6 +16,7 @@ from torch import Tensor
 
 from taggant.data.decode import eight_bit
 from taggant.data.image_folder import UNREADABLE
+from taggant.data.walk import below, walk
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
@@ -71,19 +72,20 @@ class Picture:
 def find(folder: Path) -> tuple[list[str], list[str]]:
     """Relative names of the picture files below a folder, and of the other files; hidden ones not.
 
+    Links are followed; one that leads nowhere is listed.
+
     Raises
     ------
     FileNotFoundError
         If it is no folder.
+    ValueError
+        For a link that leads back to a folder that it lies in.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
-    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
-    visible = sorted(
-        name.as_posix() for name in names if not any(part.startswith(".") for part in name.parts)
-    )
-    pictures = [name for name in visible if Path(name).suffix.lower() in SUFFIXES]
-    return pictures, [name for name in visible if name not in set(pictures)]
+    names = sorted(below(folder, walk(folder)))
+    pictures = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    return pictures, [name for name in names if Path(name).suffix.lower() not in SUFFIXES]
 
 
 def read(path: Path) -> Picture:
