@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -7,13 +9,13 @@ from taggant.data.assemble import Pool, assemble, divide, draw_keys, stratified_
 LABELS = np.repeat(np.arange(4), [400, 200, 40, 3])
 
 
-def pool_of(labels, images=None, broken=()):
+def pool_of(labels, images=None, broken=(), name=None):
     if images is None:
         # content = index, so that every image is different
         values = torch.arange(len(labels))
         images = torch.stack([values % 256, values // 256], dim=1).to(torch.uint8)
         images = images[:, :, None, None].expand(-1, -1, 2, 2)
-    return Pool(np.asarray(labels), lambda i: None if i in broken else images[i])
+    return Pool(np.asarray(labels), lambda i: None if i in broken else images[i], name=name)
 
 
 def names(count):
@@ -103,18 +105,43 @@ def test_assembled_sets_are_described_by_their_training_images():
         assert torch.equal(part.labels, torch.from_numpy(LABELS)[index])
 
 
-def test_duplicates_are_dropped_within_and_across():
+def test_duplicates_are_dropped_within_and_across_and_named():
     images = torch.arange(10, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 2, 2).clone()
     images[3] = images[1]
     images[8] = images[2]
     labels = np.arange(10) % 2
-    pool = pool_of(labels, images)
+    pool = pool_of(labels, images, name=lambda index: f"number {index}")
     order = np.arange(10)
-    splits = assemble("tiny", names(2), (pool, order[:6]), (pool, order[6:]), (None, None))
+    told = "tiny: left out 1 train and 1 test images .*:\n  number 3 equals number 1\n  number 8 eq"
+    with pytest.warns(UserWarning, match=told):
+        splits = assemble("tiny", names(2), (pool, order[:6]), (pool, order[6:]), (None, None))
     assert (len(splits.train), len(splits.test)) == (5, 3)
     assert len({*splits.train.ids, *splits.test.ids}) == 8
-    with pytest.raises(ValueError, match="4 images are wanted, 3 of 4 are left after 1 exact"):
+    few = "data.test = 4: tiny has only 3 test images, as 1 of 4 equal others and 0 cannot be read"
+    with pytest.raises(ValueError, match=few), pytest.warns(UserWarning, match=told):
         assemble("tiny", names(2), (pool, order[:6]), (pool, order[6:]), (None, 4))
+
+
+def test_of_many_duplicates_some_are_named_and_all_are_counted():
+    images = torch.arange(60, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 2, 2) // 2
+    pool = pool_of(np.arange(60) // 2 % 2, images, name=str)
+    order = np.arange(60)
+    with pytest.warns(UserWarning, match="left out 20 train and 10 test images") as told:
+        assemble("tiny", names(2), (pool, order[:40]), (pool, order[40:]), (None, None))
+    lines = str(told[0].message).splitlines()
+    assert lines[1:3] == ["  1 equals 0", "  3 equals 2"]
+    assert (len(lines), lines[-1]) == (12, "  and 20 more")
+
+
+def test_nothing_is_said_where_there_are_no_duplicates_or_they_are_known():
+    images = torch.arange(8, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 2, 2)
+    labels = np.arange(8) // 2 % 2
+    pools = [pool_of(labels, images, name=str), pool_of(labels, images // 2)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for pool in pools:
+            sides = (pool, np.arange(4)), (pool, np.arange(4, 8))
+            assemble("tiny", names(2), *sides, (None, None))
 
 
 def test_reads_no_more_than_is_drawn():
@@ -140,7 +167,10 @@ def test_images_left_out_are_replaced_by_the_next():
     [
         ((601, 10), "data.train = 601: tiny has only 514 train images"),
         ((10, 200), "data.test = 200: tiny has only 129 test images"),
-        ((0, 10), "data.train = 0: accepted are"),
+        ((0, 10), "data.train = 0: accepted are 1, 2, 3, ... or null for all"),
+        (("all", 10), "data.train = all: accepted are 1, 2, 3, ... or null for all"),
+        ((10, 2.5), "data.test = 2.5: accepted are"),
+        ((10, True), "data.test = true: accepted are"),
         ((3, 10), "data.train = 3: tiny has 4 classes"),
     ],
 )

@@ -73,12 +73,21 @@ def test_other_sizes():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"labels": "colour"}, r"data.labels: 'colour' is unknown.*'category', 'subcategory'"),
-        ({"styles": ("apple",)}, r"data.styles: 'apple'.*'noto', 'twemoji'"),
-        ({"styles": ()}, r"data.styles = \[\]"),
-        ({"styles": ("noto", "noto")}, "distinct"),
-        ({"caption": "{name}"}, r"data.caption: 'name'.*'annotation'"),
-        ({"caption": "{}"}, r"data.caption: ''"),
+        ({"labels": "colour"}, "data.labels = colour: accepted are category, subcategory"),
+        ({"size": 0}, "data.size = 0: accepted are 1, 2"),
+        ({"styles": ["apple"]}, r"data.styles = \['apple'\]: .* one or more of noto, twemoji"),
+        ({"styles": ()}, r"data.styles = \(\)"),
+        ({"styles": "noto"}, r"data.styles = noto: accepted are lists"),
+        ({"styles": None}, r"data.styles = None: accepted are lists"),
+        ({"styles": ["noto", "noto"]}, r"data.styles = \['noto', 'noto'\]"),
+        (
+            {"caption": "{name}"},
+            r"data.caption = \{name\}: accepted .* hold \{annotation\}, \{tags",
+        ),
+        *(
+            ({"caption": wrong}, "data.caption = .*: accepted is a text")
+            for wrong in ("{}", "{0}", "{tags", "{tags.first}", "{tags:d}", " ", None)
+        ),
         ({"train": 5000}, "data.train = 5000: emoji .category. has only 30"),
         ({"test": 1000}, "data.test = 1000: emoji .category. has only 76"),
         ({"train": 9}, "data.train = 9: emoji .category. has 10 classes"),

@@ -80,10 +80,30 @@ def test_hidden_files_are_ignored_and_nested_ones_found(folder):
     assert image_folder.fingerprint(folder) == before
 
 
-def test_copies_of_a_file_count_once(folder):
+def test_copies_of_a_file_count_once_and_are_named(folder):
     shutil.copy(folder / "cat" / "000.png", folder / "ant" / "copy.png")
-    splits = image_folder.load(folder)
+    with pytest.warns(UserWarning, match=r"left out 1 .*\n  .*(000|copy)\.png equals .*/mine/"):
+        splits = image_folder.load(folder)
     assert len(splits.train) + len(splits.test) == 45
+
+
+def test_what_lies_beside_the_class_folders_is_named(divided):
+    (divided / "train" / "notes.txt").write_text("taken in May")
+    (divided / "val").mkdir()
+    with pytest.warns(UserWarning, match=r"not read: 2 files and .*\n.*val\n.*train/notes\.txt$"):
+        splits = image_folder.load(divided)
+    assert (splits.train.class_names, len(splits.train), len(splits.test)) == (
+        ("ant", "bee"),
+        16,
+        16,
+    )
+    before = image_folder.fingerprint(divided)
+    shutil.copy(divided / "train" / "ant" / "000.png", divided / "test" / "lost.png")
+    with pytest.raises(ValueError, match=r"test/lost\.png: a picture beside the class folders"):
+        image_folder.load(divided)
+    with pytest.warns(UserWarning, match=r"not read: 3 files and .*\n.*test/lost\.png"):
+        assert len(image_folder.load(divided, on_error="skip").test) == 16
+    assert image_folder.fingerprint(divided) == before
 
 
 def truncated(path):
@@ -128,41 +148,25 @@ def test_all_files_of_a_class_unreadable(folder):
 
 
 def test_missing_root_and_root_that_is_a_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"data.root = .*nowhere: found nothing.*class"):
-        image_folder.load(tmp_path / "nowhere")
     (tmp_path / "file").touch()
-    with pytest.raises(FileNotFoundError, match="found a file, a folder is needed"):
-        image_folder.load(tmp_path / "file")
-    with pytest.raises(FileNotFoundError, match="found nothing"):
-        image_folder.fingerprint(root=tmp_path / "nowhere")
-
-
-def test_empty_folder_one_class_and_loose_files(tmp_path):
-    with pytest.raises(ValueError, match=r"0 class folders \[\] and 0 files.*expected are"):
-        image_folder.load(tmp_path)
-    fill(tmp_path / "one", 3)
-    shutil.copy(tmp_path / "one" / "000.png", tmp_path)
-    with pytest.raises(ValueError, match=r"1 class folders \['one'\] and 1 files: at least 2"):
-        image_folder.load(tmp_path)
-    (tmp_path / "two").mkdir()
-    with pytest.raises(ValueError, match=r"no files in the class folders \['two'\]"):
-        image_folder.load(tmp_path)
-
-
-def test_train_without_test_and_unknown_test_class(divided):
-    fill(divided / "test" / "wasp", 2)
-    with pytest.raises(ValueError, match=r"classes \['wasp'\] that .*train has not"):
-        image_folder.load(divided)
-    shutil.rmtree(divided / "test")
-    with pytest.raises(ValueError, match=r"holds \['train'\]: beside train, one of"):
-        image_folder.load(divided)
+    for read in (image_folder.load, image_folder.fingerprint):
+        with pytest.raises(FileNotFoundError, match=r"data.root = .*nowhere: found nothing.*class"):
+            read(tmp_path / "nowhere")
+        with pytest.raises(FileNotFoundError, match="found a file, a folder is needed"):
+            read(tmp_path / "file")
+        for nothing, typed in ((None, "null"), ("", "")):
+            with pytest.raises(FileNotFoundError, match=rf"data.root = {typed}: found nothing"):
+                read(nothing)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": 0}, "data.size = 0"),
-        ({"on_error": "ignore"}, r"data.on_error = 'ignore': accepted are \('raise', 'skip'\)"),
+        ({"size": 0}, "data.size = 0: accepted are 1, 2, 3, ...$"),
+        ({"size": "large"}, "data.size = large: accepted are 1, 2"),
+        ({"seed": -1}, "data.seed = -1: accepted are 0, 1, 2"),
+        ({"test_fraction": "half"}, r"data.test_fraction = half: accepted are numbers in \(0, 1\)"),
+        ({"on_error": "ignore"}, r"data.on_error = ignore: accepted are raise, skip"),
         ({"train": 37}, "data.train = 37: image folder has only 36 train images"),
         ({"test": 10}, "data.test = 10: image folder has only 9 test images"),
         ({"test_fraction": 1}, "data.test_fraction = 1"),

@@ -103,6 +103,25 @@ def test_unknown_or_unsuited_dataset(tmp_path, dataset):
         torchvision_set.load(dataset, tmp_path)
 
 
+def test_options_that_a_set_does_not_take(tmp_path, monkeypatch):
+    class Choosy(Tiny):
+        def __init__(self, root, split="train"):
+            if split != "train":
+                raise ValueError(f"unknown split {split}")
+            super().__init__(root, split)
+
+    monkeypatch.setattr(datasets, "Choosy", Choosy, raising=False)
+    for options, message in (
+        ({"test_split": "dev"}, r"does not take split = dev \(.*\): unknown split dev"),
+        (
+            {"options": {"years": 3}},
+            r"data.dataset = Choosy does not take split = train, years = 3",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            torchvision_set.load("Choosy", tmp_path, **options)
+
+
 def test_absent_set_that_cannot_be_downloaded(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"FER2013 is not in .* cannot download"):
         torchvision_set.load("FER2013", tmp_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,10 +15,11 @@ from rich.progress import track
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet, Splits, channel_stats, content_ids
+from taggant.data.options import check_share, check_whole
 
-log = logging.getLogger(__name__)
 Index = NDArray[np.int64]
 LONG = 2000  # images from which on reading them shows a progress bar
+SHOWN = 10  # of a long list, in a message
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,15 @@ class Pool:
     read : callable
         Index -> image uint8 [C, H, W], or None for one to be left out.
     captions : sequence of str, optional
+    name : callable, optional
+        Index -> what the image is called in messages; without it, equal images are left out
+        without a word, as in a set whose doubles are known.
     """
 
     labels: Index
     read: Callable[[int], Tensor | None]
     captions: Sequence[str] | None = None
+    name: Callable[[int], str] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -103,8 +108,7 @@ def divide(
     ValueError
         If `test_fraction` is not between 0 and 1 (exclusive), or leaves a side without images.
     """
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"data.test_fraction = {test_fraction}: accepted are numbers in (0, 1)")
+    check_share("data.test_fraction", test_fraction)
     groups = np.arange(len(labels)) if groups is None else groups
     order = stratified_order(labels, seed, groups)
     boundary = groups[order[round(len(order) * (1 - test_fraction)) :]]
@@ -127,7 +131,7 @@ def assemble(
     """Read both splits, each from the front of its order, and describe them.
 
     Exact duplicates are dropped, the first kept, within and across the splits, so that ids are
-    unique and no test image is in training.
+    unique and no test image is in training. A warning names and counts them.
 
     Parameters
     ----------
@@ -157,9 +161,12 @@ def assemble(
             f"data.train = {counts[0]}: {name} has {classes} classes, at least one image of each "
             "is needed"
         )
-    taken: set[str] = set()
-    training = _gather(f"{name}, train", *train, counts[0], taken)
-    testing = _gather(f"{name}, test", *test, counts[1], taken)
+    taken = _Taken()
+    try:
+        training = _gather(name, "train", *train, counts[0], taken)
+        testing = _gather(name, "test", *test, counts[1], taken)
+    finally:
+        taken.warn(name)
     present = set(train[0].labels[training.indices].tolist())
     missing = [class_names[k] for k in range(classes) if k not in present]
     if missing:
@@ -184,12 +191,65 @@ def assemble(
 
 
 def _check_count(name: str, split: str, count: int | None, available: int) -> None:
-    if count is None:
-        return
-    if count < 1:
-        raise ValueError(f"data.{split} = {count}: accepted are 1, 2, 3, ... or null for all")
-    if count > available:
-        raise ValueError(f"data.{split} = {count}: {name} has only {available} {split} images")
+    check_whole(f"data.{split}", count, optional=True)
+    if count is not None and count > available:
+        raise TooFewImagesError(
+            f"data.{split} = {count}: {name} has only {available} {split} images", available
+        )
+
+
+class TooFewImagesError(ValueError):
+    """More images are wanted than there are.
+
+    Attributes
+    ----------
+    available : int
+        Images that there are at most.
+    """
+
+    def __init__(self, message: str, available: int) -> None:
+        super().__init__(message)
+        self.available = available
+
+
+class _Taken:
+    """Which contents have been drawn, under what name, and which images equal one of these."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.doubles: list[tuple[str, str, str]] = []
+
+    def adds(self, image_id: str, split: str, name: str) -> bool:
+        """Take an image unless it equals one that is taken."""
+        if image_id in self.names:
+            self.doubles.append((split, name, self.names[image_id]))
+            return False
+        self.names[image_id] = name
+        return True
+
+    def count(self, split: str) -> int:
+        """Images of a split that were not taken."""
+        return sum(part == split for part, _, _ in self.doubles)
+
+    def warn(self, source: str) -> None:
+        """Say how many images were not taken, and which."""
+        told = [(name, kept) for _, name, kept in self.doubles if name]
+        if not told:
+            return
+        counts = " and ".join(f"{self.count(s)} {s}" for s in ("train", "test") if self.count(s))
+        listed = [f"{name} equals {kept}" for name, kept in told[:SHOWN]]
+        more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
+        warnings.warn(
+            "\n  ".join(
+                [
+                    f"{source}: left out {counts} images whose pixels equal those of another one, "
+                    "as they are read:",
+                    *listed,
+                    *more,
+                ]
+            ),
+            stacklevel=4,
+        )
 
 
 @dataclass(frozen=True)
@@ -199,31 +259,32 @@ class _Gathered:
     ids: tuple[str, ...]
 
 
-def _gather(name: str, pool: Pool, order: Index, count: int | None, taken: set[str]) -> _Gathered:
+def _gather(
+    source: str, split: str, pool: Pool, order: Index, count: int | None, taken: _Taken
+) -> _Gathered:
     """Read from the front of `order` until `count` images with new content are there."""
     wanted = len(order) if count is None else count
     found: dict[int, tuple[str, Tensor]] = {}
-    duplicates = 0
     console = Console(stderr=True)
     visible = wanted >= LONG and console.is_terminal
     candidates = iter(order.tolist())
-    for _ in track(range(wanted), name, console=console, disable=not visible, transient=True):
+    title = f"{source}, {split}"
+    for _ in track(range(wanted), title, console=console, disable=not visible, transient=True):
         for index in candidates:
             image = pool.read(index)
             if image is None:
                 continue
             (image_id,) = content_ids(image[None])
-            if image_id not in taken:
-                taken.add(image_id)
+            if taken.adds(image_id, split, "" if pool.name is None else pool.name(index)):
                 found[index] = image_id, image
                 break
-            duplicates += 1
-    if duplicates:
-        log.info("%s: left out %d exact duplicates", name, duplicates)
     if not found or (count is not None and len(found) < count):
-        raise ValueError(
-            f"{name}: {wanted} images are wanted, {len(found)} of {len(order)} are left after "
-            f"{duplicates} exact duplicates and the unreadable ones"
+        equal = taken.count(split)
+        raise TooFewImagesError(
+            f"data.{split} = {'null' if count is None else count}: {source} has only {len(found)} "
+            f"{split} images, as {equal} of {len(order)} equal others and "
+            f"{len(order) - equal - len(found)} cannot be read",
+            len(found),
         )
     indices = np.array(sorted(found), dtype=np.int64)
     images = torch.stack([found[i][1] for i in indices.tolist()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torchvision.datasets import FashionMNIST
 
 from taggant.data.assemble import Pool, assemble, stratified_order
 from taggant.data.imageset import Splits
+from taggant.data.options import check_whole
 from taggant.files import write_atomically
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # package dataset-fashion-mnist
@@ -67,8 +69,8 @@ def load(
     ValueError
         If a file is damaged, `size` is below 28, or more images are wanted than there are.
     """
-    if size < SIDE:
-        raise ValueError(f"data.size = {size}: accepted are {SIDE}, {SIDE + 1}, ... pixels")
+    check_whole("data.size", size, least=SIDE)
+    check_whole("data.seed", seed, least=0)
     raw = _fetch(Path(root))
     parts = {split: _pool(raw, split, size) for split in FILES}
     orders = {split: stratified_order(pool.labels, seed) for split, pool in parts.items()}
@@ -136,7 +138,8 @@ def _pool(raw: Path, split: str, size: int) -> Pool:
     before = (size - SIDE) // 2
     after = size - SIDE - before
     framed = pad(images[:, None], [before, after, before, after])
-    return Pool(labels.numpy().astype(np.int64), lambda index: framed[index])
+    numbers = labels.numpy().astype(np.int64)
+    return Pool(numbers, lambda index: framed[index], name=partial("{} image {}".format, split))
 
 
 def _read_idx(path: Path) -> Tensor:

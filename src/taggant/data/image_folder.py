@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +13,14 @@ from PIL import Image
 from torch import Tensor
 
 from taggant.data.assemble import Pool, assemble, divide, stratified_order
+from taggant.data.class_folders import EXPECTED, Files, Layout, layout
 from taggant.data.decode import square
 from taggant.data.imageset import Splits
-from taggant.data.walk import below, digest, visible, walk
+from taggant.data.options import check_choice, check_whole, existing
+from taggant.data.walk import below, digest
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 ON_ERROR = ("raise", "skip")
-TEST_NAMES = ("test", "val", "valid")
-EXPECTED = "expected are root/<class>/<images> or root/{train,test}/<class>/<images>"
 # What Pillow raises on files that are truncated, damaged or no images.
 UNREADABLE = (
     OSError,
@@ -30,7 +31,6 @@ UNREADABLE = (
     zlib.error,
     Image.DecompressionBombError,
 )
-Files = list[tuple[Path, str]]
 
 
 def load(
@@ -44,10 +44,11 @@ def load(
 ) -> Splits:
     """Read class sub-folders of PNG, JPEG, WebP, BMP or GIF files as RGB squares.
 
-    Either root/{train,test}/<class> (val or valid serve as test too) or root/<class>, which is
-    then divided. Hidden files are ignored; any other file is taken for an image. Pictures become
-    squares as `taggant.data.decode.square` says. Only the images drawn are decoded, so `train`
-    and `test` also bound time and memory on very large folders.
+    Either root/{train,test}/<class> (or names like these, see `class_folders`) or root/<class>,
+    which is then divided. Hidden files are ignored; any other file of a class is taken for an
+    image, and what lies beside the class folders is named in a warning. Pictures become squares as
+    `taggant.data.decode.square` says. Only the images drawn are decoded, so `train` and `test`
+    also bound time and memory on very large folders.
 
     Parameters
     ----------
@@ -59,7 +60,8 @@ def load(
     test_fraction : float
         Share of the images that the test side gets, where the folder does not say.
     on_error : "raise" or "skip"
-        What to do with an unreadable file: fail and name it, or leave it out with a warning.
+        What to do with an unreadable file, or a picture outside of the class folders: fail and
+        name it, or leave it out with a warning.
     seed : int
         Public seed of the draw.
 
@@ -71,19 +73,19 @@ def load(
         If the folder has another shape, one class, an empty class, too few images, or (with
         "raise") an unreadable file.
     """
-    if size < 1:
-        raise ValueError(f"data.size = {size}: accepted are 1, 2, 3, ... pixels")
-    if on_error not in ON_ERROR:
-        raise ValueError(f"data.on_error = {on_error!r}: accepted are {ON_ERROR}")
-    root = Path(root)
-    for_training, for_testing = _scan(root)
-    class_names = sorted({class_name for _, class_name in for_training})
-    reader = _Reader(for_training + for_testing, size, skip=on_error == "skip")
+    check_whole("data.size", size)
+    check_whole("data.seed", seed, least=0)
+    check_choice("data.on_error", on_error, ON_ERROR)
+    root = existing("data.root", root, EXPECTED)
+    found = layout(root)
+    _check_beside(found, skip=on_error == "skip")
+    reader = _Reader(found.files, size, skip=on_error == "skip")
+    class_names = sorted({class_name for _, class_name in found.train})
     number = {class_name: k for k, class_name in enumerate(class_names)}
-    labels = np.array([number[name] for _, name in reader.files], dtype=np.int64)
-    pool = Pool(labels, reader)
-    if for_testing:
-        first = len(for_training)
+    labels = np.array([number[name] for _, name in found.files], dtype=np.int64)
+    pool = Pool(labels, reader, name=lambda index: str(found.files[index][0]))
+    if found.test:
+        first = len(found.train)
         orders = (
             stratified_order(labels[:first], seed),
             first + stratified_order(labels[first:], seed),
@@ -104,9 +106,8 @@ def fingerprint(root: str | Path, **_: object) -> str:
     Moving the folder or touching its files changes nothing; renaming, adding, removing or editing
     a picture does.
     """
-    root = Path(root)
-    for_training, for_testing = _scan(root)
-    return digest(below(root, (path for path, _ in for_training + for_testing)))
+    root = existing("data.root", root, EXPECTED)
+    return digest(below(root, (path for path, _ in layout(root).files)))
 
 
 class _Reader:
@@ -132,51 +133,20 @@ class _Reader:
 
     def warn(self) -> None:
         if self.unreadable:
-            listed = "\n  ".join(sorted(self.unreadable))
-            warnings.warn(
-                f"left out {len(self.unreadable)} unreadable files:\n  {listed}", stacklevel=3
-            )
+            _warn(f"left out {len(self.unreadable)} unreadable files", sorted(self.unreadable))
 
 
-def _scan(root: Path) -> tuple[Files, Files]:
-    """Files of the train and the test folder with their class; the second empty if undivided."""
-    folders, _ = visible(_existing(root))
-    if not _holds_folders_only(root / "train"):
-        return _classes(root), []
-    tests = [name for name in TEST_NAMES if root / name in folders]
-    if not tests:
-        found = [folder.name for folder in folders]
-        raise ValueError(f"{root} holds {found}: beside train, one of {TEST_NAMES} is expected")
-    for_training, for_testing = _classes(root / "train"), _classes(root / tests[0])
-    unknown = sorted({name for _, name in for_testing} - {name for _, name in for_training})
-    if unknown:
-        raise ValueError(f"{root / tests[0]} has classes {unknown} that {root / 'train'} has not")
-    return for_training, for_testing
-
-
-def _classes(folder: Path) -> Files:
-    classes, loose = visible(folder)
-    if len(classes) < 2:
+def _check_beside(found: Layout, skip: bool) -> None:
+    """Name what lies beside the class folders; a picture there is a mistake."""
+    if found.strays and not skip:
         raise ValueError(
-            f"{folder} holds {len(classes)} class folders {[c.name for c in classes]} and "
-            f"{len(loose)} files: at least 2 class folders are needed; {EXPECTED}"
+            f"{found.strays[0]}: a picture beside the class folders has no class; move it into "
+            f"one, or away ({len(found.strays)} such pictures); {EXPECTED}"
         )
-    found = {folder: walk(folder) for folder in classes}
-    empty = [folder.name for folder, files in found.items() if not files]
-    if empty:
-        raise ValueError(f"{folder}: no files in the class folders {empty}; {EXPECTED}")
-    return [(path, folder.name) for folder, files in found.items() for path in files]
+    if found.strays or found.beside:
+        listed = [str(path) for path in found.strays + found.beside]
+        _warn(f"not read: {len(listed)} files and folders beside the class folders", listed)
 
 
-def _existing(root: Path) -> Path:
-    if not root.is_dir():
-        found = "a file" if root.exists() else "nothing"
-        raise FileNotFoundError(
-            f"data.root = {root}: found {found}, a folder is needed; {EXPECTED}"
-        )
-    return root
-
-
-def _holds_folders_only(folder: Path) -> bool:
-    # A class may itself be called "train": then it holds files.
-    return folder.is_dir() and not visible(folder)[1]
+def _warn(what: str, paths: Sequence[str]) -> None:
+    warnings.warn("\n  ".join([f"{what}:", *paths]), stacklevel=4)

@@ -16,6 +16,7 @@ from torchvision import datasets
 from taggant.data.assemble import Index, Pool, assemble, stratified_order
 from taggant.data.decode import square
 from taggant.data.imageset import Splits
+from taggant.data.options import check_whole
 from taggant.data.walk import below, digest, walk
 
 
@@ -60,15 +61,19 @@ def load(
     ValueError
         For an unknown or unsuited dataset, or more images wanted than there are.
     """
-    if size < 1:
-        raise ValueError(f"data.size = {size}: accepted are 1, 2, 3, ... pixels")
+    check_whole("data.size", size)
+    check_whole("data.seed", seed, least=0)
     parameters = inspect.signature(_class(dataset)).parameters
     home = _home(Path(root), dataset)[0]
     sides = []
     for flag, split in ((True, train_split), (False, test_split)):
         chosen = {"train": flag} if "train" in parameters else {"split": split}
         source = _open(dataset, home, {**chosen, **(options or {})})
-        pool = Pool(_labels(source, dataset), partial(_read, source, dataset, size))
+        pool = Pool(
+            _labels(source, dataset),
+            partial(_read, source, dataset, size),
+            name=partial("{} image {}".format, train_split if flag else test_split),
+        )
         sides.append((pool, stratified_order(pool.labels, seed), source))
     (training, train_order, source), (testing, test_order, _) = sides
     return assemble(
@@ -120,6 +125,12 @@ def _open(dataset: str, home: Path, arguments: dict[str, Any]) -> Any:
     found = _class(dataset)
     try:
         return found(str(home), **arguments)
+    except (TypeError, ValueError) as wrong:
+        given = ", ".join(f"{key} = {value}" for key, value in arguments.items())
+        raise ValueError(
+            f"data.dataset = {dataset} does not take {given} (data.train_split, data.test_split, "
+            f"data.options): {wrong}"
+        ) from wrong
     except (OSError, RuntimeError) as absent:
         if "download" not in inspect.signature(found).parameters:
             raise FileNotFoundError(

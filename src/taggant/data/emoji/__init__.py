@@ -11,7 +11,6 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from string import Formatter
 
 import numpy as np
 from PIL import Image
@@ -20,6 +19,7 @@ from torch import Tensor
 from taggant.data.assemble import Pool, assemble, divide
 from taggant.data.decode import square
 from taggant.data.imageset import Splits
+from taggant.data.options import check_choice, check_whole
 
 FOLDER = Path(__file__).parent
 STYLES = ("noto", "twemoji")
@@ -60,12 +60,11 @@ def load(
     ValueError
         For an unknown label set, style or field, or more images wanted than there are.
     """
-    _check("labels", [labels], tuple(LABELS))
-    _check("styles", list(styles), STYLES)
-    fields = [field for _, field, _, _ in Formatter().parse(caption) if field is not None]
-    _check("caption", fields, FIELDS)
-    if not styles or len(set(styles)) < len(styles):
-        raise ValueError(f"data.styles = {list(styles)}: accepted are distinct ones of {STYLES}")
+    check_whole("data.size", size)
+    check_whole("data.seed", seed, least=0)
+    check_choice("data.labels", labels, tuple(LABELS))
+    _check_styles(styles)
+    _check_caption(caption)
     table = json.loads((FOLDER / "concepts.json").read_text(encoding="utf-8"))
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["concepts"]]
     drawings = [(concept, style) for concept in range(len(rows)) for style in styles]
@@ -96,10 +95,25 @@ def fingerprint(**_: object) -> str:
     return digest.hexdigest()
 
 
-def _check(option: str, given: Sequence[str], accepted: tuple[str, ...]) -> None:
-    for value in given:
-        if value not in accepted:
-            raise ValueError(f"data.{option}: {value!r} is unknown, accepted are {accepted}")
+def _check_styles(styles: object) -> None:
+    known = isinstance(styles, Sequence) and not isinstance(styles, str)
+    given = list(styles) if isinstance(styles, Sequence) and known else []
+    if not given or len(set(given)) < len(given) or not set(given) <= set(STYLES):
+        raise ValueError(
+            f"data.styles = {styles}: accepted are lists of one or more of {', '.join(STYLES)}"
+        )
+
+
+def _check_caption(caption: object) -> None:
+    try:
+        shown = caption.format_map(dict.fromkeys(FIELDS, "a")) if isinstance(caption, str) else ""
+    except (ValueError, LookupError, AttributeError):
+        shown = ""
+    if not shown.strip():
+        raise ValueError(
+            f"data.caption = {caption}: accepted is a text that may hold "
+            f"{', '.join(f'{{{field}}}' for field in FIELDS)}"
+        )
 
 
 def _sheet(style: str) -> Image.Image:
