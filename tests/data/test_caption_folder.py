@@ -28,7 +28,8 @@ def root(tmp_path):
 
 
 def table(delimiter, header="image,caption", texts=TEXTS):
-    rows = [f'{i}.png{delimiter}"{text}"' for i, text in enumerate(texts)]
+    quote = '"' * (delimiter in ",;")
+    rows = [f"{i}.png{delimiter}{quote}{text}{quote}" for i, text in enumerate(texts)]
     return "\n".join([header.replace(",", delimiter), *rows])
 
 
@@ -51,6 +52,9 @@ FILES = {
         ["image_name| comment_number| comment", *(f"{i}.png| 0| {t}" for i, t in enumerate(TEXTS))]
     ),
     "flickr8k.txt": table(","),
+    "SEMICOLONS.CSV": table(";", "Image,Caption"),
+    "windows.tsv": table("\t").replace("\n", "\r\n") + "\r\n",
+    "mac.csv": table(",").replace("\n", "\r"),
     "a.tsv": table("\t", "filename,text"),
     "records.json": json.dumps(records(), ensure_ascii=False),
     "coco.json": json.dumps(COCO),
@@ -125,7 +129,7 @@ def test_what_is_missing_is_named_with_the_line_that_asks_for_it(root):
         load(root, "a.csv")
     with pytest.raises(FileNotFoundError, match=r"none\.csv: no such file of captions"):
         load(root, "none.csv")
-    with pytest.raises(FileNotFoundError, match="no such folder"):
+    with pytest.raises(FileNotFoundError, match="nowhere: found nothing, a folder is needed"):
         load(root / "nowhere", "a.csv")
 
 
@@ -145,7 +149,9 @@ EMPTY = [*TEXTS[:2], " ", *TEXTS[3:]]
         ),
         (
             "coco.json",
-            json.dumps({**COCO, "annotations": [{"image_id": 9, "caption": "\n"}]}),
+            json.dumps(
+                {"images": COCO["images"][2:3], "annotations": [{"image_id": 9, "caption": "\n"}]}
+            ),
             r"annotations\[0\]",
         ),
     ],
@@ -167,52 +173,57 @@ def test_text_that_is_not_utf8_is_named_with_file_and_line(root, name):
         load(root, write(root, table(","), encoding="utf-16"))
 
 
-def test_broken_shards_are_named_with_the_member(root):
-    shard(root / "0.tar", range(3), texts=None)
-    with pytest.raises(ValueError, match=r"no caption \(\.txt\) of 3 pictures: \['part/0000\.png"):
-        load(root, "0.tar")
-    shard(root / "0.tar", range(3), texts=["a", "", "b"])
-    with pytest.raises(
-        ValueError, match=r"0001\.txt in .*0\.tar: the caption of part/0001\.png is"
-    ):
-        load(root, "0.tar")
-    shard(root / "0.tar", range(2), texts=["a", "a\nż"], encoding="iso-8859-2")
-    with pytest.raises(ValueError, match=r"0001\.txt in .*0\.tar, line 2: captions must be UTF-8"):
-        load(root, "0.tar")
-    (root / "0.tar").write_bytes(b"none")
-    with pytest.raises(ValueError, match=r"0\.tar: no readable tar file"):
-        load(root, "0.tar")
-
-
-BAD = {
-    "a.csv": [
-        ("name,caption\n", r"line 1 has \['name', 'caption'\]: one of image, file_name"),
-        ("image,caption\n0.png\n", "line 2: fewer columns"),
-        ("image,caption\n", "no captions in this file"),
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"captions": "none.csv"}, r"data\.captions = none\.csv: .*none\.csv: no such file"),
+        ({"captions": "*.tsv"}, r"data\.captions = \*\.tsv: .*no such file of captions"),
+        ({"test_captions": "no.json"}, r"data\.test_captions = no\.json: .*no such file of"),
+        ({"captions": "a.doc"}, r"data\.captions: .*a\.doc: captions are read from \.csv"),
+        ({"captions": []}, r"data\.captions = \[\]: accepted are names of files"),
+        ({"captions": ["a.csv", 3]}, r"data\.captions = \['a\.csv', 3\]: accepted are names"),
+        ({"captions": None}, r"data\.captions = None: accepted are names"),
+        ({"images": None}, r"data\.images = None: accepted is a folder"),
+        ({"size": 0}, "data.size = 0: accepted are 1, 2, 3"),
+        ({"caption": -1}, "data.caption = -1: accepted are 0, 1, 2"),
+        ({"caption": 1}, r"data\.caption = 1: .*0\.png .* has 1 captions, counted from 0"),
+        ({"seed": -3}, "data.seed = -3: accepted are 0, 1, 2"),
+        ({"train": 99}, "data.train = 99: caption folder has only 8 train images"),
+        ({"test_fraction": 2}, r"data\.test_fraction = 2: accepted are numbers in \(0, 1\)"),
     ],
-    "a.json": [
-        ("[", "no JSON .*line 1 column 2"),
-        ('{"a": 1}', "expected is a list of records"),
-        ("[1]", "expected is a list of records"),
-        ('[{"file_name": "0.png"}]', r"\[0\] has \['file_name'\]: one of caption, captions"),
-        ('[{"file_name": "0.png", "caption": null}]', r"\[0\]: None stands where a text"),
-        ('[{"file_name": "0.png", "caption": []}]', r"0\.png has 0 captions"),
-        ('{"images": [{"filename": "0.png", "sentences": [{}]}]}', r"images\[0\]: None stands"),
-        ('{"images": [{"id": 1}], "annotations": []}', r"images\[0\] has \['id'\]: one of"),
-        (
-            '{"images": [], "annotations": [{"image_id": 99, "caption": "a"}]}',
-            r"annotations\[0\]: a caption of image 99, which is not in the list",
-        ),
-    ],
-    "a.doc": [("", r"captions are read from \.csv")],
-}
+)
+def test_options_that_do_not_fit_are_named(root, options, message):
+    write(root, table(","))
+    write(root, "", "a.doc")
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        caption_folder.load(root, **{"captions": "a.csv", "images": "photos", **options})
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_files_of_another_form_are_named(root, name):
-    for content, message in BAD[name]:
-        with pytest.raises(ValueError, match=message):
-            load(root, write(root, content, name))
+def test_captions_lie_anywhere_and_count_once(root, tmp_path_factory):
+    far = tmp_path_factory.mktemp("far")
+    write(far, table(","), "[1].csv")
+    (root / "lists").symlink_to(far)
+    (root / "lists" / "._[1].csv").write_bytes(b"\0")
+    asked = [str(far / "[1].csv"), "lists/[1].csv", "**/*.csv"]
+    for one in asked:
+        splits = load(root, one)
+        assert len(splits.train) + len(splits.test) == COUNT
+    assert len(load(root, [asked[1], asked[2]]).train) == 8
+
+
+def test_copies_under_other_names_are_named_with_their_lines(root):
+    picture(3).save(root / "photos" / "copy.png")
+    write(root, table(",") + "\ncopy.png,a copy")
+    told = r"left out 1 (train|test) .*\n  .*png \(.*line (5|12)\) equals .*png \(.*line (5|12)\)"
+    with pytest.warns(UserWarning, match=told):
+        splits = load(root, "a.csv")
+    assert len(splits.train) + len(splits.test) == COUNT
+
+
+def test_a_picture_by_two_spellings_of_its_name_is_one(root):
+    both = "image,caption\n0.png,first\n1.png,other\n./0.png,second\n.//1.png,another"
+    splits = load(root, write(root, both), test_fraction=0.5, caption=1)
+    assert {*splits.train.captions, *splits.test.captions} == {"second", "another"}
 
 
 def test_unreadable_pictures_are_named(root):
