@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from taggant.cli import CONF
-from taggant.results import table
+from taggant.report.runs import table
 
 BOUNDS = ("low", "high")
 RATES = (
@@ -50,7 +50,7 @@ def newest(names: Sequence[str], runs: Path) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        Rows of `taggant.results.table`, with the column ``date``, the swept columns first.
+        Rows of `taggant.report.runs.table`, with the column ``date``, the swept columns first.
     """
     frames = [_newest(name, runs) for name in names]
     return pl.concat(frames, how="diagonal_relaxed")

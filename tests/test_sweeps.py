@@ -12,7 +12,7 @@ import pytest
 from tests.forks import ROOT, TINY, calls, warmed
 from tests.test_run import environment
 
-from taggant.results import main, over_seeds, table, where
+from taggant.report.runs import main, over_seeds, table, where
 
 ABLATION = (
     "-m",

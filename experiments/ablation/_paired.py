@@ -24,7 +24,7 @@ def pooled(runs: pl.DataFrame, by: Sequence[str], references: Sequence[Any]) -> 
     Parameters
     ----------
     runs : DataFrame
-        Rows of `taggant.results.table`.
+        Rows of `taggant.report.runs.table`.
     by : sequence of str
         What tells cells apart; the last one is what is compared, within the others.
     references : sequence
