@@ -4,8 +4,8 @@ One module a figure or table, ``experiments/<group>/<name>.py``, found by where 
 
 - its title and what it shows: the docstring;
 - the runs that it needs, ``RUNS``: names of ``conf/experiment/``, by default its own name;
-- ``collect(runs)``: from the table of those runs (`taggant.report.runs`) to the tidy table that is kept
-  in ``results/<group>/<name>.csv``; by default the swept columns and the rates;
+- ``collect(runs)``: from the table of those runs (`taggant.report.runs`) to the tidy table that is
+  kept in ``results/<group>/<name>.csv``; by default the swept columns and the rates;
 - ``draw(table)``: a matplotlib figure, or a table of text, from that file alone;
 - ``EXPECTED``: what must come out, and how nearly.
 """

@@ -50,9 +50,10 @@ def write_run(runs: Path, folder: str, p: float, rate: float) -> None:
     path.mkdir(parents=True)
     metrics = {"p": p, "detection_rate": rate, "detection_rate_ci": [rate - 0.1, rate + 0.1]}
     record = {
+        "schema": 1,
         "experiment": "smoke_sweep",
         "digest": folder,
-        "choices": {"score": "margin", "audit/test": "optimal"},
+        "choices": {"experiment": "smoke_sweep", "score": "margin", "audit/test": "optimal"},
         "stages": {},
         "metrics": metrics,
     }
