@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
+from hydra.utils import instantiate
 
-from taggant.cli import explain_errors
+from taggant.cli import explain, explain_errors
 
 
 @pytest.mark.parametrize("before", [None, "0"])
@@ -23,3 +24,36 @@ def test_hydras_setting_is_as_it_was(monkeypatch, capsys, before, failing):
         with explain_errors([]):
             assert os.environ["HYDRA_FULL_ERROR"] == "1"
     assert os.environ.get("HYDRA_FULL_ERROR") == before
+
+
+def failing(message, inner=None):
+    """Fail, or pass on how another part fails."""
+    if inner is not None:
+        instantiate(inner)
+    raise ValueError(message)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("data.train = 21000: tiny has only 1532", "data.train = 21000: tiny has only 1532"),
+        ("no such colour", "data.part: no such colour"),
+        ("/tmp/a.csv, line 3: 1 column", "data.part: /tmp/a.csv, line 3: 1 column"),
+    ],
+)
+def test_an_error_is_told_as_it_arose_however_deep(depth, message, expected):
+    config = None
+    for _ in range(depth):
+        config = {
+            "_target_": f"{__name__}.failing",
+            "_recursive_": False,
+            "message": message,
+            "inner": config,
+        }
+    with pytest.raises(Exception, match="full_key") as found:
+        instantiate({"data": {"part": config}})
+    assert explain(found.value, ()) == expected
+    with pytest.raises(Exception, match="Error in call") as found:
+        instantiate(config)
+    assert explain(found.value, ()) == message

@@ -19,6 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 PACKAGE = Path(__file__).parent
 CONF = next(p for p in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if p.is_dir())
 """The config groups: those of the checkout, or of the wheel."""
+KEYED = re.compile(r"[a-z_]+(\.\w+)+( =|:) ")
+"""How a message starts that names its key itself."""
 EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ModuleNotFoundError)
 
 
@@ -58,9 +60,11 @@ def _handed_on() -> Iterator[None]:
 def explain(error: BaseException, overrides: Sequence[str]) -> str:
     """The message of an error, with the accepted keys where a key was misspelt."""
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
-        key = re.search(r"full_key: (\S+)", str(error))
-        where = f"{key[1]}: " if key else ""
-        return f"{where}{error.__cause__}"
+        key = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
+        while isinstance(error, InstantiationException) and error.__cause__ is not None:
+            error = error.__cause__
+        told = explain(error, overrides)
+        return f"{key[1]}: {told}" if key and not KEYED.match(told) else told
     message = str(error).partition("\nConfig search path:")[0]
     misspelt = re.search(r"Could not override '([^']+)'", message)
     if misspelt:

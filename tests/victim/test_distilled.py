@@ -62,5 +62,9 @@ def test_errors():
         student(told="logits")
     with pytest.raises(ValueError, match=r"victim.unmarked = null"):
         student(unmarked=None).batches(random_set(4), 0, CPU)
-    with pytest.raises(ValueError, match=r"accepted are 1 to \d+, the images"):
+    with pytest.raises(ValueError, match=r"victim.unmarked.count = 0: accepted are 1, 2"):
         further(SOURCE, 0)
+    with pytest.raises(
+        ValueError, match=r"victim.unmarked.count = 9999: accepted are 1 to \d+, em"
+    ):
+        further(SOURCE, 9999)

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,14 @@ from torch.nn.functional import cross_entropy
 from taggant.data import emoji
 from taggant.data.augment import CropFlip
 from taggant.data.batches import Batches
+from taggant.data.beyond import beyond
 from taggant.data.imageset import ImageSet, Splits
 from taggant.marking.marker import Backbone, headless
 from taggant.store.store import Stage, Store
 
 WEIGHTS = "marker.safetensors"
+LEAST = 100
+"""Images that a marker must learn from."""
 
 
 def trained(
@@ -83,18 +85,10 @@ def _plain(config: Any) -> Any:
 
 def _public(exclude: DictConfig, size: int, rest: int | None) -> ImageSet:
     """Images that no victim of the run sees."""
+    if rest is not None:
+        return beyond(exclude, rest, "marking.marker.load.rest", LEAST)
     run: Splits = instantiate(exclude)
-    taken = {*run.train.ids, *run.test.ids}
-    if rest is None:
-        return remainder(size, taken)
-    more: Splits = instantiate(exclude, train=len(run.train) + rest)
-    others = more.train.select(_others(more.train, taken))
-    if len(others) < 100:
-        raise ValueError(
-            f"marker.load.rest = {rest}: the source has {len(others)} images beyond the run's, "
-            "and at least 100 are needed; choose a smaller data.train"
-        )
-    return replace(others, name=f"the rest of {others.name}")
+    return remainder(size, {*run.train.ids, *run.test.ids})
 
 
 def _trained(
@@ -141,10 +135,10 @@ def remainder(size: int, taken: set[str]) -> ImageSet:
     other = emoji.load(labels="subcategory", size=size).test
     parts = [part.select(_others(part, taken)) for part in (whole, other)]
     count = sum(map(len, parts))
-    if count < 100:
+    if count < LEAST:
         raise ValueError(
             f"the run's data leave {count} of the embedded emoji to train a marker on: at least "
-            "100 are needed; choose a smaller data.train or another marking/marker"
+            f"{LEAST} are needed; choose a smaller data.train or another marking/marker"
         )
     labels = [part.labels for part in parts if part.labels is not None]
     return ImageSet(

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-from hydra.utils import instantiate
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from taggant.data.batches import Batches
-from taggant.data.imageset import ImageSet, Splits
+from taggant.data.beyond import beyond
+from taggant.data.imageset import ImageSet
 from taggant.victim.classifier import Classifier
 from taggant.victim.victim import EVAL_BATCH
 
@@ -118,13 +117,4 @@ def further(source: Any, count: int) -> ImageSet:
     ValueError
         If there are fewer.
     """
-    run: Splits = instantiate(source)
-    taken = {*run.train.ids, *run.test.ids}
-    more: Splits = instantiate(source, train=len(run.train) + count)
-    left = np.flatnonzero([image_id not in taken for image_id in more.train.ids]).tolist()
-    if not 0 < count <= len(left):
-        raise ValueError(
-            f"victim.unmarked.count = {count}: accepted are 1 to {len(left)}, the images that the "
-            "source has beyond the run's; a smaller data.train leaves more"
-        )
-    return more.train.select(left[:count])
+    return beyond(source, count, "victim.unmarked.count")
