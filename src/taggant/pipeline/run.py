@@ -105,6 +105,16 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    setattr(warnings, "formatwarning", _for_people)  # noqa: B010
+
+
+def _for_people(
+    message: Warning | str, category: type[Warning], file: str, line: int, code: str | None = None
+) -> str:
+    """A warning without its place in the code, which says nothing of the run."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return f"{file}:{line}: {category.__name__}: {message}\n"
 
 
 def _short(path: Path) -> str:
