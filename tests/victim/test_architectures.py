@@ -53,7 +53,9 @@ def test_a_width_is_refused_where_the_net_has_its_own(make):
         make("resnet18", 10, width=4)
 
 
-@pytest.mark.parametrize("net", [SmallNet, ResNet9])
-def test_too_small_images_are_refused(net):
-    with pytest.raises(ValueError, match="4 px is too small"):
-        net(classes=2, image_size=4)
+@pytest.mark.parametrize(("net", "least"), [(SmallNet, 8), (ResNet9, 8), (vgg, 16), (densenet, 7)])
+def test_too_small_images_are_refused(net, least):
+    with pytest.raises(ValueError, match=rf"data.size = {least - 1}\b.* {least} pixels or more"):
+        net(classes=2, image_size=least - 1)
+    images = torch.zeros(2, 3, least, least)
+    assert net(classes=2, image_size=least).eval()(images).shape == (2, 2)

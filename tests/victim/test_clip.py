@@ -147,6 +147,8 @@ def test_bad_parameters_are_named():
         tiny_clip(normalisation="none")
     with pytest.raises(ValueError, match="3 channels, the data have 1"):
         tiny_clip(channels=1)
+    with pytest.raises(ValueError, match=r"data\.size = 7: .* patches of 8 pixels"):
+        tiny_clip(image_size=7)
     with pytest.raises(ValueError, match=r"vocab_size = 513: accepted are 514 to 49408"):
         tiny_clip(config={**CONFIG, "text_cfg": {**CONFIG["text_cfg"], "vocab_size": 513}})
     with pytest.raises(ValueError, match="no captions"):

@@ -70,7 +70,7 @@ def vgg(
     """
     if channels != 3 or image_size < 16:
         raise ValueError(
-            f"vgg takes 3 channels and 16 pixels or more, the data have {channels} and {image_size}"
+            f"data.size = {image_size}, {channels} channels: vgg takes 16 pixels or more of 3"
         )
     wide, side = 8 * width, image_size // 16
     plan = [width, "M", 2 * width, "M", 4 * width, 4 * width, "M", wide, wide, "M"]
@@ -84,7 +84,16 @@ def densenet(
     """Torchvision's DenseNet with three blocks of `layers` layers that add `width` / 2 channels.
 
     Images up to 64 px get the CIFAR stem, and are pooled once before the first block.
+
+    Raises
+    ------
+    ValueError
+        For images under 7 pixels.
     """
+    if image_size < 7:
+        raise ValueError(
+            f"data.size = {image_size}: three halvings by densenet need 7 pixels or more"
+        )
     growth = max(1, width // 2)
     net: nn.Module = torchvision.models.DenseNet(growth, (layers,) * 3, width, num_classes=classes)
     net.get_submodule("features").add_module("conv0", _stem(width, channels, image_size))

@@ -250,7 +250,8 @@ def build(
     Raises
     ------
     ValueError
-        For an unknown architecture, or weights that are neither a tag nor a file.
+        For an unknown architecture, images smaller than its patches, or weights that are neither a
+        tag nor a file.
     """
     known = open_clip.get_model_config(model)
     if known is None:
@@ -259,6 +260,12 @@ def build(
     changes = deepcopy(dict(config))
     vision = {**known["vision_cfg"], "timm_model_pretrained": False}
     vision = changes.get("vision_cfg", vision)
+    patch = vision.get("patch_size", 1)
+    if image_size < patch:
+        raise ValueError(
+            f"data.size = {image_size}: the model cuts images into patches of {patch} pixels "
+            "(victim.config.vision_cfg.patch_size) and takes as many or more"
+        )
     changes["vision_cfg"] = {**vision, "image_size": image_size}
     logging.disable(logging.ERROR)  # open_clip warns of weights that nobody asked for
     try:

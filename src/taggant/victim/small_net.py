@@ -37,7 +37,9 @@ class SmallNet(nn.Module):
     ) -> None:
         super().__init__()
         if image_size < 8:
-            raise ValueError(f"SmallNet halves images three times: {image_size} px is too small")
+            raise ValueError(
+                f"data.size = {image_size}: three halvings by SmallNet need 8 pixels or more"
+            )
         w = width
         self.features = nn.Sequential(
             *conv(channels, w),
