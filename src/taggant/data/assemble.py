@@ -15,11 +15,10 @@ from rich.progress import track
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet, Splits, channel_stats, content_ids
-from taggant.data.options import check_share, check_whole
+from taggant.data.options import check_share, check_whole, some
 
 Index = NDArray[np.int64]
 LONG = 2000  # images from which on reading them shows a progress bar
-SHOWN = 10  # of a long list, in a message
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,7 @@ def assemble(
     present = set(train[0].labels[training.indices].tolist())
     missing = [class_names[k] for k in range(classes) if k not in present]
     if missing:
-        raise ValueError(f"{name}: no training image of {len(missing)} classes: {missing[:10]}")
+        raise ValueError(f"{name}: no training image of {len(missing)} classes: {some(missing)}")
     mean, std = channel_stats(training.images)
     described = (
         ImageSet(
@@ -237,19 +236,12 @@ class _Taken:
         if not told:
             return
         counts = " and ".join(f"{self.count(s)} {s}" for s in ("train", "test") if self.count(s))
-        listed = [f"{name} equals {kept}" for name, kept in told[:SHOWN]]
-        more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
-        warnings.warn(
-            "\n  ".join(
-                [
-                    f"{source}: left out {counts} images whose pixels equal those of another one, "
-                    "as they are read:",
-                    *listed,
-                    *more,
-                ]
-            ),
-            stacklevel=4,
+        head = (
+            f"{source}: left out {counts} images whose pixels equal those of another one, as they "
+            "are read:"
         )
+        listed = some([f"{name} equals {kept}" for name, kept in told])
+        warnings.warn("\n  ".join([head, *listed]), stacklevel=4)
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,12 @@ from taggant.data.captions.pair import Pair, gathered, is_file
 from taggant.data.decode import square
 from taggant.data.image_folder import FORMATS, UNREADABLE
 from taggant.data.imageset import Splits
-from taggant.data.options import check_whole, existing
+from taggant.data.options import check_whole, existing, some
 from taggant.data.walk import digest
 
 SHARD, JSON = ".tar", ".json"
 SUFFIXES = (".csv", ".tsv", ".txt", JSON, SHARD)
 EXPECTED = "expected are a file of captions in it (data.captions) and the pictures that it names"
-SHOWN = 5  # of a long list, in a message
 Patterns = str | Sequence[str]
 
 
@@ -170,7 +169,7 @@ def _pairs(files: Sequence[Path], images: Path) -> list[Pair]:
     if missing:
         raise FileNotFoundError(
             f"{len(missing)} of {len(found)} pictures that have captions are missing: "
-            f"{', '.join(missing[:SHOWN])}; data.images is the folder that their names start from"
+            f"{', '.join(some(missing, 5))}; data.images is the folder that their names start from"
         )
     return found
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from taggant.data.options import some
 from taggant.data.walk import visible, walk
 
 SIDES = {
@@ -186,7 +187,7 @@ def _check_no_sides(folder: Path, found: dict[Path, list[Path]]) -> None:
         if len(common) > 1:
             raise ValueError(
                 f"{one} and {other} hold no pictures but in folders of the same names "
-                f"{common[:10]}: these may be two sides of a set, or two classes. Name sides "
+                f"{some(common)}: these may be two sides of a set, or two classes. Name sides "
                 f"train and test, and put a class's pictures right into its folder; {EXPECTED}"
             )
 

@@ -16,7 +16,7 @@ from taggant.data.assemble import Pool, assemble, divide, stratified_order
 from taggant.data.class_folders import EXPECTED, Files, Layout, layout
 from taggant.data.decode import square
 from taggant.data.imageset import Splits
-from taggant.data.options import check_choice, check_whole, existing
+from taggant.data.options import check_choice, check_whole, existing, some
 from taggant.data.walk import below, digest
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
@@ -145,7 +145,7 @@ def _check_beside(found: Layout, skip: bool) -> None:
         )
     if found.strays or found.beside:
         listed = [str(path) for path in found.strays + found.beside]
-        _warn(f"not read: {len(listed)} files and folders beside the class folders", listed)
+        _warn(f"{len(listed)} beside the class folders, not read", some(listed))
 
 
 def _warn(what: str, paths: Sequence[str]) -> None:

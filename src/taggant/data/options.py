@@ -72,6 +72,12 @@ def existing(key: str, root: object, expected: str) -> Path:
     return place
 
 
+def some(names: Sequence[str], shown: int = 10) -> list[str]:
+    """The first of many names, and how many more there are."""
+    more = len(names) - shown
+    return [*names[:shown], *([f"and {more} more"] if more > 0 else [])]
+
+
 def _typed(value: object) -> str:
     """A value as it is written on the command line."""
     return json.dumps(value) if value is None or isinstance(value, bool) else f"{value}"

@@ -17,8 +17,8 @@ from taggant.data.captions.pair import (
     decoded,
     one_of,
 )
+from taggant.data.options import some
 
-SHOWN = 5  # of a long list, in a message
 Entry = tuple[str, dict[str, Any]]
 """Where a record stands, and the record."""
 
@@ -86,7 +86,7 @@ def _coco(path: Path, held: dict[str, Any]) -> list[Row]:
     if without:
         warnings.warn(
             f"{path}: left out {len(without)} of {len(names)} images, which have no caption: "
-            f"{', '.join(without[:SHOWN])}{', ...' if len(without) > SHOWN else ''}",
+            f"{', '.join(some(without, 5))}",
             stacklevel=2,
         )
     return rows

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from taggant.data.captions.pair import PICTURES, Caption, Member, Pair, decoded
+from taggant.data.options import some
 
 TEXT = ".txt"
 END = 2 * tarfile.BLOCKSIZE
 """Bytes of zeros, at least, that end a tar file."""
 CHUNK = 1 << 20
-SHOWN = 5  # of a long list, in a message
 
 
 def read(path: Path) -> list[Pair]:
@@ -105,7 +105,7 @@ def _paired(path: Path, pictures: dict[str, Member], texts: dict[str, Caption]) 
         raise ValueError(f"{path}: no pictures ({', '.join(sorted(PICTURES))}) in this shard")
     bare = [member.name for key, member in pictures.items() if key not in texts]
     if bare:
-        raise ValueError(f"{path}: no caption (.txt) of {len(bare)} pictures: {bare[:SHOWN]}")
+        raise ValueError(f"{path}: no caption (.txt) of {len(bare)} pictures: {some(bare, 5)}")
     alone = [caption.where for key, caption in texts.items() if key not in pictures]
     if alone:
         raise ValueError(f"{alone[0]}: a caption without a picture ({len(alone)} such captions)")
