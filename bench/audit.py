@@ -160,7 +160,7 @@ def bare_speed(victim: nn.Module, batch: Tensor, precision: str, turns: int) -> 
 def engine_speed(victim: nn.Module, chosen: Instances, precision: str) -> float:
     device = next(victim.parameters()).device.type
     oracle = Oracle(victim, MARGIN.access, BATCH[device], device, precision)
-    took, readings = timed(lambda: read(oracle, MARGIN, chosen, seed=1))
+    took, readings = timed(lambda: read(oracle, MARGIN, chosen))
     return readings.queries / took
 
 
@@ -202,7 +202,7 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
         def engine(name: str, precision: str, victim: Any = victim, asked: Any = asked) -> float:
             oracle = Oracle(victim, VIEWED.access, BATCH[device], device, precision)
             until = [TESTS[name](n, P)]
-            took, readings = timed(lambda: read(oracle, VIEWED, chosen, 1, until))
+            took, readings = timed(lambda: read(oracle, VIEWED, chosen, until))
             asked[f"engine, {name}, {precision}"] = readings.queries / count
             return took / count
 
@@ -245,7 +245,7 @@ def probe(device: str, n: int) -> None:
     row["marking s"] = seconds(lambda: made.append(instances(Sign(2), 32, n, device)))
     row["marking MB"] = peak(device)
     oracle = Oracle(victim, MARGIN.access, BATCH[device], device)
-    row["auditing s"] = seconds(lambda: read(oracle, MARGIN, made[0], 1, [optimal(n, P)]))
+    row["auditing s"] = seconds(lambda: read(oracle, MARGIN, made[0], [optimal(n, P)]))
     row["auditing MB"] = peak(device)
     print(json.dumps(row | {"queries": oracle.queries}))
 

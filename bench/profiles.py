@@ -52,7 +52,7 @@ def one_audit(net: Any, device: str, count: int, n: int) -> Callable[[], object]
 
     def run() -> None:
         oracle = audit.Oracle(victim, audit.MARGIN.access, audit.BATCH[device], device)
-        audit.read(oracle, audit.MARGIN, chosen, 1, [optimal(n, audit.P)])
+        audit.read(oracle, audit.MARGIN, chosen, [optimal(n, audit.P)])
 
     return run
 

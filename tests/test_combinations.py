@@ -102,7 +102,7 @@ def test_what_fits_can_be_audited(name, scheme):
         asked.check(model)
         prepared = asked.prepared(model, PUBLIC)
         oracle = Oracle(model, prepared.access, batch_size=12)
-        readings = read(oracle, prepared, audited, 0, targets=model.targets(DATA))
+        readings = read(oracle, prepared, audited, targets=model.targets(DATA))
         assert np.isfinite(readings.grid)
         assert readings.full
         assert (readings.depth == audited.scheme.n - 1).all()
@@ -126,7 +126,7 @@ def test_captions_are_identical_for_all_versions_of_an_image(name, scheme):
 
     pixels = torch.nn.Sequential()  # answers with the version that it is asked for
     asked = dataclasses.replace(score("image_text"), statistic=record, access=torch.Tensor.float)
-    read(Oracle(pixels, asked.access, batch_size=12), asked, audited, 0, targets=targets)
+    read(Oracle(pixels, asked.access, batch_size=12), asked, audited, targets=targets)
     versions, compared = (torch.cat(parts) for parts in zip(*seen, strict=True))
     distance = (versions[:, None] - DATA.images.float()).abs().mean((2, 3, 4))
     nearest = distance.argmin(1)
@@ -143,7 +143,7 @@ def test_versions_with_captions_of_their_own_are_refused():
     oracle, asked = Oracle(model, score("image_text").access, 12), score("image_text")
     each = model.targets(DATA).repeat_interleave(audited.scheme.n, 0)
     with pytest.raises(ValueError, match="12 targets for 4 instances: all versions"):
-        read(oracle, asked, audited, 0, targets=each)
+        read(oracle, asked, audited, targets=each)
 
 
 @pytest.mark.parametrize("name", VICTIMS)

@@ -87,12 +87,12 @@ class Random(Victim):
 
 
 def ask(model, batch_size=16, **options) -> Readings:
-    return read(Oracle(model, Full(), batch_size), SCORE, AUDITED, 3, [TEST], 4, **options)
+    return read(Oracle(model, Full(), batch_size), SCORE, AUDITED, [TEST], 4, **options)
 
 
 def test_a_steady_model_has_no_fault_and_controls_are_counted_apart():
     oracle = Oracle(Victim(), Full(), 1)
-    readings = read(oracle, SCORE, AUDITED, 3, [TEST], 4)
+    readings = read(oracle, SCORE, AUDITED, [TEST], 4)
     probe = 1 + 1 + 1
     assert readings.fault is None
     assert readings.controls >= 2
@@ -106,7 +106,7 @@ def test_a_steady_model_has_no_fault_and_controls_are_counted_apart():
 @pytest.mark.parametrize("after", [4, 12])
 def test_drift_ends_the_audit_and_nothing_is_claimed(after):
     oracle = Oracle(Drifting(after), Full(), 4)
-    readings = read(oracle, SCORE, AUDITED, 3, [TEST], 4)
+    readings = read(oracle, SCORE, AUDITED, [TEST], 4)
     assert readings.fault == DRIFTED
     assert not readings.full
     assert oracle.queries < read_to_the_end()
@@ -115,7 +115,7 @@ def test_drift_ends_the_audit_and_nothing_is_claimed(after):
 
 def read_to_the_end() -> int:
     oracle = Oracle(Victim(), Full(), 4)
-    read(oracle, SCORE, AUDITED, 3, None, 4)
+    read(oracle, SCORE, AUDITED, None, 4)
     return oracle.queries
 
 
@@ -132,7 +132,7 @@ def assert_void(readings):
 
 def test_noise_is_seen_by_the_probe_alone():
     oracle = Oracle(Random(), Full(), 32)
-    readings = read(oracle, SCORE, AUDITED, 3, [TEST], 4)
+    readings = read(oracle, SCORE, AUDITED, [TEST], 4)
     assert readings.fault == NOISY
     assert readings.queries == readings.controls == 0
     assert_void(readings)
@@ -140,7 +140,7 @@ def test_noise_is_seen_by_the_probe_alone():
 
 def test_labels_only_tie_most_versions_and_are_no_fault():
     score = Score(membership.margin, Label())
-    readings = read(Oracle(Victim(), Label(), 16), score, AUDITED, 3, [TEST], 4)
+    readings = read(Oracle(Victim(), Label(), 16), score, AUDITED, [TEST], 4)
     assert readings.fault is None
 
 
@@ -195,7 +195,7 @@ def endpoint(server, **options) -> Endpoint:
 
 def remote(server, **options) -> tuple[Readings, Endpoint]:
     asked = endpoint(server, **options)
-    return read(asked, SCORE, AUDITED, 3, [TEST], 4), asked
+    return read(asked, SCORE, AUDITED, [TEST], 4), asked
 
 
 def test_failures_of_a_server_lose_nothing_and_each_query_counts_once():

@@ -54,7 +54,7 @@ def case(used: int, together: bool = True) -> Suspect:
         return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
 
     held_out = random_set(80, seed=22, classes=CLASSES)
-    return Suspect(victim, scheme, ledger, data, published, used, held_out, candidates, ask, seed=5)
+    return Suspect(victim, scheme, ledger, data, published, used, held_out, candidates, ask)
 
 
 @pytest.fixture(scope="module")

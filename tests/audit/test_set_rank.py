@@ -51,7 +51,7 @@ def case(name: str, *, together: bool, knows: bool = True, context: str = "case"
         return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
 
     held_out = random_set(16, seed=1, classes=4)
-    return Suspect(None, scheme, ledger, data, published, IMAGES, held_out, candidates, ask, seed=5)
+    return Suspect(None, scheme, ledger, data, published, IMAGES, held_out, candidates, ask)
 
 
 @pytest.mark.parametrize("name", SCHEMES)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 import stat
 
 import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from taggant.files import write_atomically
 from taggant.marking.ledger import Ledger, fingerprint, owner_key
 
 KEY = bytes(32)
@@ -55,6 +57,7 @@ def test_commitment_binds_everything_and_hides_with_the_nonce():
     changed = [
         dataclasses.replace(ledger, published=(*ledger.published[1:], ledger.published[0] ^ 1)),
         dataclasses.replace(ledger, n=11),
+        dataclasses.replace(ledger, derivation=2),
         dataclasses.replace(ledger, scheme={"epsilon": 9}),
         dataclasses.replace(ledger, raw_sha256=("1" * 64, *ledger.raw_sha256[1:])),
         dataclasses.replace(ledger, nonce=bytes(32)),
@@ -97,3 +100,17 @@ def test_a_file_that_is_no_key_is_refused(tmp_path):
 def test_fingerprint_tells_keys_apart():
     assert fingerprint(KEY) != fingerprint(bytes([1] * 32))
     assert len(fingerprint(KEY)) == 16
+
+
+def test_a_ledger_of_another_schema_or_rule_is_named(tmp_path):
+    path = tmp_path / "ledger.json"
+    for key, value, told in (
+        ("schema", 1, "ledger of schema 1, accepted is 2"),
+        ("derivation", 7, "derivation 7: this version of taggant knows 1"),
+    ):
+        draw().save(path)
+        write_atomically(
+            path, json.dumps({**json.loads(path.read_text()), key: value}).encode(), mode=0o600
+        )
+        with pytest.raises(ValueError, match=told):
+            Ledger.load(path)

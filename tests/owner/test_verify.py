@@ -12,13 +12,15 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
+from taggant.audit.engine import VIEWS
+from taggant.files import write_atomically
 from taggant.owner import audit
 from taggant.owner.certificate import certificate, page, sealed, text_of, write
 from taggant.owner.cli import app
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
 from taggant.owner.rule import Rule
-from taggant.owner.seals import published_index
+from taggant.owner.seals import draws_of
 from taggant.owner.verify import _terms, verify
 
 N, COUNT, USED = 40, 6, 4
@@ -112,9 +114,8 @@ def ground_id(body):
     opened, terms = body["opened"][0], _terms(body)
     opened["id"] = other(opened["id"])
     secret = bytes.fromhex(opened["secret"])
-    opened["published"] = published_index(
-        secret, terms, opened["id"], body["commitment"], body["value"]
-    )
+    draws = draws_of(secret, terms, opened["id"], body["commitment"], body["value"])
+    opened["published"] = draws.index()
 
 
 def swap_pictures(body):
@@ -151,7 +152,7 @@ FORGERIES = {
     "no beacon": put("terms", "beacon", value=""),
     "beacon's value": put("value", **turned),
     "no value": put("value", value=""),
-    "seed": put("seed", **plus),
+    "another rule of drawing": put("terms", "derivation", value=0),
     "size of the test": put("size", **less),
     "level of the test": put("rule", "level", value="0.2"),
     "a milder level with its size": all_of(
@@ -234,6 +235,40 @@ def test_a_forgery_is_rejected_even_with_a_new_digest(body, name):
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_changed_statement_is_rejected(body, name):
     assert not accepted(text_of(changed(body, STATEMENTS[name])))
+
+
+def test_order_ties_and_views_follow_from_the_committed_secret_of_each_picture(home, body):
+    ledger = FolderLedger.load(home / "ledger")
+    assert "seed" not in body
+    drawn = [ledger.draws(image_id) for image_id in ledger.pictures]
+    orders = {tuple(draws.order(draws.index())) for draws in drawn}
+    assert len(orders) == len({draws.seed(VIEWS) for draws in drawn}) == COUNT
+    for opened in body["opened"]:
+        own = draws_of(
+            bytes.fromhex(opened["secret"]),
+            _terms(body),
+            opened["id"],
+            body["commitment"],
+            body["value"],
+        )
+        assert own == ledger.draws(opened["id"])
+    # All of it follows from the beacon's value as well: nobody knew it when committing.
+    other_value = draws_of(own.secret, _terms(body), opened["id"], body["commitment"], "cafe")
+    assert not np.array_equal(other_value.order(own.index()), own.order(own.index()))
+    assert not np.array_equal(other_value.tie_keys(), own.tie_keys())
+
+
+def test_files_of_other_schemas_are_named(home, body, tmp_path):
+    kinds = (("ledger", FolderLedger, "owner ledger"), ("audit.json", audit.Record, "audit"))
+    for name, kind, title in kinds:
+        record, path = json.loads((home / name).read_text()), tmp_path / name
+        for schema in (f"taggant {title} 1", "cake", None):
+            other_form = json.dumps({**record, "schema": schema}).encode()
+            write_atomically(path, other_form, mode=0o600)
+            with pytest.raises(ValueError, match=f"is {schema!r}, accepted is 'taggant {title} 2'"):
+                kind.load(path)
+    (check,) = verify(text_of(sealed({**body, "schema": "taggant certificate 2"})))
+    assert "'taggant certificate 2', accepted is 'taggant certificate 3'" in check.wrong
 
 
 def test_what_was_not_changed_is_accepted(body):

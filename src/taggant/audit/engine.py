@@ -7,11 +7,11 @@ sequential test needs, so tests are replayed on them without the model.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch import Tensor
 
 from taggant.audit.controls import PERIOD, Controls
 from taggant.data.imageset import ImageSet
+from taggant.marking.draws import Draws, seed_of_all
 from taggant.marking.ledger import Ledger
 from taggant.marking.place import Place
 from taggant.marking.publish import Published, RemakeError, published_indices, remake_place
@@ -32,6 +33,8 @@ from taggant.stats import Boundary
 
 ROUND = 8
 """Batches of a round, about."""
+VIEWS = "views"
+"""Purpose of the seed from which an instance's views are drawn, the same for all its versions."""
 ORDER_MEMORY = 64 << 20
 """Bytes that the reading orders and tie keys of the instances in flight may take together."""
 
@@ -174,12 +177,27 @@ class Readings:
 
 @dataclass(frozen=True)
 class Instances:
-    """What the owner brings to an audit: raw images, how they were marked, what was published."""
+    """What the owner brings to an audit: raw images, how they were marked, what was published.
+
+    Attributes
+    ----------
+    raw, scheme, ledger, published
+        See there.
+    apart : mapping of id to Draws, optional
+        What is drawn for images that have a secret each; else all follows from the ledger's.
+    """
 
     raw: ImageSet
     scheme: Scheme
     ledger: Ledger
     published: Published
+    apart: Mapping[str, Draws] | None = None
+
+    @cached_property
+    def draws(self) -> tuple[Draws, ...]:
+        """What is drawn for each image: reading order, tie keys, views."""
+        own = self.ledger.draws if self.apart is None else self.apart.__getitem__
+        return tuple(own(image_id) for image_id in self.raw.ids)
 
     def check_published(self) -> Place:
         """Re-make the published versions, compare bit for bit; where they come out the same.
@@ -200,7 +218,6 @@ def read(
     oracle: Oracle,
     score: Score,
     instances: Instances,
-    seed: int,
     until: Sequence[Boundary] | None = None,
     block: int = 16,
     progress: Progress | None = None,
@@ -215,9 +232,8 @@ def read(
     oracle, score
         The model's answers, and how they become one number.
     instances : Instances
-        Marked instances, used and unused alike.
-    seed : int
-        Public seed of reading orders, tie keys and views.
+        Marked instances, used and unused alike. Reading orders, tie keys, views, and the engine's
+        own shuffles follow from their secrets: the same call reads the same bits.
     until : sequence of Boundary, optional
         Tests to serve; without, all hidden versions are read.
     block : int
@@ -227,10 +243,9 @@ def read(
     shard : (int, int)
         (i, k): read only every k-th instance, from the i-th on.
     earlier : Readings, optional
-        A reading of the same model, score, seed and shard to go on from; a void one is the answer
-        itself. Where its device or its
-        grid differs from this one's, everything is read anew: bits of different arithmetic do not
-        mix.
+        A reading of the same model, score, instances and shard to go on from; a void one is the
+        answer itself. Where its device or its grid differs from this one's, everything is read
+        anew: bits of different arithmetic do not mix.
     targets : Tensor [N, ...], optional
         What the score compares each instance's answers with, the same for all its versions; the
         victim's ``targets`` of the raw images. Default: the labels.
@@ -258,9 +273,7 @@ def read(
     if earlier is not None and earlier.fault is not None:
         return earlier
     while True:
-        reader = _Reader(
-            oracle, score, instances, targets, place, seed, until, block, progress, shard
-        )
+        reader = _Reader(oracle, score, instances, targets, place, until, block, progress, shard)
         try:
             return reader.run(earlier)
         except torch.OutOfMemoryError:
@@ -291,7 +304,6 @@ class _Reader:
         instances: Instances,
         targets: Tensor,
         place: Place,
-        seed: int,
         until: Sequence[Boundary] | None,
         block: int,
         progress: Progress | None,
@@ -299,13 +311,13 @@ class _Reader:
     ) -> None:
         raw = instances.raw
         self.oracle, self.score, self.instances, self.place = oracle, score, instances, place
-        self.seed, self.progress, self.shard = seed, progress, shard
+        self.draws, self.progress, self.shard = instances.draws, progress, shard
         self.mine = range(shard[0], len(raw), shard[1])
         self.n = instances.ledger.n
         self.raw, self.targets = raw, targets
         self.tests = None if until is None else _Tests(until, len(raw))
         self.published = published_indices(instances.ledger, raw.ids)
-        self.views = score.draw_views([view_seed(seed, i) for i in raw.ids])
+        self.views = score.draw_views([one.seed(VIEWS) for one in self.draws])
         # Rounds of whole batches, but for some room for new instances' published versions: what a
         # batch lacks is padded, and costs as much.
         rows = ROUND * oracle.batch_size - oracle.batch_size // 8
@@ -323,7 +335,8 @@ class _Reader:
         self.seen = np.zeros(len(raw), bool)
         self.recorded = self.recorded_controls = 0
         self.asked_controls = 0
-        self.shuffle = np.random.default_rng(_stream(seed, "rows", ""))
+        # Whoever knew rows and times of the controls beforehand could answer the rest otherwise.
+        self.shuffle = np.random.default_rng(seed_of_all(self.draws, "rows"))
 
     def run(self, earlier: Readings | None) -> Readings:
         self.grid = self._probe()
@@ -375,9 +388,8 @@ class _Reader:
         """Fill free slots; the new instances' published versions are scored in the next round."""
         fresh = [(slot, waiting.pop()) for slot in self.slots.free()[: len(waiting)]]
         for slot, instance in fresh:
-            image_id, j = self.raw.ids[instance], self.published[instance]
-            order = reading_order(self.seed, image_id, self.n, j)
-            self.slots.take(slot, instance, order, tie_keys(self.seed, image_id, self.n))
+            own, j = self.draws[instance], self.published[instance]
+            self.slots.take(slot, instance, own.order(j), own.tie_keys())
         self.fresh = np.array([slot for slot, _ in fresh], np.int64)
 
     def _round(self) -> None:
@@ -454,7 +466,7 @@ class _Reader:
         largest = max(np.abs(whole - reverse).max(), np.abs(whole[: len(half)] - half).max())
         grid = float(10 * largest)
         period = PERIOD * self.oracle.batch_size
-        self.controls = Controls(whole, grid, period, _stream(self.seed, "controls", ""))
+        self.controls = Controls(whole, grid, period, seed_of_all(self.draws, "controls"))
         return grid
 
     def _probed(self, most: int) -> NDArray[np.int64]:
@@ -572,23 +584,6 @@ def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) ->
     return np.where((stop > 0) & (stop <= depth), stop, 0)
 
 
-def reading_order(seed: int, image_id: str, n: int, published: int) -> NDArray[np.int64]:
-    """Order in which an instance's hidden versions are read, [n - 1]."""
-    order = np.argsort(_keys(seed, "order", image_id, n), kind="stable")
-    hidden: NDArray[np.int64] = order[order != published]
-    return hidden
-
-
-def tie_keys(seed: int, image_id: str, n: int) -> NDArray[np.uint64]:
-    """Keys that decide between versions of equal score, [n]."""
-    return _keys(seed, "ties", image_id, n)
-
-
-def view_seed(seed: int, image_id: str) -> int:
-    """Seed of an instance's views, the same for all its versions."""
-    return _stream(seed, "views", image_id)
-
-
 def exceeding(
     theirs: NDArray[Any], keys: NDArray[Any], own: NDArray[Any], own_keys: NDArray[Any], grid: float
 ) -> NDArray[np.bool_]:
@@ -602,13 +597,3 @@ def snap(scores: NDArray[Any], grid: float) -> NDArray[np.float64]:
     """Scores on the grid; as they are for grid 0."""
     wide = scores.astype(np.float64)
     return wide if grid == 0 else np.round(wide / grid)
-
-
-def _keys(seed: int, purpose: str, image_id: str, count: int) -> NDArray[np.uint64]:
-    """Independent uniform 64-bit keys, one per version; a function of (seed, purpose, id)."""
-    return np.random.Philox(key=_stream(seed, purpose, image_id)).random_raw(count)
-
-
-def _stream(seed: int, purpose: str, image_id: str) -> int:
-    digest = hashlib.sha256(f"taggant/{seed}/{purpose}/{image_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1

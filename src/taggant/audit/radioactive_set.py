@@ -157,7 +157,7 @@ class RadioactiveAudit:
     def _black_box(self, suspect: Suspect) -> dict[str, Any]:
         """Rank of the published set, and the paper's gap of losses."""
         scores = suspect.scores(self.images).T
-        place = rank_of_set(scores, suspect.index, suspect.seed)
+        place = rank_of_set(scores, suspect.index, suspect.ledger.draws().seed("ties"))
         few = suspect.raw.select(torch.arange(scores.shape[1]))
         assert few.labels is not None
         vanilla = -suspect.score(few.images, few.labels)

@@ -48,7 +48,8 @@ class RankSumAudit(SetRankAudit):
 
     def _evidence(self, suspect: Suspect) -> dict[str, Any]:
         scores = suspect.scores(self.images)
-        keys = np.random.default_rng(suspect.seed).random(scores.shape)
+        ids = suspect.raw.ids[: len(scores)]
+        keys = np.stack([suspect.ledger.draws(image_id).tie_keys() for image_id in ids])
         own, rows = suspect.indices[: len(scores)], np.arange(len(scores))
         above = exceedances(scores[rows, own], scores, keys[rows, own], keys)
         log_p = rank_sum(above.sum(1), scores.shape[1])

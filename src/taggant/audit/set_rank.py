@@ -117,7 +117,7 @@ class SetRankAudit:
     def _evidence(self, suspect: Suspect) -> dict[str, Any]:
         probing = isinstance(suspect.scheme, Probing)
         scores = self._probed(suspect) if probing else suspect.scores(self.images).T
-        place = rank_of_set(scores, suspect.index, suspect.seed)
+        place = rank_of_set(scores, suspect.index, suspect.ledger.draws().seed("ties"))
         return {
             "p": self.p,
             "log10_p": math.log10(place.p_value),

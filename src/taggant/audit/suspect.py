@@ -42,8 +42,6 @@ class Suspect:
     score : callable
         (images uint8 [B, C, H, W], labels int64 [B]) -> float32 array [B], larger = more likely
         used; asked of the victim at the experiment's access level.
-    seed : int
-        Public seed, for tie keys and controls.
     """
 
     victim: Any
@@ -55,7 +53,6 @@ class Suspect:
     held_out: ImageSet
     candidates: Callable[[int], Tensor]
     score: Callable[[Tensor, Tensor], NDArray[np.float32]]
-    seed: int
 
     @property
     def classes(self) -> int:

@@ -14,10 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from taggant.files import write_atomically
+from taggant.marking.draws import DERIVATION, Draws, check_derivation
 
 KEY_BYTES = 32
 SIMULATED = "simulated"
 WHOLE_SET = "the whole set"
+SCHEMA = 2
+"""Of ledger files. Those of schema 1 left reading order and tie keys to a run's public seed."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +42,8 @@ class Ledger:
         Content id and SHA-256 of each raw image.
     published : tuple of int
         Published index J of each image, 0..n-1.
+    derivation : int
+        By which rule index, order, tie keys and views follow from the secret.
     """
 
     scheme: Mapping[str, Any]
@@ -48,6 +53,7 @@ class Ledger:
     ids: tuple[str, ...]
     raw_sha256: tuple[str, ...]
     published: tuple[int, ...]
+    derivation: int = DERIVATION
 
     @classmethod
     def draw(
@@ -77,14 +83,18 @@ class Ledger:
         secret = hmac.digest(owner_key, b"taggant/ledger/" + context.encode(), "sha256")
         nonce = hmac.digest(secret, b"taggant/nonce", "sha256")
         names = [WHOLE_SET] * len(ids) if together else ids
-        published = tuple(uniform_index(secret, name, n) for name in names)
+        published = tuple(Draws(secret, name, n).index() for name in names)
         return cls(dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published)
 
     def __repr__(self) -> str:
         return f"Ledger({len(self.ids)} images, n={self.n}, secret withheld)"
 
+    def draws(self, name: str = WHOLE_SET) -> Draws:
+        """What is drawn for an image, by its id, or for all of them."""
+        return Draws(self.secret, name, self.n)
+
     def commitment(self) -> str:
-        """Public SHA-256 commitment (64 hex digits) to scheme, images, n and published indices.
+        """Public SHA-256 commitment (64 hex digits) to scheme, images, n, secret and indices.
 
         It proves "fixed beforehand" only if it is timestamped before training, and it does not
         prove that the indices were drawn at random.
@@ -92,6 +102,7 @@ class Ledger:
         body = {
             "scheme": dict(self.scheme),
             "n": self.n,
+            "derivation": self.derivation,
             "raw_sha256": list(self.raw_sha256),
             "published": list(self.published),
             "secret_sha256": hashlib.sha256(self.secret).hexdigest(),
@@ -102,7 +113,8 @@ class Ledger:
     def save(self, path: Path) -> None:
         """Write the ledger with mode 0600, atomically."""
         record = {
-            "schema": 1,
+            "schema": SCHEMA,
+            "derivation": self.derivation,
             "scheme": dict(self.scheme),
             "secret": self.secret.hex(),
             "nonce": self.nonce.hex(),
@@ -121,8 +133,16 @@ class Ledger:
         ------
         PermissionError
             If group or others have any right on the file.
+        ValueError
+            If it was written by a version of taggant that drew otherwise.
         """
         record = json.loads(read_private(path))
+        if record.get("schema") != SCHEMA:
+            raise ValueError(
+                f"{path}: a ledger of schema {record.get('schema')!r}, accepted is {SCHEMA}: audit "
+                "with the version of taggant that made it, or mark again"
+            )
+        check_derivation(record["derivation"])
         return cls(
             scheme=record["scheme"],
             secret=bytes.fromhex(record["secret"]),
@@ -200,17 +220,3 @@ def read_private(path: Path) -> bytes:
 
 def _looks_like_key(text: str) -> bool:
     return len(text) == 2 * KEY_BYTES and all(c in "0123456789abcdefABCDEF" for c in text)
-
-
-def uniform_index(secret: bytes, name: str, n: int) -> int:
-    """Index 0..n-1 that follows from a secret and a name (an image id), exactly uniform.
-
-    By rejection: a modulus alone would favour small ones.
-    """
-    limit = (1 << 64) // n * n
-    for attempt in range(1 << 16):
-        message = f"taggant/published/{name}/{attempt}".encode()
-        value = int.from_bytes(hmac.digest(secret, message, "sha256")[:8], "big")
-        if value < limit:
-            return value % n
-    raise RuntimeError("no index drawn in 65,536 attempts: the key derivation is broken")

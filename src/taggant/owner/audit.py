@@ -19,17 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.audit.controls import DRIFTED, PERIOD, most_controls
-from taggant.audit.engine import (
-    AuditError,
-    Instances,
-    exceeding,
-    read,
-    reading_order,
-    tie_keys,
-    view_seed,
-)
+from taggant.audit.engine import VIEWS, AuditError, Instances, exceeding, read
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.files import write_atomically
+from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
 from taggant.owner import pictures
@@ -37,12 +30,13 @@ from taggant.owner.journal import Journal
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.models import Model
 from taggant.owner.rule import EXPECTED_USED, Rule
+from taggant.owner.schema import SchemaError, check_schema
 from taggant.owner.seals import PerPicture, canonical
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, Transformed, closeness
 from taggant.score import Score
 from taggant.stats import NULL, Boundary
 
-SCHEMA = "taggant audit 1"
+SCHEMA = "taggant audit 2"
 BLOCK = 8
 """Hidden versions of a picture asked at once; some of the last ones are asked in vain."""
 
@@ -143,12 +137,6 @@ class Case:
     def key(self) -> str:
         """What a journal's answers belong to."""
         return hashlib.sha256(canonical(self.facts)).hexdigest()
-
-
-def public_seed(commitment: str, value: str) -> int:
-    """Seed of reading orders, tie keys and views: nobody's choice after the commitment."""
-    digest = hashlib.sha256(f"taggant/audit/{commitment}/{value}".encode()).digest()
-    return int.from_bytes(digest[:6], "big")
 
 
 def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:
@@ -344,30 +332,28 @@ def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) ->
 
 def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Scored]:
     instances = instances_of(case, group)
-    ledger, seed = case.ledger, public_seed(case.ledger.commitment, case.ledger.value)
     targets = case.model.targets([one.target for one in group])
     recorder = _Recorder(case.score)
     readings = read(
         journal,  # type: ignore[arg-type]
         recorder,  # type: ignore[arg-type]
         instances,
-        seed,
         [case.boundary],
         block=BLOCK,
         targets=targets,
     )
     if readings.fault is not None:
         raise AuditError(readings.fault + ANOTHER)
-    _ask_last(recorder, journal, instances, seed, targets, readings.grid)
+    _ask_last(recorder, journal, instances, targets, readings.grid)
     place = instances.check_published()
     results = []
     for row, one in enumerate(group):
         image_id, depth = one.entry.id, int(readings.depth[row])
-        j = ledger.index(image_id)
-        indices = np.array([[j, *reading_order(seed, image_id, ledger.terms.n, j)[:depth]]])
-        made = place.versions(instances.scheme, b"", one.raw[None], [image_id], indices)[0]
+        draws = instances.draws[row]
+        indices = read_indices(draws, depth)
+        made = place.versions(instances.scheme, b"", one.raw[None], [image_id], indices[None])[0]
         scores = np.array([recorder.seen[_digest(image)] for image in made], np.float32)
-        bits = bits_of(scores, indices[0], readings.grid, image_id, seed, ledger.terms.n)
+        bits = bits_of(scores, indices, readings.grid, draws)
         _check_steady(bits, readings.bits[row, :depth])
         results.append(Scored(image_id, tuple(map(float, scores)), readings.grid))
     return results
@@ -377,7 +363,6 @@ def _ask_last(
     recorder: _Recorder,
     journal: Journal,
     instances: Instances,
-    seed: int,
     targets: Tensor,
     grid: float,
 ) -> None:
@@ -388,7 +373,7 @@ def _ask_last(
     """
     images = instances.published.images
     first = [recorder.seen[_digest(image)] for image in images]
-    views = recorder.draw_views([view_seed(seed, i) for i in instances.raw.ids])
+    views = recorder.draw_views([one.seed(VIEWS) for one in instances.draws])
     last = recorder(journal, images, targets, views).float().cpu().numpy()
     if (np.abs(last - np.array(first, np.float32)) > grid).any():
         raise AuditError(DRIFTED + ANOTHER)
@@ -402,11 +387,17 @@ def _check_steady(recorded: NDArray[np.bool_], read_bits: NDArray[np.bool_]) -> 
 ANOTHER = ". Another one needs another --out"
 
 
+def read_indices(draws: Draws, depth: int) -> NDArray[np.int64]:
+    """Versions of an audit in the order of its scores: published, then hidden as read."""
+    published = draws.index()
+    return np.array([published, *draws.order(published)[:depth]])
+
+
 def bits_of(
-    scores: NDArray[Any], indices: NDArray[np.int64], grid: float, image_id: str, seed: int, n: int
+    scores: NDArray[Any], indices: NDArray[np.int64], grid: float, draws: Draws
 ) -> NDArray[np.bool_]:
     """Exceedance bits of scores [published, hidden in reading order] of versions `indices`."""
-    keys = tie_keys(seed, image_id, n)[indices]
+    keys = draws.tie_keys()[indices]
     return exceeding(scores[1:], keys[1:], scores[:1], keys[:1], grid)
 
 
@@ -444,14 +435,15 @@ def instances_of(case: Case, group: Sequence[Found]) -> Instances:
         ledger.commitment,
         ledger.made,
     )
-    instances = Instances(marked, scheme, drawn, as_published)
+    apart = {i: ledger.draws(i) for i in ids}
+    instances = Instances(marked, scheme, drawn, as_published, apart)
     if not case.transform:
         return instances
     place = instances.check_published()  # as marked; the copies only resemble what follows
     shown = Transformed(scheme, case.transform)
     index = np.array(drawn.published)[:, None]
     images = place.versions(shown, b"", raw, ids, index)[:, 0]
-    return Instances(marked, shown, drawn, replace(as_published, images=images))
+    return Instances(marked, shown, drawn, replace(as_published, images=images), apart)
 
 
 def _output_format(ledger: FolderLedger) -> Transform:
@@ -504,12 +496,15 @@ class Record:
             raise FileNotFoundError(f"{path}: no such audit; `taggant audit` writes it")
         try:
             body = json.loads(path.read_text())
+            check_schema(body["schema"], SCHEMA, path)
             scored = tuple(
                 Scored(one["id"], tuple(one["scores"]), one["grid"]) for one in body["scored"]
             )
             return cls(
                 body["facts"], scored, tuple(body["targets"]), body["paid"], body["attempts"]
             )
+        except SchemaError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path}: no audit of `taggant audit`, or damaged") from error
 

@@ -20,15 +20,14 @@ from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
 from taggant import __version__
-from taggant.audit.engine import reading_order
 from taggant.files import write_atomically
-from taggant.owner.audit import Record, bits_and_depth, bits_of, public_seed
+from taggant.owner.audit import Record, bits_and_depth, bits_of, read_indices
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.rule import Rule, Verdict, decide
 from taggant.owner.seals import canonical
 from taggant.store.identity import library_versions
 
-SCHEMA = "taggant certificate 2"
+SCHEMA = "taggant certificate 3"
 OWN_DIGEST = "sha256"
 
 Certificate = Mapping[str, Any]
@@ -56,14 +55,13 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         raise ValueError(
             "this audit is of other pictures than this ledger: their commitments differ"
         )
-    n, seed = ledger.terms.n, public_seed(ledger.commitment, ledger.value)
     rule = Rule(**facts["rule"])
-    boundary = rule.boundary(n)
+    boundary = rule.boundary(ledger.terms.n)
     rows = []
     for one in record.scored:
-        indices = read_indices(seed, one.id, n, ledger.index(one.id), len(one.scores) - 1)
-        scores = np.array(one.scores, np.float32)
-        rows.append(bits_of(scores, indices, one.grid, one.id, seed, n))
+        draws = ledger.draws(one.id)
+        indices = read_indices(draws, len(one.scores) - 1)
+        rows.append(bits_of(np.array(one.scores, np.float32), indices, one.grid, draws))
     bits, depth = bits_and_depth(rows)
     verdict = decide(rule, boundary, bits, depth)
     shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
@@ -77,7 +75,6 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         "format": [ledger.format, ledger.quality],
         "made": asdict(ledger.made),
         "seals": list(ledger.seals),
-        "seed": seed,
         "size": boundary.size(),
         "pictures": pictures_of(rows, verdict),
         "set_p": verdict.set_p,
@@ -97,11 +94,6 @@ def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
 def text_of(body: Certificate) -> bytes:
     """The one form in which a certificate is written."""
     return (json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
-
-
-def read_indices(seed: int, image_id: str, n: int, published: int, depth: int) -> NDArray[np.int64]:
-    """Versions of an audit in the order of its scores: published, then hidden as read."""
-    return np.array([published, *reading_order(seed, image_id, n, published)[:depth]])
 
 
 def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ class BudgetError(RuntimeError):
 class Journal:
     """An oracle that remembers, across interruptions.
 
-    The engine asks the same questions in the same order whenever it is started with the same seed.
+    The engine asks the same questions in the same order whenever it is started for the same
+    pictures.
     The k-th time an image is asked in an audit is answered from the journal if that was answered
     before. So a repeated call pays only for what is new, while an image that is asked twice on
     purpose (to see whether the model drifts) is asked twice, once ever.

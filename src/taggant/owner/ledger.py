@@ -16,13 +16,15 @@ from hydra.utils import instantiate
 
 from taggant.cli import CONF
 from taggant.files import write_atomically
+from taggant.marking.draws import Draws, check_derivation
 from taggant.marking.ledger import KEY_BYTES, Ledger, read_private
 from taggant.marking.place import Place
 from taggant.marking.scheme import Scheme
-from taggant.owner.seals import Terms, commitment, picture_ledger, published_index, seal
+from taggant.owner.schema import SchemaError, check_schema
+from taggant.owner.seals import Terms, commitment, draws_of, picture_ledger, seal
 from taggant.pipeline.setting import plain
 
-SCHEMA = "taggant owner ledger 1"
+SCHEMA = "taggant owner ledger 2"
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,19 @@ class FolderLedger:
         """Whether the published versions are not chosen yet."""
         return bool(self.terms.beacon) and not self.value
 
-    def index(self, image_id: str) -> int:
-        """Published index J of a picture."""
+    def draws(self, image_id: str) -> Draws:
+        """What is drawn for a picture: published index, reading order, tie keys and views."""
         if self.awaits_beacon:
             raise ValueError(
                 f"the published versions follow from the value of {self.terms.beacon!r}; give it "
                 "with --beacon-value"
             )
         secret = self.pictures[image_id].secret
-        return published_index(secret, self.terms, image_id, self.commitment, self.value)
+        return draws_of(secret, self.terms, image_id, self.commitment, self.value)
+
+    def index(self, image_id: str) -> int:
+        """Published index J of a picture."""
+        return self.draws(image_id).index()
 
     def with_value(self, value: str) -> FolderLedger:
         """The ledger once the beacon has spoken.
@@ -174,7 +180,7 @@ class FolderLedger:
         PermissionError
             If others can read it.
         ValueError
-            If it is no ledger, or was changed.
+            If it is no ledger, one of another schema, or was changed.
         """
         if not path.exists():
             raise FileNotFoundError(
@@ -183,6 +189,8 @@ class FolderLedger:
             )
         try:
             record = json.loads(read_private(path))
+            check_schema(record["schema"], SCHEMA, path)
+            check_derivation(record["terms"]["derivation"])
             ledger = cls(
                 key=bytes.fromhex(record["key"]),
                 config=record["config"],
@@ -193,9 +201,13 @@ class FolderLedger:
                 quality=record["quality"],
                 made=Place(**record["made"]),
             )
+        except SchemaError:
+            raise
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: no ledger of `taggant mark`, or damaged") from error
-        if record.get("schema") != SCHEMA or ledger.commitment != record["commitment"]:
+            raise ValueError(
+                f"{path}: no ledger of `taggant mark`, or damaged ({error})"
+            ) from error
+        if ledger.commitment != record["commitment"]:
             raise ValueError(f"{path}: the ledger was changed: its commitment is another one")
         return ledger
 

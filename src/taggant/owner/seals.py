@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.ledger import Ledger, uniform_index
+from taggant.marking.draws import DERIVATION, Draws
+from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
 
-SCHEMA = "taggant commitment 2"
+SCHEMA = "taggant commitment 3"
 
 
 def canonical(value: Any) -> bytes:
@@ -42,18 +43,22 @@ class Terms:
     beacon : str
         Which public random value will choose the published versions ("drand quicknet round
         9123456", say); empty where the owner's own secret does.
+    derivation : int
+        By which rule index, reading order, tie keys and views follow from a picture's secret.
     """
 
     scheme: Mapping[str, Any]
     n: int
     beacon: str = ""
+    derivation: int = DERIVATION
 
 
 def seal(ledger: Ledger) -> str:
     """Commitment to one picture: its id, pixels, secret and scheme.
 
-    The published index is left out: it follows from secret and id, and from the beacon if any.
-    The id must be in: whoever could change it later would choose the index by it.
+    The published index is left out: like reading order, tie keys and views it follows from secret
+    and id, and from the beacon if any. The id must be in: whoever could change it later would
+    choose all of them by it.
     """
     body = {"ids": list(ledger.ids), "ledger": replace(ledger, published=()).commitment()}
     return hashlib.sha256(canonical(body)).hexdigest()
@@ -66,6 +71,7 @@ def commitment(terms: Terms, seals: Sequence[str]) -> str:
         "scheme": dict(terms.scheme),
         "n": terms.n,
         "beacon": terms.beacon,
+        "derivation": terms.derivation,
         "seals": list(seals),
     }
     return hashlib.sha256(canonical(body)).hexdigest()
@@ -77,11 +83,11 @@ def picture_ledger(key: bytes, terms: Terms, image_id: str, raw_sha256: str) -> 
     return Ledger.draw(key, context, terms.scheme, terms.n, [image_id], [raw_sha256])
 
 
-def published_index(secret: bytes, terms: Terms, image_id: str, root: str, value: str) -> int:
-    """Published index J: from the picture's secret, and the beacon's value where one is named.
+def draws_of(secret: bytes, terms: Terms, image_id: str, root: str, value: str) -> Draws:
+    """What is drawn for a picture: from its secret, and the beacon's value where one is named.
 
-    With a beacon, J is a pseudo-random function of the commitment and a value that nobody knew
-    when the commitment was made: the owner cannot have chosen it.
+    With a beacon, all of it is a pseudo-random function of the commitment and a value that nobody
+    knew when the commitment was made: the owner cannot have chosen it.
 
     Parameters
     ----------
@@ -92,8 +98,7 @@ def published_index(secret: bytes, terms: Terms, image_id: str, root: str, value
     value : str
         The beacon's value; empty without one.
     """
-    name = f"{root}/{value}/{image_id}" if terms.beacon else image_id
-    return uniform_index(secret, name, terms.n)
+    return Draws(secret, f"{root}/{value}/{image_id}" if terms.beacon else image_id, terms.n)
 
 
 class PerPicture:

@@ -15,34 +15,34 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.engine import view_seed
+from taggant.audit.engine import VIEWS
 from taggant.data.imageset import content_ids
+from taggant.marking.draws import Draws, check_derivation
 from taggant.marking.ledger import KEY_BYTES, Ledger
 from taggant.marking.place import Place
 from taggant.marking.publish import raw_sha256
 from taggant.marking.scheme import Scheme
 from taggant.owner import pictures
-from taggant.owner.audit import bits_and_depth, bits_of, check_score, public_seed
+from taggant.owner.audit import bits_and_depth, bits_of, check_score, read_indices
 from taggant.owner.certificate import (
     OWN_DIGEST,
     SCHEMA,
     Certificate,
     page,
     pictures_of,
-    read_indices,
     sealed,
     text_of,
 )
 from taggant.owner.models import Model
 from taggant.owner.rule import Rule, decide
-from taggant.owner.seals import PerPicture, Terms, canonical, commitment, published_index, seal
+from taggant.owner.seals import PerPicture, Terms, canonical, commitment, draws_of, seal
 from taggant.owner.transform import Transform, Transformed
 from taggant.score import Score
 
 KEYS = frozenset(
     {
         *("schema", "created", "commitment", "model", "score", "rule", "transform", "terms"),
-        *("value", "marking", "format", "made", "seals", "seed", "size", "pictures", "set_p"),
+        *("value", "marking", "format", "made", "seals", "size", "pictures", "set_p"),
         *("opened", "queries", "software", "sha256"),
     }
 )
@@ -102,7 +102,6 @@ def verify(
     steps: list[tuple[str, Callable[[Certificate], None]]] = [
         ("the openings fit the commitment", _commitment),
         ("the published versions follow", _published),
-        ("the seed follows from the commitment", _seed),
         ("the scores give the bits", _bits),
         ("the bits give the decision", _decision),
         ("it names parts of this software only", _imports),
@@ -158,8 +157,10 @@ def _parsed(content: bytes) -> Certificate:
         body = json.loads(content)
     except ValueError as error:
         raise MismatchError(f"no JSON: {error}") from error
-    if not isinstance(body, dict) or body.get("schema") != SCHEMA:
+    if not isinstance(body, dict) or "schema" not in body:
         raise MismatchError(f"no certificate of this kind ({SCHEMA!r})")
+    if body["schema"] != SCHEMA:
+        raise MismatchError(f"its schema is {body['schema']!r}, accepted is {SCHEMA!r}")
     if set(body) != KEYS:
         raise MismatchError(f"unknown or missing parts: {sorted(set(body) ^ KEYS)}")
     try:
@@ -185,6 +186,7 @@ def _terms(body: Certificate) -> Terms:
 
 def _commitment(body: Certificate) -> None:
     terms = _terms(body)
+    check_derivation(terms.derivation)
     _want(commitment(terms, body["seals"]) == body["commitment"], "the seals give another one")
     _want(len(set(body["seals"])) == len(body["seals"]), "a seal occurs twice")
     for opened in body["opened"]:
@@ -197,6 +199,7 @@ def _commitment(body: Certificate) -> None:
             ids=(opened["id"],),
             raw_sha256=(opened["raw_sha256"],),
             published=(),
+            derivation=terms.derivation,
         )
         _want(len(own.secret) == len(own.nonce) == KEY_BYTES, "a secret of another length")
         _want(opened["secret"] == own.secret.hex(), "a secret is not in lower-case hex")
@@ -208,13 +211,14 @@ def _published(body: Certificate) -> None:
     terms = _terms(body)
     _want(bool(terms.beacon) == bool(body["value"]), "a beacon without a value, or the reverse")
     for opened in body["opened"]:
-        secret = bytes.fromhex(opened["secret"])
-        index = published_index(secret, terms, opened["id"], body["commitment"], body["value"])
+        index = _draws(body, opened).index()
         _want(index == opened["published"], f"version {opened['published']} was not drawn")
 
 
-def _seed(body: Certificate) -> None:
-    _want(body["seed"] == public_seed(body["commitment"], body["value"]), "another seed")
+def _draws(body: Certificate, opened: Mapping[str, Any]) -> Draws:
+    """Index, reading order, tie keys and views of an opened picture."""
+    secret = bytes.fromhex(opened["secret"])
+    return draws_of(secret, _terms(body), opened["id"], body["commitment"], body["value"])
 
 
 def _rows(body: Certificate) -> list[NDArray[np.bool_]]:
@@ -229,15 +233,16 @@ def _rows(body: Certificate) -> list[NDArray[np.bool_]]:
 
 
 def _bits(body: Certificate) -> None:
-    rows, n, seed = _rows(body), _terms(body).n, body["seed"]
+    rows = _rows(body)
     for opened in body["opened"]:
         row = rows[opened["seal"]]
         _want(len(opened["scores"]) == len(row) + 1, "not one score a version")
         _want(opened["grid"] >= 0, "a negative grid")
         scores = np.array(opened["scores"], np.float32)
         _want(scores.tolist() == opened["scores"], "scores in another precision")
-        indices = read_indices(seed, opened["id"], n, opened["published"], len(row))
-        same = np.array_equal(bits_of(scores, indices, opened["grid"], opened["id"], seed, n), row)
+        draws = _draws(body, opened)
+        indices = read_indices(draws, len(row))
+        same = np.array_equal(bits_of(scores, indices, opened["grid"], draws), row)
         _want(same, f"picture {opened['seal']}: other bits")
 
 
@@ -361,9 +366,8 @@ def _ask_one(
     scheme: Transformed,
     raw: Tensor,
 ) -> None:
-    n, image_id = body["terms"]["n"], opened["id"]
-    depth = len(opened["scores"]) - 1
-    indices = read_indices(body["seed"], image_id, n, opened["published"], depth)
+    draws, image_id = _draws(body, opened), opened["id"]
+    indices = read_indices(draws, len(opened["scores"]) - 1)
     place = Place(**body["made"])
     made = place.versions(scheme, b"", raw[None], [image_id], indices[None])[0]
     _want(pictures.digest(made[0].cpu()) == opened["published_sha256"], "other published pixels")
@@ -371,7 +375,7 @@ def _ask_one(
     images = torch.stack([transform(one) for one in made.cpu()])
     target = model.targets([opened["target"]])
     targets = target.expand(len(images), *target.shape[1:])
-    views = score.draw_views([view_seed(body["seed"], image_id)]).expand(len(images), -1, -1)
+    views = score.draw_views([draws.seed(VIEWS)]).expand(len(images), -1, -1)
     again = score(oracle, images, targets, views).float().cpu().numpy()
     before = np.array(opened["scores"], np.float32)
     far = np.abs(again - before) > NEAR * (1 + np.abs(before))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from taggant.audit.engine import VIEWS
 from taggant.audit.suspect import Suspect
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import SAMPLES
@@ -71,7 +72,6 @@ class AuditSet:
         identity = {
             "config": {key: value for key, value in audit.items() if key not in NO_RESULT},
             "score": score,
-            "seed": self.setting.seed("audit"),
             "sources": sources([audit, score], CODE),
         }
         needs = (self.mark.stage, self.train.stage, self.unlearn.stage)
@@ -80,12 +80,13 @@ class AuditSet:
     def suspect(self, model: Any) -> Suspect:
         """A model, with the owner's side of the case."""
         victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
-        owner, seed = self.mark.instances, self.setting.seed("audit")
+        owner = self.mark.instances
+        common = owner.ledger.draws().seed(VIEWS)
         oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
         score = self.score.prepared(victim, self.data.splits.test)
 
         def ask(images: Tensor, labels: Tensor) -> NDArray[np.float32]:
-            views = score.draw_views([seed] * len(images))
+            views = score.draw_views([common] * len(images))
             step = max(1, oracle.batch_size // score.views)
             parts = zip(*(part.split(step) for part in (images, labels, views)), strict=True)
             scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
@@ -101,7 +102,6 @@ class AuditSet:
             held_out=self.data.splits.test,
             candidates=self.mark.candidates,
             score=ask,
-            seed=seed,
         )
 
     def watch(self, model: Any) -> Mapping[str, float]:

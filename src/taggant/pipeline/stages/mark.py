@@ -30,6 +30,7 @@ from taggant.store.store import Stage
 CODE = (
     __name__,
     "taggant.marking.class_wise",
+    "taggant.marking.draws",
     "taggant.marking.launch",
     "taggant.marking.ledger",
     "taggant.marking.marker",

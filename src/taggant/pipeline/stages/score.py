@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from taggant.audit.engine import Readings, read
+from taggant.audit.engine import VIEWS, Readings, read
 from taggant.audit.instance import InstanceAudit
 from taggant.pipeline.progress import rounds
 from taggant.pipeline.setting import Plain, Setting
@@ -147,7 +147,6 @@ class Scores:
             "config": config,
             "precision": self.setting.cfg.audit.get("precision"),
             "epoch": epoch,
-            "seed": self.setting.seed("audit"),
             "sources": sources(config, CODE),
         }
 
@@ -177,12 +176,12 @@ class Scores:
 
     def _raw_stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
         config = self.setting.config("score")
-        seed, code = self.setting.seed("audit"), sources(config, CODE)
 
         def compute(folder: Path) -> None:
             oracle, score, targets = self._oracle(model())
             published = self.mark.published
-            views = score.draw_views([seed] * len(published.ids))
+            common = self.mark.instances.ledger.draws().seed(VIEWS)
+            views = score.draw_views([common] * len(published.ids))
             step = max(1, oracle.batch_size // score.views)
             asked = (published.images, targets, views)
             parts = zip(*(part.split(step) for part in asked), strict=True)
@@ -193,8 +192,7 @@ class Scores:
             "config": config,
             "precision": self.setting.cfg.audit.get("precision"),
             "epoch": None,
-            "seed": seed,
-            "sources": code,
+            "sources": sources(config, CODE),
         }
         return Stage("raw", identity, compute, needs=(self.mark.stage, made_by))
 
@@ -223,7 +221,6 @@ class Scores:
                 oracle,
                 score,
                 instances,
-                self.setting.seed("audit"),
                 until,
                 self.audit.block,
                 progress,
