@@ -116,6 +116,15 @@ def test_an_audit_by_url_claims_what_was_learnt_and_verifies(home, done):
     assert "ok    the model gives the scores" in again.output
 
 
+@pytest.mark.parametrize("folder", ["raw", "out", "copies"])
+def test_an_audit_in_a_folder_of_pictures_is_refused(home, folder):
+    (home / "copies").mkdir(exist_ok=True)
+    words = arguments(home, "http://127.0.0.1:9/", home / folder / "audit.json")
+    with pytest.raises(ValueError, match=r"--out .*audit\.json lies in --"):
+        call(*words, "--published-copy", home / "copies")
+    assert not list(home.rglob("*/audit.json*"))
+
+
 def test_only_asked_openings_leave_the_ledger(home, done):
     ledger = FolderLedger.load(home / "ledger")
     body = json.loads((home / "cert.json").read_text())

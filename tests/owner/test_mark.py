@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
-from tests.owner import photos
+from tests.owner import containers, photos
 from typer.testing import CliRunner
 
 from taggant.owner import pictures
@@ -175,6 +175,70 @@ def test_overlapping_folders_are_refused(tmp_path):
     photos.folder(tmp_path / "raw", 2)
     with pytest.raises(ValueError, match="overlap"):
         mark(tmp_path / "raw", tmp_path / "raw" / "out", tmp_path / "l", fresh(), "keep")
+
+
+@pytest.mark.parametrize(
+    "place", ["out/own.ledger", "out/a/own.ledger", "raw/own.ledger", "raw/new/own.ledger"]
+)
+def test_a_ledger_in_a_folder_of_pictures_is_refused(tmp_path, place):
+    photos.folder(tmp_path / "raw", 2)
+    with pytest.raises(ValueError, match=r"--ledger .*own\.ledger lies in"):
+        mark(tmp_path / "raw", tmp_path / "out", tmp_path / place, fresh(), "keep")
+    assert not list(tmp_path.rglob("own*"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_link_leads_a_ledger_into_a_folder_of_pictures(tmp_path):
+    photos.folder(tmp_path / "raw", 2)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "secret").symlink_to(tmp_path / "out")
+    (tmp_path / "file").symlink_to(tmp_path / "raw" / "l")
+    for path in (tmp_path / "secret" / "l", tmp_path / "file", tmp_path / "x" / ".." / "raw" / "l"):
+        with pytest.raises(ValueError, match="--ledger"):
+            mark(tmp_path / "raw", tmp_path / "out", path, fresh(), "keep")
+    with pytest.raises(ValueError, match="--ledger"):
+        mark(tmp_path / "raw", tmp_path / "secret", tmp_path / "out" / "l", fresh(), "keep")
+
+
+def test_a_published_folder_may_lie_beside_its_ledger(tmp_path):
+    raw = photos.folder(tmp_path / "raw", 2)
+    assert mark(raw, tmp_path / "s" / "out", tmp_path / "s" / "l", fresh(), "keep").written == 2
+
+
+def test_the_place_is_told_and_stripped(tmp_path):
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (48.0, 8.0, 12.0)}
+    (tmp_path / "raw").mkdir()
+    photos.scene(1, 30, 20).save(tmp_path / "raw" / "a.jpg", exif=exif)
+    arguments = ["mark", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--ledger"]
+    arguments += [str(tmp_path / "l"), "--n", "12"]
+    run = CliRunner().invoke
+    assert "1 files say where they were taken (GPS)" in run(app, arguments).output
+    again = run(app, [*arguments, "--strip-gps"])
+    assert "--strip-gps: " in str(again.exception)
+    (tmp_path / "out" / "a.png").unlink()
+    assert (
+        "where 1 files were taken (GPS) is left out" in run(app, [*arguments, "--strip-gps"]).output
+    )
+    assert not Image.open(tmp_path / "out" / "a.png").getexif().get_ifd(0x8825)
+
+
+def test_what_else_lies_in_the_published_folder_is_told(tmp_path):
+    first = marked(tmp_path)
+    assert not any("none of the published ones" in note for note in first.notes)
+    (tmp_path / "out" / "raw copy.jpg").write_bytes(b"")
+    assert any("1 files" in n and "raw copy.jpg" in n for n in marked(tmp_path).notes)
+
+
+def test_published_files_of_an_earlier_version_with_previews_are_told(tmp_path):
+    result = marked(tmp_path)
+    entry = next(e for e in result.ledger.entries if e.published.endswith(".png"))
+    path = tmp_path / "out" / entry.published
+    preview = containers.jpeg(photos.scene(1, 30, 20))
+    image = Image.open(path)
+    image.save(path, exif=b"Exif\0\0" + containers.exif(preview=preview))
+    again = marked(tmp_path)
+    assert any("can hold the picture" in n and entry.published in n for n in again.notes)
 
 
 def test_published_names_never_meet():

@@ -21,6 +21,7 @@ from taggant.owner import verify as verifying
 from taggant.owner.ledger import Entry, FolderLedger, configured, scheme_config
 from taggant.owner.models import IMAGENET, VICTIMS, Options, open_model, victim_of
 from taggant.owner.pictures import KEEP, SUFFIX_OF
+from taggant.owner.places import keep_apart
 from taggant.owner.rule import TESTS, Rule
 from taggant.owner.serve import Service
 from taggant.owner.transform import Transform, fit
@@ -69,6 +70,9 @@ def mark(
         str, typer.Option("--format", help="keep (lossless: WebP, TIFF, else PNG), or one of all")
     ] = KEEP,
     quality: Annotated[int, typer.Option(help="of JPEG")] = 95,
+    strip_gps: Annotated[
+        bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
+    ] = False,
     beacon: Annotated[
         str, typer.Option(help="public random value that will choose the versions, by name")
     ] = "",
@@ -89,7 +93,7 @@ def mark(
             "and tiff keep all of it.",
             style="yellow",
         )
-    result = marking.mark(folder, out, ledger, fresh, form, beacon_value)
+    result = marking.mark(folder, out, ledger, fresh, form, beacon_value, place=not strip_gps)
     _say(result, out, ledger)
 
 
@@ -200,6 +204,10 @@ def audit(
     yes: Annotated[bool, typer.Option("--yes", help="start without asking")] = False,
 ) -> None:
     """Ask a model about your pictures; a call that was cut short goes on where it stopped."""
+    folders = {"--raw": raw, "--published": published}
+    folders |= {} if published_copy is None else {"--published-copy": published_copy}
+    for option, path in (("--ledger", ledger), ("--out", out)):
+        keep_apart(option, path, folders)
     own = FolderLedger.load(ledger)
     names = [entry.name for entry in own.entries]
     order = [name.strip() for name in classes.split(",") if name.strip()]

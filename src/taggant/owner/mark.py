@@ -5,28 +5,22 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from taggant.data.imageset import content_ids
 from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
-from taggant.marking.quality import Quality, quality
+from taggant.marking.quality import Quality
 from taggant.owner import pictures
 from taggant.owner.ledger import Entry, FolderLedger, canonical_plain
-from taggant.owner.seals import PerPicture
-from taggant.owner.sheet import Row, draw
-
-SAMPLES = 6
-LARGEST_COMPARED = 1024
-"""Quality is measured on the central square of at most this side."""
-
-Told = Callable[[str], None]
+from taggant.owner.places import inside, keep_apart
+from taggant.owner.publisher import Publisher, Told
+from taggant.owner.sheet import draw
 
 
 @dataclass(frozen=True)
@@ -59,6 +53,7 @@ def mark(
     form: str,
     beacon_value: str = "",
     told: Told = lambda _: None,
+    place: bool = True,
 ) -> Marked:
     """Mark the pictures of a folder, or go on where an earlier call stopped.
 
@@ -79,14 +74,18 @@ def mark(
         What the named beacon said.
     told : callable
         Told of each picture.
+    place : bool
+        Whether published files say where they were taken, as far as the raw ones do.
 
     Raises
     ------
     ValueError
-        If pictures are unreadable, changed since, or a published file would be overwritten.
+        If the ledger would lie in a folder of pictures, pictures are unreadable or changed since,
+        or a published file would be overwritten.
     """
     _apart(folder, out)
-    entries, notes = _survey(folder, form)
+    keep_apart("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
+    entries, notes = _survey(folder, form, place)
     ledger = _ledger(ledger_path, entries, fresh)
     if beacon_value:
         ledger = ledger.with_value(beacon_value)
@@ -94,12 +93,13 @@ def mark(
     write_commitment(ledger, commitment_path(ledger_path))
     if ledger.awaits_beacon:
         return Marked(ledger, 0, 0, None, notes)
-    publisher = _Publisher(folder, out, ledger)
+    publisher = Publisher(folder, out, ledger, place)
     done = [publisher.publish(entry, told) for entry in ledger.entries]
     ledger = replace(ledger, entries=tuple(done))
     ledger.save(ledger_path)
     sheet = ledger_path.with_suffix(".sheet.png")
     write_atomically(sheet, draw(publisher.samples), mode=0o600)
+    notes += publisher.notes()
     return Marked(ledger, publisher.written, publisher.kept, publisher.mean(), notes)
 
 
@@ -135,12 +135,11 @@ def write_commitment(ledger: FolderLedger, path: Path) -> None:
 
 
 def _apart(folder: Path, out: Path) -> None:
-    raw, published = folder.resolve(), out.resolve()
-    if raw == published or raw in published.parents or published in raw.parents:
+    if inside(folder, out) or inside(out, folder):
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
 
 
-def _survey(folder: Path, form: str) -> tuple[list[Entry], tuple[str, ...]]:
+def _survey(folder: Path, form: str, place: bool) -> tuple[list[Entry], tuple[str, ...]]:
     """Every picture of a folder; all that cannot be marked are named at once."""
     names, others = pictures.find(folder)
     if not names:
@@ -148,6 +147,8 @@ def _survey(folder: Path, form: str) -> tuple[list[Entry], tuple[str, ...]]:
     targets = published_names(names, form)
     entries: list[Entry] = []
     failures: list[str] = []
+    left_out: Counter[str] = Counter()
+    located = 0
     notes = [f"{name}: no picture, left alone" for name in others]
     for name in names:
         try:
@@ -156,13 +157,28 @@ def _survey(folder: Path, form: str) -> tuple[list[Entry], tuple[str, ...]]:
             failures.append(str(error))
             continue
         notes += [f"{name}: {note}" for note in picture.notes]
+        left_out.update(picture.left_out)
+        located += picture.located
         entries.append(_entry(name, picture.pixels, targets[name]))
     if failures:
         raise ValueError(
             f"{len(failures)} of {len(names)} pictures cannot be marked; move them elsewhere:\n  "
             + "\n  ".join(failures)
         )
-    return entries, tuple(notes)
+    return entries, (*notes, *_on_metadata(left_out, located, place))
+
+
+def _on_metadata(left_out: Counter[str], located: int, place: bool) -> Iterator[str]:
+    if left_out:
+        named = ", ".join(f"{what} ({count} files)" for what, count in sorted(left_out.items()))
+        yield f"not published, as it can hold the picture without its mark: {named}"
+    if located and place:
+        yield (
+            f"{located} files say where they were taken (GPS), and their published versions do; "
+            "--strip-gps leaves it out"
+        )
+    elif located:
+        yield f"where {located} files were taken (GPS) is left out"
 
 
 def _entry(name: str, pixels: Tensor, target: str) -> Entry:
@@ -216,70 +232,3 @@ def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> Non
                 f"{path} was made with {name} {before}, and this call asks for {now}. Give the "
                 "options of the first call, or another --ledger and --out"
             )
-
-
-class _Publisher:
-    """Writes published files, one at a time."""
-
-    def __init__(self, folder: Path, out: Path, ledger: FolderLedger) -> None:
-        self.folder, self.out, self.ledger = folder, out, ledger
-        secrets = {i: own.secret for i, own in ledger.pictures.items()}
-        self.scheme = PerPicture(ledger.scheme, secrets)
-        self.written = self.kept = 0
-        self.qualities: list[Quality] = []
-        self.samples: list[Row] = []
-
-    def publish(self, entry: Entry, told: Told) -> Entry:
-        raw = pictures.read(self.folder / entry.name).pixels
-        made = self._version(entry.id, raw)
-        target, source = self.out / entry.published, self.folder / entry.name
-        kind = pictures.format_of(entry.name, self.ledger.format)
-        content = pictures.encode(made, source, kind, self.ledger.quality)
-        if target.exists():
-            self._check_kept(target, content, entry)
-            self.kept += 1
-        else:
-            write_atomically(target, content)
-            self.written += 1
-        shown = pictures.read(target).pixels
-        if kind != "jpeg" and not torch.equal(shown, made):
-            raise RuntimeError(f"{target}: reads back as other pixels than were written")
-        self._measure(entry, raw, shown)
-        told(entry.name)
-        return replace(entry, pixels=pictures.digest(shown))
-
-    def _version(self, image_id: str, raw: Tensor) -> Tensor:
-        index = np.array([[self.ledger.index(image_id)]])
-        made = self.ledger.made.versions(self.scheme, b"", raw[None], [image_id], index)
-        return made[0, 0].cpu()
-
-    def _check_kept(self, target: Path, content: bytes, entry: Entry) -> None:
-        if target.read_bytes() == content:
-            return
-        if entry.pixels and pictures.digest(pictures.read(target).pixels) == entry.pixels:
-            return
-        raise ValueError(
-            f"{target} is there already and is not what this ledger publishes; nothing is "
-            "overwritten. Choose an empty --out, or move the file away"
-        )
-
-    def _measure(self, entry: Entry, raw: Tensor, shown: Tensor) -> None:
-        a, b = (_centre(picture, LARGEST_COMPARED) for picture in (raw, shown))
-        colours = len(raw) - int(len(raw) in (2, 4))
-        measured = quality(a[None, :colours], b[None, :colours])
-        self.qualities.append(measured)
-        if len(self.samples) < SAMPLES:
-            self.samples.append(Row(entry.name, raw[:colours], shown[:colours], measured))
-
-    def mean(self) -> Quality:
-        count = len(self.qualities)
-        return Quality(
-            sum(q.psnr for q in self.qualities) / count,
-            sum(q.ssim for q in self.qualities) / count,
-            max(q.linf for q in self.qualities),
-        )
-
-
-def _centre(pixels: Tensor, side: int) -> Tensor:
-    top, left = (max(0, (size - side) // 2) for size in pixels.shape[1:])
-    return pixels[:, top : top + side, left : left + side]

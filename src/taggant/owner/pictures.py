@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from taggant.data.decode import eight_bit
+from taggant.data.decode import eight_bit, upright
 from taggant.data.image_folder import UNREADABLE
 from taggant.data.walk import below, walk
+from taggant.owner import metadata
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
@@ -36,6 +37,10 @@ CHANGED = {
     "YCbCr": "YCbCr becomes RGB",
 }
 """Modes that cannot hold a mark as they are, and what becomes of them."""
+
+SUBFILE = 254
+BESIDE = 0b101
+"""A TIFF tag, and its bits for pictures that belong to another one: a preview, a mask."""
 
 BACK = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -63,10 +68,16 @@ class Picture:
         Upright; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
     notes : tuple of str
         What of the file's mode cannot be kept in the published one.
+    left_out : tuple of str
+        Which of its metadata are not published.
+    located : bool
+        Whether they say where it was taken.
     """
 
     pixels: Tensor
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    located: bool = False
 
 
 def find(folder: Path) -> tuple[list[str], list[str]]:
@@ -106,18 +117,34 @@ def read(path: Path) -> Picture:
 
 
 def _picture(path: Path, image: Image.Image) -> Picture:
-    if getattr(image, "n_frames", 1) > 1:
-        raise PictureError(f"{path}: has {getattr(image, 'n_frames', 1)} frames, accepted is one")
+    _one_frame(path, image)
     mode = image.mode
     if mode not in KEPT and mode not in CHANGED:
         raise PictureError(f"{path}: mode {mode} cannot be marked; save it as 8-bit RGB or grey")
-    upright = ImageOps.exif_transpose(image)
-    if min(upright.size) < SMALLEST:
+    turned = upright(image)
+    if min(turned.size) < SMALLEST:
         raise PictureError(
-            f"{path}: {upright.width} x {upright.height} pixels, at least {SMALLEST} a side needed"
+            f"{path}: {turned.width} x {turned.height} pixels, at least {SMALLEST} a side needed"
         )
     notes = (CHANGED[mode],) if mode in CHANGED else ()
-    return Picture(to_tensor(_markable(upright)), notes)
+    found = metadata.of(image)
+    return Picture(to_tensor(_markable(turned)), notes, found.left_out, found.located)
+
+
+def _one_frame(path: Path, image: Image.Image) -> None:
+    """Refuse a file of several pictures, unless all but the first are previews or maps of it."""
+    frames = getattr(image, "n_frames", 1)
+    if image.format == "TIFF":
+        kinds = []
+        for frame in range(frames):
+            image.seek(frame)
+            kinds.append(int(image.getexif().get(SUBFILE, 0)))
+        image.seek(0)
+        if kinds[0] & BESIDE:
+            raise PictureError(f"{path}: its first picture is a preview; save the whole one alone")
+        frames = sum(not kind & BESIDE for kind in kinds)
+    if frames > 1 and image.format != "MPO":  # as cameras add previews, depth and gain maps
+        raise PictureError(f"{path}: has {frames} frames, accepted is one")
 
 
 def _markable(image: Image.Image) -> Image.Image:
@@ -155,15 +182,6 @@ LOSSLESS: Mapping[str, Mapping[str, Any]] = {
 SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
 KEEP = "keep"
 LOSSY = frozenset({".jpg", ".jpeg"})
-XMP = "XML:com.adobe.xmp"
-SCENE = (
-    ExifTags.Base.ImageDescription,
-    ExifTags.Base.Make,
-    ExifTags.Base.Model,
-    ExifTags.Base.DateTime,
-    ExifTags.Base.Artist,
-    ExifTags.Base.Copyright,
-)
 OWN_FORMAT = {".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 
 
@@ -172,8 +190,8 @@ def format_of(name: str, wanted: str) -> str:
     return OWN_FORMAT.get(Path(name).suffix.lower(), "png") if wanted == KEEP else wanted
 
 
-def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95) -> bytes:
-    """The published file: other pixels, with the metadata and orientation of the source file.
+def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95, place: bool = True) -> bytes:
+    """The published file: other pixels, with the source file's orientation and short metadata.
 
     Parameters
     ----------
@@ -185,6 +203,8 @@ def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95) -> bytes:
         png, webp or tiff (lossless), or jpeg.
     quality : int
         Of jpeg, 1..100.
+    place : bool
+        Whether to say where the picture was taken.
 
     Raises
     ------
@@ -196,53 +216,18 @@ def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95) -> bytes:
     image = to_image(pixels)
     with Image.open(source, formats=FORMATS) as raw:
         raw.load()  # some formats hold metadata behind the pixels
-        exif, turn = _exif(raw, kind)
-        if turn in BACK:
-            image = image.transpose(BACK[turn])
-        options: dict[str, Any] = dict(LOSSLESS.get(kind, {"format": "JPEG", "quality": quality}))
-        options |= _metadata(raw, image, kind) | ({"exif": exif} if exif else {})
+        kept = metadata.of(raw, place)
+        if not _same_colours(raw, image):
+            kept = replace(kept, icc=b"")
+    if kind == "tiff":  # where the orientation belongs to the layout of the pixels
+        kept = replace(kept, orientation=1)
+    elif kept.orientation in BACK:
+        image = image.transpose(BACK[kept.orientation])
     stream = io.BytesIO()
-    image.save(stream, **options)
-    return stream.getvalue()
-
-
-def _exif(raw: Image.Image, kind: str) -> tuple[bytes | Image.Exif | None, int]:
-    """EXIF data to carry over, byte for byte where possible, and the orientation it claims.
-
-    In TIFF files the orientation belongs to the layout of the pixels, which are written upright;
-    so do most other tags, and only those that describe the scene are taken along.
-    """
-    exif = raw.getexif()
-    if kind == "tiff" or raw.format == "TIFF":
-        scene = Image.Exif()
-        for tag in SCENE:
-            if tag in exif:
-                scene[tag] = exif[tag]
-        return scene or None, 1
-    return raw.info.get("exif"), int(exif.get(ExifTags.Base.Orientation, 1))
-
-
-def _metadata(raw: Image.Image, image: Image.Image, kind: str) -> dict[str, Any]:
-    """Colour profile, resolution and texts, as far as the published format holds them."""
-    kept = {key: raw.info[key] for key in ("dpi",) if raw.info.get(key)}
-    if raw.info.get("icc_profile") and _same_colours(raw, image):
-        kept["icc_profile"] = raw.info["icc_profile"]
-    xmp = raw.info.get("xmp")
-    if kind == "png":
-        kept["pnginfo"] = _texts(raw, xmp)
-    elif kind in ("webp", "jpeg") and xmp:
-        kept["xmp"] = xmp
-    return kept
-
-
-def _texts(raw: Image.Image, xmp: Any) -> PngImagePlugin.PngInfo:
-    texts = {k: v for k, v in getattr(raw, "text", {}).items() if isinstance(v, str)}
-    if xmp:
-        texts.setdefault(XMP, xmp.decode(errors="replace") if isinstance(xmp, bytes) else xmp)
-    note = PngImagePlugin.PngInfo()
-    for key, value in texts.items():
-        note.add_itxt(key, value)
-    return note
+    options = LOSSLESS.get(kind, {"format": "JPEG", "quality": quality})
+    image.save(stream, **options, **kept.options(kind))
+    content = stream.getvalue()
+    return kept.with_directories(content) if kind == "tiff" else content
 
 
 def _same_colours(raw: Image.Image, image: Image.Image) -> bool:

@@ -1,0 +1,125 @@
+"""Published files, written one at a time and never over another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taggant.files import write_atomically
+from taggant.marking.quality import Quality, quality
+from taggant.owner import pictures
+from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.seals import PerPicture
+from taggant.owner.sheet import Row
+
+SAMPLES = 6
+LARGEST_COMPARED = 1024
+"""Quality is measured on the central square of at most this side."""
+
+Told = Callable[[str], None]
+
+
+class Publisher:
+    """Writes published files, one at a time."""
+
+    def __init__(self, folder: Path, out: Path, ledger: FolderLedger, place: bool) -> None:
+        self.folder, self.out, self.ledger, self.place = folder, out, ledger, place
+        secrets = {i: own.secret for i, own in ledger.pictures.items()}
+        self.scheme = PerPicture(ledger.scheme, secrets)
+        self.written = self.kept = 0
+        self.otherwise: list[str] = []
+        self.qualities: list[Quality] = []
+        self.samples: list[Row] = []
+
+    def publish(self, entry: Entry, told: Told) -> Entry:
+        raw = pictures.read(self.folder / entry.name).pixels
+        made = self._version(entry.id, raw)
+        target, source = self.out / entry.published, self.folder / entry.name
+        kind = pictures.format_of(entry.name, self.ledger.format)
+        content = pictures.encode(made, source, kind, self.ledger.quality, self.place)
+        if target.exists():
+            self._check_kept(target, content, entry)
+            self.kept += 1
+        else:
+            write_atomically(target, content)
+            self.written += 1
+        shown = pictures.read(target).pixels
+        if kind != "jpeg" and not torch.equal(shown, made):
+            raise RuntimeError(f"{target}: reads back as other pixels than were written")
+        self._measure(entry, raw, shown)
+        told(entry.name)
+        return replace(entry, pixels=pictures.digest(shown))
+
+    def _version(self, image_id: str, raw: Tensor) -> Tensor:
+        index = np.array([[self.ledger.index(image_id)]])
+        made = self.ledger.made.versions(self.scheme, b"", raw[None], [image_id], index)
+        return made[0, 0].cpu()
+
+    def _check_kept(self, target: Path, content: bytes, entry: Entry) -> None:
+        if target.read_bytes() == content:
+            return
+        found = pictures.read(target)
+        if entry.pixels and pictures.digest(found.pixels) == entry.pixels:
+            if found.located and not self.place:
+                raise ValueError(
+                    f"--strip-gps: {target} is there already and says where it was taken; nothing "
+                    "is overwritten. Remove it, and the same command writes it without"
+                )
+            if found.left_out:
+                self.otherwise.append(entry.published)
+            return
+        raise ValueError(
+            f"{target} is there already and is not what this ledger publishes; nothing is "
+            "overwritten. Choose an empty --out, or move the file away"
+        )
+
+    def _measure(self, entry: Entry, raw: Tensor, shown: Tensor) -> None:
+        a, b = (_centre(picture, LARGEST_COMPARED) for picture in (raw, shown))
+        colours = len(raw) - int(len(raw) in (2, 4))
+        measured = quality(a[None, :colours], b[None, :colours])
+        self.qualities.append(measured)
+        if len(self.samples) < SAMPLES:
+            self.samples.append(Row(entry.name, raw[:colours], shown[:colours], measured))
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the published folder."""
+        notes = []
+        if self.otherwise:
+            notes.append(
+                f"{len(self.otherwise)} published files were there with metadata that can hold the "
+                f"picture without its mark (the first: {self.otherwise[0]}): remove them, and the "
+                "same command writes them again"
+            )
+        ours = {entry.published for entry in self.ledger.entries}
+        others = [name for name in files_in(self.out) if name not in ours]
+        if others:
+            notes.append(
+                f"{self.out} holds {len(others)} files that are none of the published ones (the "
+                f"first: {others[0]}): look at them before you publish the folder"
+            )
+        return tuple(notes)
+
+    def mean(self) -> Quality:
+        count = len(self.qualities)
+        return Quality(
+            sum(q.psnr for q in self.qualities) / count,
+            sum(q.ssim for q in self.qualities) / count,
+            max(q.linf for q in self.qualities),
+        )
+
+
+def files_in(folder: Path) -> list[str]:
+    """Relative names of all files below a folder, hidden ones too."""
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
+    )
+
+
+def _centre(pixels: Tensor, side: int) -> Tensor:
+    top, left = (max(0, (size - side) // 2) for size in pixels.shape[1:])
+    return pixels[:, top : top + side, left : left + side]
