@@ -16,6 +16,7 @@ from taggant.data.decode import DAMAGED
 from taggant.owner.ledger import FolderLedger, scheme_config
 from taggant.owner.mark import in_format, mark
 
+pytestmark = pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")
 WIDTH, HEIGHT = 90, 60
 FORMS = ("keep", "png", "webp", "tiff", "jpeg")
 SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8", re.DOTALL)

@@ -198,6 +198,10 @@ def test_no_link_leads_a_ledger_into_a_folder_of_pictures(tmp_path):
             mark(tmp_path / "raw", tmp_path / "out", path, fresh(), "keep")
     with pytest.raises(ValueError, match="--ledger"):
         mark(tmp_path / "raw", tmp_path / "secret", tmp_path / "out" / "l", fresh(), "keep")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "raw" / "album").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="--ledger"):
+        mark(tmp_path / "raw", tmp_path / "out", tmp_path / "elsewhere" / "l", fresh(), "keep")
 
 
 def test_a_published_folder_may_lie_beside_its_ledger(tmp_path):

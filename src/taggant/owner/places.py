@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
@@ -32,12 +32,17 @@ def keep_apart(option: str, path: Path, folders: Mapping[str, Path]) -> None:
         If it lies in one of them.
     """
     for name, folder in folders.items():
-        if inside(path, folder):
+        if any(inside(path, one) for one in (folder, *_linked(folder))):
             raise ValueError(
                 f"{option} {path} lies in {name} {folder}. It is secret, and what lies beside it "
                 "too (whoever has it can undo the marks): accepted is a place outside the folders "
                 "of pictures, which are published and copied"
             )
+
+
+def _linked(folder: Path) -> Iterator[Path]:
+    """Folders elsewhere that links below a folder lead to: they are copied with it."""
+    return (one for one in folder.rglob("*") if one.is_symlink() and one.is_dir())
 
 
 def _same(one: Path, other: Path) -> bool:
