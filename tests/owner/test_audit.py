@@ -24,6 +24,7 @@ from taggant.owner.mark import commitment_path, mark
 from taggant.owner.models import Options, open_model
 from taggant.owner.serve import Service
 from taggant.owner.verify import verify, verify_scores
+from taggant.score.oracle import QueryError
 
 SIDE, CLASSES, N = 24, 2, 40
 
@@ -114,6 +115,46 @@ def test_an_audit_by_url_claims_what_was_learnt_and_verifies(home, done):
     )
     assert again.exit_code == 0, again.output
     assert "ok    the model gives the scores" in again.output
+
+
+KEY = "k3y-0f-m1ne"
+
+
+@pytest.mark.parametrize("query", [f"?sas={KEY}&version=2", f"?{KEY}", f"?code={KEY}#{KEY}"])
+def test_no_key_of_a_url_reaches_a_record_or_a_message(home, service, tmp_path, query):
+    url = service.url.replace("//", f"//me:{KEY}@") + query
+    out = tmp_path / "audit.json"
+    told = call(*arguments(home, url, out))
+    assert told.exit_code == 0, told.output
+    made = call(
+        *("certify", "--ledger", home / "ledger", "--audit", out, "--out", tmp_path / "c.json")
+    )
+    assert KEY not in told.output + made.output
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"audit.json", "audit.json.journal", "c.json", "c.html"} <= set(files)
+    for name, content in files.items():
+        assert KEY.encode() not in content, name
+    other = url.replace(KEY, "an0ther-0ne")
+    with pytest.raises(ValueError, match="another audit"):
+        call(*arguments(home, other, out))
+
+
+def test_no_key_of_a_url_reaches_the_message_of_a_model_that_does_not_answer(home, tmp_path):
+    url = f"http://me:{KEY}@127.0.0.1:9/?sas={KEY}"
+    with pytest.raises(QueryError, match="did not answer") as error:
+        call(*arguments(home, url, tmp_path / "a.json", "--retries", "0"))
+    assert KEY not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "typed", [f"Authorization={KEY}", f"Authorization: {KEY}==", f"X=Bearer {KEY}", "X=abc123XYZ"]
+)
+def test_a_key_typed_in_place_of_its_variable_is_not_shown(home, tmp_path, typed):
+    words = arguments(home, "http://127.0.0.1:9/", tmp_path / "a.json", "--header", typed)
+    with pytest.raises(ValueError, match="--header") as error:
+        call(*words)
+    assert KEY not in str(error.value)
+    assert "abc123XYZ" not in str(error.value)
 
 
 @pytest.mark.parametrize("folder", ["raw", "out", "copies"])

@@ -122,8 +122,6 @@ def test_a_runs_image_text_victim_embeds_captions_as_it_does_itself():
         ("m:f", {"victim": "clip"}, "accepted are a run folder"),
         ("w.pt", {"victim": "clip", "arch": "timm:test_vit"}, "does not fit"),
         ("w.pt", {"victim": "encoder", "arch": "torchvision:resnet18"}, "end in a classifier"),
-        ("https://me:word@h/", {}, "holds a key"),
-        ("https://h/?api_key=1", {}, "holds a key"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, spec, options, message):

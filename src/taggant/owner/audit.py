@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import hmac
 import json
 import math
 from collections import Counter, defaultdict
@@ -135,8 +136,9 @@ class Case:
 
     @property
     def key(self) -> str:
-        """What a journal's answers belong to."""
-        return hashlib.sha256(canonical(self.facts)).hexdigest()
+        """What a journal's answers belong to; under the owner's key, as a URL may hold keys."""
+        asked = hmac.digest(self.ledger.key, self.model.address.encode(), "sha256").hex()
+        return hashlib.sha256(canonical([self.facts, asked])).hexdigest()
 
 
 def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:

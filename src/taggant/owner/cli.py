@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from taggant.owner.serve import Service
 from taggant.owner.transform import Transform, fit
 from taggant.pipeline.setting import plain
 from taggant.stats import __main__ as planning
+from taggant.urls import is_address, redact
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,7 +48,8 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        said = f"error: {redact(str(error))}"
+        Console(stderr=True).print(said, style="red", markup=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -233,7 +236,14 @@ def audit(
     rule = (
         Rule.discoveries(fdr, len(found), own.terms.n, used, level) if fdr else Rule.each(p, test)
     )
-    case = auditing.Case(own, open_model(model, options), instantiate(config), config, rule, step)
+    asked = open_model(model, options)
+    if is_address(model) and asked.spec != model:
+        console.print(
+            f"note: records name the model {asked.spec}. Keys are better given as --header "
+            "NAME=VARIABLE: what is typed stands in the shell's history.",
+            markup=False,
+        )
+    case = auditing.Case(own, asked, instantiate(config), config, rule, step)
     auditing.check_score(case.score, case.model)
     _estimate(case, auditing.estimate(case, found, batch), len(found), price, budget, yes)
     record = auditing.run(case, found, out, budget, _progress)
@@ -253,12 +263,21 @@ def _numbers(text: str) -> tuple[float, ...]:
 
 
 def _headers(pairs: Sequence[str]) -> dict[str, str]:
-    """HTTP headers, whose values are read from the environment so that no key stands in a log."""
+    """HTTP headers, whose values are read from the environment so that no key stands in a log.
+
+    What was typed is shown only where it cannot be the key itself.
+    """
     headers = {}
     for pair in pairs:
         name, _, variable = pair.partition("=")
+        if not re.fullmatch(r"[\w-]+", name) or not re.fullmatch(r"[A-Za-z_]\w*", variable):
+            raise ValueError(
+                "--header: accepted is NAME=VARIABLE, where VARIABLE is the name of an environment "
+                "variable (letters, digits, _) that holds the value; the value itself is not"
+            )
         if variable not in os.environ:
-            raise ValueError(f"--header {name}: the environment has no variable {variable!r}")
+            typed = "(not shown)" if re.search(r"\d", variable) else variable
+            raise ValueError(f"--header {name}: the environment has no variable {typed}")
         headers[name] = os.environ[variable]
     return headers
 

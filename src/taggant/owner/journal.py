@@ -82,7 +82,8 @@ class Journal:
         elif recorded[0] != key:
             raise ValueError(
                 f"{self.path} holds answers of another audit (other pictures, model, score or "
-                "test); give this one another --out"
+                "test, or another URL: keys that change belong into --header); give this one "
+                "another --out"
             )
 
     def query(self, images: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import torch
 from safetensors.torch import load_file
@@ -23,14 +22,13 @@ from taggant.files import sha256
 from taggant.owner.pictures import to_image
 from taggant.score import Oracle
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
+from taggant.urls import is_address, shown
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
 LIBRARIES = ("torchvision", "timm", "open_clip")
 VICTIMS = {"classifier": "logits", "encoder": "embedding", "clip": "embedding"}
 """Kinds of models, and what they answer with."""
-KEYS = frozenset({"key", "apikey", "api_key", "token", "access_token", "secret", "password", "sig"})
-"""Parameters of a URL that belong into a header: the certificate names the URL."""
 Target = int | str
 """What a picture's answers are compared with: a class number, or a caption."""
 NAMED = (
@@ -108,9 +106,10 @@ class Model:
     Attributes
     ----------
     spec : str
-        As the user named it.
+        As the user named it; of a URL, what may be shown.
     fingerprint : str
-        SHA-256 of its file or source; for an endpoint, of its URL (its weights cannot be seen).
+        SHA-256 of its file or source; for an endpoint, of its URL as shown (its weights cannot be
+        seen).
     answers : str
         "logits" or "embedding".
     against : str
@@ -119,6 +118,8 @@ class Model:
         Access level -> oracle.
     targets : callable
         Class numbers or captions -> what scores compare answers with, [N, ...].
+    address : str
+        The whole URL of an endpoint, which may hold keys; never written anywhere.
     """
 
     spec: str
@@ -127,6 +128,7 @@ class Model:
     against: str
     oracle: Callable[[Any], Any] = field(repr=False)
     targets: Callable[[Sequence[Target]], Tensor] = field(default=numbers, repr=False)
+    address: str = field(default="", repr=False)
 
 
 class Fed(nn.Module):
@@ -172,7 +174,7 @@ def open_model(spec: str, options: Options) -> Model:
     ValueError, FileNotFoundError
         If nothing of the kinds accepted answers to the name.
     """
-    if spec.startswith(("http://", "https://")):
+    if is_address(spec):
         return _endpoint(spec, options)
     path = Path(spec)
     if path.is_dir():
@@ -207,7 +209,6 @@ def _local(spec: str, fingerprint: str, module: nn.Module, options: Options, **o
 
 
 def _endpoint(url: str, options: Options) -> Model:
-    _check_url(url)
     if options.victim == "clip":
         raise ValueError(
             "--victim clip: an endpoint answers with confidences, labels or embeddings; accepted "
@@ -226,17 +227,9 @@ def _endpoint(url: str, options: Options) -> Model:
             return EmbeddingEndpoint(url, **asked)
         return Endpoint(url, classes=options.classes, **asked)
 
-    fingerprint = hashlib.sha256(url.encode()).hexdigest()
-    return Model(url, fingerprint, options.answers, options.against, oracle)
-
-
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.username or parts.password or {key.lower() for key in parse_qs(parts.query)} & KEYS:
-        raise ValueError(
-            "--model: this URL holds a key, which would stand in the audit and the certificate; "
-            "give it as --header NAME=VARIABLE"
-        )
+    named = shown(url)
+    fingerprint = hashlib.sha256(named.encode()).hexdigest()
+    return Model(named, fingerprint, options.answers, options.against, oracle, address=url)
 
 
 def victim_of(folder: Path) -> tuple[Any, int]:

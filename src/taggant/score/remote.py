@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import random
 import time
 from abc import ABC, abstractmethod
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from taggant.score.access import HIDDEN
 from taggant.score.oracle import QueryError
+from taggant.urls import redact, secrets_of
 
 SMALLEST = 1e-12
 RETRIED = frozenset({429, 500, 502, 503, 504})
@@ -28,6 +30,17 @@ UNANSWERED = (
     requests.JSONDecodeError,
 )
 """No answer came, or one that breaks off or is no JSON: a proxy's page, say."""
+
+
+class _Redacting(logging.Filter):
+    """Shows no keys of addresses in the log of requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_Redacting())
 
 
 @dataclass
@@ -65,13 +78,13 @@ class Remote(ABC):
         If an answer does not come, or is not of the contract's form.
     """
 
-    url: str
+    url: str = field(repr=False)
     batch_size: int = 32
     timeout: float = 30.0
     retries: int = 5
     pause: float = 1.0
     rate: float | None = None
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     sleep: Callable[[float], None] = time.sleep
     queries: int = 0
     attempts: int = 0
@@ -114,13 +127,17 @@ class Remote(ABC):
             except UNANSWERED as error:
                 failure = type(error).__name__
                 continue
+            except requests.RequestException as error:  # the address itself is wrong, say
+                failure = f"{type(error).__name__}: {error}"
+                break
             failure = f"status {reply.status_code}"
             if reply.status_code not in RETRIED:
                 break
-        raise QueryError(
+        said = (
             f"{self.url} did not answer ({failure}) after {attempt + 1} of {self.retries + 1} "
             f"tries; {self.queries} queries were answered before"
         )
+        raise QueryError(redact(said, {*self.headers.values(), *secrets_of(self.url)}))
 
     def _keep_rate(self, count: int) -> None:
         if self.rate is None:
