@@ -35,9 +35,10 @@ import torch
 from common import environment, in_turns, precisions, ratio, seconds, show, timed
 from torch import Tensor, nn
 
-from taggant.audit.engine import Instances, read
+from taggant.audit.engine import read
 from taggant.data import emoji
 from taggant.data.augment import CropFlip
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.marker import Backbone, Marker
 from taggant.marking.n_version import NVersion, Sign

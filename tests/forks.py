@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import pkgutil
 import resource
 import signal
 import subprocess
@@ -98,16 +97,10 @@ def serve() -> None:
     """Take requests until there are no more."""
     import matplotlib.pyplot  # noqa: F401
 
-    import taggant.cli
-    import taggant.pipeline.job
-    import taggant.pipeline.sweep
-    import taggant.victim.captioner
-    import taggant.victim.ssl.simclr
-    from taggant.store.identity import _module_hash
+    from taggant.store import code
 
     # An edit while tests run is not to change what half of the children take for the code.
-    for module in pkgutil.walk_packages(taggant.__path__, "taggant."):
-        _module_hash(module.name)
+    code.sources("taggant")
     out = os.fdopen(os.dup(1), "w")
     children: dict[int, Any] = {}
     for line in sys.stdin:

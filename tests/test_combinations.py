@@ -17,7 +17,8 @@ from tests.marking.nets import marker
 from tests.test_contracts import options
 from tests.victim.pairs import CONFIG
 
-from taggant.audit.engine import Instances, read
+from taggant.audit.engine import read
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import check_captions, publish, raw_sha256
 from taggant.pipeline.line import check_data

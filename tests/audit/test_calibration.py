@@ -12,7 +12,8 @@ from tests.conftest import random_set
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from taggant.audit.engine import Instances, read
+from taggant.audit.engine import read
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.publish import publish, raw_sha256

@@ -10,9 +10,10 @@ from torch import nn
 from torchvision.models import resnet18
 
 from taggant import stats
-from taggant.audit.engine import AuditError, Instances, Readings, read
+from taggant.audit.engine import AuditError, Readings, read
 from taggant.data.augment import CropFlip
 from taggant.marking.draws import Draws
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.publish import publish, published_indices, raw_sha256

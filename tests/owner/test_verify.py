@@ -12,8 +12,8 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
-from taggant.audit.engine import VIEWS
 from taggant.files import write_atomically
+from taggant.marking.draws import VIEWS
 from taggant.owner import audit
 from taggant.owner.certificate import certificate, page, sealed, text_of, write
 from taggant.owner.cli import app

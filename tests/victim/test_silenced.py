@@ -4,7 +4,7 @@ import torch
 from tests.conftest import random_set
 from tests.unlearning.test_methods import victim
 
-from taggant.score.oracle import evaluating
+from taggant.answers import evaluating
 from taggant.victim.silenced import Silenced, answers_finite
 
 

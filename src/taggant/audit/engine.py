@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +21,16 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
 from taggant.audit.controls import PERIOD, Controls
-from taggant.data.imageset import ImageSet
-from taggant.marking.draws import Draws, seed_of_all
-from taggant.marking.ledger import Ledger
+from taggant.marking.draws import VIEWS, seed_of_all
+from taggant.marking.instances import Instances
 from taggant.marking.place import Place
-from taggant.marking.publish import Published, RemakeError, published_indices, remake_place
-from taggant.marking.scheme import Scheme, at_hand
+from taggant.marking.publish import RemakeError, published_indices, remake_place
+from taggant.marking.scheme import at_hand
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
 
 ROUND = 8
 """Batches of a round, about."""
-VIEWS = "views"
-"""Purpose of the seed from which an instance's views are drawn, the same for all its versions."""
 ORDER_MEMORY = 64 << 20
 """Bytes that the reading orders and tie keys of the instances in flight may take together."""
 
@@ -175,43 +171,19 @@ class Readings:
         return cls(bits, depth, n, grid, queries, (0, 1), device, controls, fault)
 
 
-@dataclass(frozen=True)
-class Instances:
-    """What the owner brings to an audit: raw images, how they were marked, what was published.
+def check_published(instances: Instances) -> Place:
+    """Re-make the published versions, compare bit for bit; where they come out the same.
 
-    Attributes
-    ----------
-    raw, scheme, ledger, published
-        See there.
-    apart : mapping of id to Draws, optional
-        What is drawn for images that have a secret each; else all follows from the ledger's.
+    Raises
+    ------
+    AuditError
+        If they come out the same nowhere: hidden versions would then not be made as the published
+        one was, and its rank would mean nothing.
     """
-
-    raw: ImageSet
-    scheme: Scheme
-    ledger: Ledger
-    published: Published
-    apart: Mapping[str, Draws] | None = None
-
-    @cached_property
-    def draws(self) -> tuple[Draws, ...]:
-        """What is drawn for each image: reading order, tie keys, views."""
-        own = self.ledger.draws if self.apart is None else self.apart.__getitem__
-        return tuple(own(image_id) for image_id in self.raw.ids)
-
-    def check_published(self) -> Place:
-        """Re-make the published versions, compare bit for bit; where they come out the same.
-
-        Raises
-        ------
-        AuditError
-            If they come out the same nowhere: hidden versions would then not be made as the
-            published one was, and its rank would mean nothing.
-        """
-        try:
-            return remake_place(self.scheme, self.ledger, self.raw, self.published)
-        except RemakeError as error:
-            raise AuditError(str(error)) from error
+    try:
+        return remake_place(instances.scheme, instances.ledger, instances.raw, instances.published)
+    except RemakeError as error:
+        raise AuditError(str(error)) from error
 
 
 def read(
@@ -269,7 +241,7 @@ def read(
             f"{len(targets)} targets for {len(instances.raw)} instances: all versions of an "
             "instance are compared with the same one"
         )
-    place = instances.check_published()
+    place = check_published(instances)
     if earlier is not None and earlier.fault is not None:
         return earlier
     while True:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from taggant.score.oracle import evaluating
+from taggant.answers import evaluating
 
 
 @dataclass(frozen=True, eq=False)

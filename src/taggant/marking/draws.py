@@ -19,6 +19,8 @@ from taggant.marking.stream import derive, stream
 
 DERIVATION = 1
 """Number of the rule below. Ledgers and commitments hold it: another rule gets another number."""
+VIEWS = "views"
+"""Purpose of the seed from which an instance's views are drawn, the same for all its versions."""
 
 
 @dataclass(frozen=True, repr=False)

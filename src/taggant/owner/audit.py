@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.audit.controls import DRIFTED, PERIOD, most_controls
-from taggant.audit.engine import VIEWS, AuditError, Instances, exceeding, read
+from taggant.audit.engine import AuditError, check_published, exceeding, read
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.files import write_atomically
-from taggant.marking.draws import Draws
+from taggant.marking.draws import VIEWS, Draws
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
 from taggant.owner import pictures
@@ -347,7 +348,7 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
     if readings.fault is not None:
         raise AuditError(readings.fault + ANOTHER)
     _ask_last(recorder, journal, instances, targets, readings.grid)
-    place = instances.check_published()
+    place = check_published(instances)
     results = []
     for row, one in enumerate(group):
         image_id, depth = one.entry.id, int(readings.depth[row])
@@ -441,7 +442,7 @@ def instances_of(case: Case, group: Sequence[Found]) -> Instances:
     instances = Instances(marked, scheme, drawn, as_published, apart)
     if not case.transform:
         return instances
-    place = instances.check_published()  # as marked; the copies only resemble what follows
+    place = check_published(instances)  # as marked; the copies only resemble what follows
     shown = Transformed(scheme, case.transform)
     index = np.array(drawn.published)[:, None]
     images = place.versions(shown, b"", raw, ids, index)[:, 0]

@@ -15,9 +15,8 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.engine import VIEWS
 from taggant.data.imageset import content_ids
-from taggant.marking.draws import Draws, check_derivation
+from taggant.marking.draws import VIEWS, Draws, check_derivation
 from taggant.marking.ledger import KEY_BYTES, Ledger
 from taggant.marking.place import Place
 from taggant.marking.publish import raw_sha256

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-HIDDEN = 1e-5
-"""Confidence that a class not shown is taken to have, before renormalising."""
+from taggant.answers import HIDDEN
 
 
 @dataclass(frozen=True)

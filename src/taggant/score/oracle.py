@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from taggant.answers import evaluating
 
 Access = Callable[[Tensor], Tensor]
 """What of an answer is visible. One with a ``layer`` looks at that method's answers."""
@@ -97,15 +98,3 @@ def check_precision(precision: str) -> None:
 def layer_of(access: Access) -> str:
     """Name of the model's method that an access level looks at."""
     return getattr(access, "layer", ANSWER)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode inside, every submodule's own mode again after."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

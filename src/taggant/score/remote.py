@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from taggant.score.access import HIDDEN
+from taggant.answers import HIDDEN
 from taggant.score.oracle import QueryError
 from taggant.urls import redact, secrets_of
 

@@ -1,18 +1,19 @@
-"""Digests of what a stage depends on."""
+"""What a stage depends on: plain values, and the code that computes it."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
+from taggant.store import code
+
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy", "timm")
+NO_OUTCOME = ("taggant.store", "taggant.pipeline.progress")
+"""What keeps or shows outcomes that others compute: none depends on it."""
 
 
 def digest(value: Any) -> str:
@@ -21,14 +22,29 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 
-def sources(config: Any, modules: Sequence[str] = ()) -> dict[str, str]:
-    """Source hash of every module that a ``_target_`` in `config` names, and of `modules`.
+def sources(config: Any, *kinds: type) -> dict[str, str]:
+    """Digest of every module that a stage's outcome may depend on, by the module's name.
 
-    An edited method gets a new identity, so its old artifacts are never taken for its own. A
-    package counts with all its files.
+    These are the modules of `kinds` and of their bases, those that a ``_target_`` in `config`
+    names, and all that these import, directly or not. So an edited method has a new identity, and
+    its old artifacts are never taken for its own; a reworded comment changes nothing. Libraries do
+    not count: their versions are recorded, and no more.
+
+    Parameters
+    ----------
+    config : mapping
+        Plain values.
+    *kinds : type
+        The class that computes the stage.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If a target lies in no package that is there.
     """
-    hashes = {target: _source_of(target) for target in _targets(config)}
-    return hashes | {module: _module_hash(module) for module in modules}
+    bases = [base for kind in kinds for base in kind.__mro__]
+    roots = [f"{base.__module__}.{base.__qualname__}" for base in bases]
+    return code.closure([*roots, *_targets(config)], NO_OUTCOME)
 
 
 def library_versions() -> dict[str, str]:
@@ -45,37 +61,3 @@ def _targets(config: Any) -> Iterator[str]:
     elif isinstance(config, Sequence) and not isinstance(config, str):
         for value in config:
             yield from _targets(value)
-
-
-@cache
-def _source_of(target: str) -> str:
-    """Hash of the module a target lies in; library modules count by name."""
-    module = target
-    while "." in module:
-        module = module.rpartition(".")[0]
-        try:
-            spec = importlib.util.find_spec(module)
-        except ModuleNotFoundError:
-            continue
-        if spec is not None and spec.origin is not None:
-            package = module.partition(".")[0]
-            return _module_hash(module) if package == "taggant" else package
-    raise ModuleNotFoundError(f"_target_ {target!r}: no such module")
-
-
-@cache
-def _module_hash(module: str) -> str:
-    """Hash of a module's file, or of all Python files of a package."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"{module}: no such module")
-    origin = Path(spec.origin)
-    if spec.submodule_search_locations is None:
-        return _hash(origin.read_bytes())
-    files = sorted(origin.parent.rglob("*.py"))
-    named = [f"{p.relative_to(origin.parent).as_posix()} {_hash(p.read_bytes())}" for p in files]
-    return _hash("\n".join(named).encode())
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]

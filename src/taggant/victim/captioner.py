@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
-from taggant.score.oracle import evaluating
 from taggant.victim.clip import Clip, contrastive, padded
 
 PADDING = 0

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from taggant.answers import evaluating
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
-from taggant.score.oracle import evaluating
 from taggant.victim.tokens import tokenizer
 from taggant.victim.victim import Victim
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
+from taggant.answers import HIDDEN
 from taggant.data.purify import content_noise
-from taggant.score.access import HIDDEN
 from taggant.victim.classifier import Classifier
 
 
@@ -15,7 +15,7 @@ class Noised(Classifier):
     """A classifier whose confidences carry Gaussian noise whenever it is asked, not in training.
 
     Noise follows from the image's pixels, so that asking again tells no more; noisy confidences
-    below `taggant.score.access.HIDDEN` are raised to it.
+    below `taggant.answers.HIDDEN` are raised to it.
 
     Parameters
     ----------

@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
-from taggant.score.oracle import evaluating
 
 LARGEST = 1e4
 BATCH = 512

@@ -13,9 +13,9 @@ import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file, save_file
 
+from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
 from taggant.files import write_atomically
-from taggant.score.oracle import evaluating
 from taggant.victim.share import Share
 
 RESUME = "resume.ckpt"

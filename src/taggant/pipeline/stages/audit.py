@@ -5,28 +5,28 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from safetensors.torch import save_file
 
-from taggant.audit.engine import Readings
 from taggant.audit.instance import AuditResult, claims_by_p, decide, replay
 from taggant.audit.unlearning import auc_row, group_rates, groups, share_exceeding
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.data import Data
-from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.samples import save_samples
 from taggant.pipeline.stages.score import FULL, Scores
-from taggant.pipeline.stages.train import Train
-from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
-CODE = (__name__, "taggant.audit.instance", "taggant.audit.unlearning", "taggant.stats")
+if TYPE_CHECKING:
+    from taggant.audit.engine import Readings
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
+
 CONFIG = ("_target_", "p", "test", "curve", "depth")
 CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
-SAMPLES = 6
 
 
 class Audit:
@@ -55,7 +55,7 @@ class Audit:
         identity = {
             "config": {key: config[key] for key in CONFIG},
             "forget": self.unlearn.forget,
-            "sources": sources(config, CODE),
+            "sources": sources(config, type(self)),
         }
         raw = self.scores.raw if self.unlearn.forget else ()
         return Stage("audit", identity, self._compute, needs=(*self.scores.stages, *raw))
@@ -84,9 +84,7 @@ class Audit:
             claims_by_p(readings, result.used, levels).write_csv(folder / "claims.csv")
         self._curves().write_csv(folder / "curves.csv")
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
-        raw, published = self.mark.instances.raw.images, self.mark.published.images
-        samples = {"raw": raw[:SAMPLES], "published": published[:SAMPLES]}
-        save_file({k: v.contiguous() for k, v in samples.items()}, folder / "samples.safetensors")
+        save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
 
     def _instances(self, result: AuditResult, full: Readings | None) -> pl.DataFrame:
         raw = self.mark.instances.raw

@@ -6,39 +6,30 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import torch
 from hydra.utils import instantiate
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
-from taggant.audit.engine import VIEWS
 from taggant.audit.suspect import Suspect
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.audit import SAMPLES
-from taggant.pipeline.stages.data import Data
-from taggant.pipeline.stages.mark_set import MarkSet
-from taggant.pipeline.stages.score import placed
-from taggant.pipeline.stages.train import Train
-from taggant.pipeline.stages.unlearn import Unlearn
+from taggant.marking.draws import VIEWS
+from taggant.pipeline.device import placed
+from taggant.pipeline.samples import save_samples
 from taggant.score import Oracle, Score
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
-CODE = (
-    __name__,
-    "taggant.audit.features",
-    "taggant.audit.radioactive",
-    "taggant.audit.set_rank",
-    "taggant.audit.suspect",
-    "taggant.score",
-    "taggant.stats",
-    "taggant.victim.frozen",
-)
+if TYPE_CHECKING:
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.mark_set import MarkSet
+    from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
+
 NO_RESULT = ("batch_size", "live")
 
 
@@ -72,7 +63,7 @@ class AuditSet:
         identity = {
             "config": {key: value for key, value in audit.items() if key not in NO_RESULT},
             "score": score,
-            "sources": sources([audit, score], CODE),
+            "sources": sources([audit, score], type(self)),
         }
         needs = (self.mark.stage, self.train.stage, self.unlearn.stage)
         return Stage("audit", identity, self._compute, needs=needs)
@@ -116,9 +107,7 @@ class AuditSet:
         self._curves().write_csv(folder / "log10_p.csv")
         metrics = {**found.metrics, **self._facts()}
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
-        raw, published = self.mark.instances.raw.images, self.mark.marked.images
-        samples = {"raw": raw[:SAMPLES], "published": published[:SAMPLES]}
-        save_file({k: v.contiguous() for k, v in samples.items()}, folder / "samples.safetensors")
+        save_samples(folder, self.mark.instances.raw.images, self.mark.marked.images)
 
     def _curves(self) -> pl.DataFrame:
         history = {row["epoch"]: row for row in self.train.history}

@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.utils import get_method, instantiate
 
 from taggant.data.baseline import knn_accuracy
 from taggant.data.imageset import ImageSet, Splits
-from taggant.pipeline.setting import Setting
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
-CODE = (
-    __name__,
-    "taggant.data.assemble",
-    "taggant.data.baseline",
-    "taggant.data.decode",
-    "taggant.data.imageset",
-)
+if TYPE_CHECKING:
+    from taggant.pipeline.setting import Setting
+
 BASELINE = "baseline.json"
 
 
@@ -39,7 +35,7 @@ class Data:
         identity = {
             "config": {key: value for key, value in config.items() if key != "root"},
             "content": get_method(f"{module}.fingerprint")(**arguments),
-            "sources": sources(config, CODE),
+            "sources": sources(config, type(self)),
         }
         return Stage("data", identity, self._compute)
 

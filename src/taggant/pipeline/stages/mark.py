@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 
-from taggant.audit.engine import Instances
-from taggant.data.imageset import ImageSet
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint, owner_key
 from taggant.marking.publish import (
     Published,
@@ -21,25 +20,15 @@ from taggant.marking.publish import (
     raw_sha256,
 )
 from taggant.marking.quality import quality
-from taggant.marking.scheme import Scheme
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.data import Data
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
-CODE = (
-    __name__,
-    "taggant.marking.class_wise",
-    "taggant.marking.draws",
-    "taggant.marking.launch",
-    "taggant.marking.ledger",
-    "taggant.marking.marker",
-    "taggant.marking.place",
-    "taggant.marking.publish",
-    "taggant.marking.quality",
-    "taggant.marking.stream",
-    "taggant.marking.windows",
-)
+if TYPE_CHECKING:
+    from taggant.data.imageset import ImageSet
+    from taggant.marking.scheme import Scheme
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.data import Data
+
 CONFIG = ("scheme", "used", "unused")
 QUALITY = "quality.json"
 
@@ -66,7 +55,7 @@ class Mark:
             "secret": fingerprint(self._key),
             "simulated": marking["secret"] == SIMULATED,
             "seed": self.setting.seed("mark"),
-            "sources": sources(marking["scheme"], CODE),
+            "sources": sources(marking["scheme"], type(self)),
         }
         return Stage("mark", identity, self._compute, needs=(self.data.stage,))
 

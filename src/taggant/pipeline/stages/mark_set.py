@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,20 +14,20 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from taggant.audit.engine import Instances
-from taggant.data.imageset import ImageSet
+from taggant.marking.instances import Instances
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
 from taggant.marking.publish import Published, publish, raw_sha256, remake_place
 from taggant.marking.quality import quality
 from taggant.marking.whole_set import count_of, marking_order
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.data import Data
-from taggant.pipeline.stages.mark import CODE as MARK_CODE
 from taggant.pipeline.stages.mark import QUALITY, Mark
 from taggant.store.identity import digest, sources
 from taggant.store.store import Stage, Store
 
-CODE = (__name__, *MARK_CODE, "taggant.marking.whole_set")
+if TYPE_CHECKING:
+    from taggant.data.imageset import ImageSet
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.data import Data
+
 CANDIDATES = "candidates.safetensors"
 
 
@@ -49,7 +50,10 @@ class MarkSet(Mark):
     @cached_property
     def stage(self) -> Stage:
         """What enters training."""
-        identity = {"used": self.setting.config("marking")["used"], "sources": sources({}, CODE)}
+        identity = {
+            "used": self.setting.config("marking")["used"],
+            "sources": sources({}, type(self)),
+        }
         return Stage("mix", identity, self._mix, needs=(self.pool,))
 
     @cached_property
@@ -62,7 +66,7 @@ class MarkSet(Mark):
             "secret": fingerprint(self._key),
             "simulated": marking["secret"] == SIMULATED,
             "seed": self.setting.seed("mark"),
-            "sources": sources(marking["scheme"], CODE),
+            "sources": sources(marking["scheme"], type(self)),
         }
         return Stage("mark", identity, self._mark, needs=(self.data.stage,))
 
@@ -106,7 +110,7 @@ class MarkSet(Mark):
         identity = {
             "pool": self.pool.digest,
             "images": images,
-            "sources": sources(marking["scheme"], CODE),
+            "sources": sources(marking["scheme"], type(self)),
         }
 
         def make(folder: Path) -> None:

@@ -6,19 +6,19 @@ import json
 import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 
 from taggant import report
 from taggant.marking.ledger import SIMULATED
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.audit import Audit
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
-CODE = (__name__, "taggant.report")
+if TYPE_CHECKING:
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.audit import Audit
 
 
 class Report:
@@ -32,7 +32,7 @@ class Report:
     @cached_property
     def stage(self) -> Stage:
         """Depends on the results and on the run's name."""
-        identity = {"name": self.setting.cfg.name, "sources": sources({}, CODE)}
+        identity = {"name": self.setting.cfg.name, "sources": sources({}, type(self))}
         return Stage("report", identity, self._compute, needs=(self.audit.stage,))
 
     def _compute(self, folder: Path) -> None:

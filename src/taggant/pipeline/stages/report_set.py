@@ -6,18 +6,20 @@ import json
 import shutil
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 
 from taggant.marking.ledger import SIMULATED
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.audit_set import AuditSet
-from taggant.pipeline.stages.report import CODE, Report, option
+from taggant.pipeline.stages.report import Report, option
 from taggant.report import whole_set
 from taggant.store.identity import sources
 from taggant.store.store import Stage
+
+if TYPE_CHECKING:
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.audit_set import AuditSet
 
 
 class ReportSet(Report):
@@ -33,7 +35,7 @@ class ReportSet(Report):
     @cached_property
     def stage(self) -> Stage:
         """Depends on the results and on the run's name."""
-        code = sources({}, (__name__, *CODE))
+        code = sources({}, type(self))
         identity = {"name": self.setting.cfg.name, "sources": code}
         return Stage("report", identity, self._compute, needs=(self.audit.stage,))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,19 +21,22 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from torch import Tensor
 
-from taggant.audit.engine import VIEWS, Readings, read
-from taggant.audit.instance import InstanceAudit
+from taggant.audit.engine import Readings, read
+from taggant.marking.draws import VIEWS
+from taggant.pipeline.device import placed
 from taggant.pipeline.progress import rounds
-from taggant.pipeline.setting import Plain, Setting
-from taggant.pipeline.stages.mark import Mark
-from taggant.pipeline.stages.train import Train
-from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.score import Oracle, Score
-from taggant.stats import Boundary
 from taggant.store.identity import digest, sources
 from taggant.store.store import Stage
 
-CODE = (__name__, "taggant.audit.engine", "taggant.audit.controls", "taggant.score")
+if TYPE_CHECKING:
+    from taggant.audit.instance import InstanceAudit
+    from taggant.pipeline.setting import Plain, Setting
+    from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
+    from taggant.stats import Boundary
+
 FULL = "full"
 RAW = "raw.safetensors"
 WHOLE = (0, 1)
@@ -147,7 +150,7 @@ class Scores:
             "config": config,
             "precision": self.setting.cfg.audit.get("precision"),
             "epoch": epoch,
-            "sources": sources(config, CODE),
+            "sources": sources(config, type(self)),
         }
 
         def until() -> list[Boundary] | None:
@@ -192,7 +195,7 @@ class Scores:
             "config": config,
             "precision": self.setting.cfg.audit.get("precision"),
             "epoch": None,
-            "sources": sources(config, CODE),
+            "sources": sources(config, type(self)),
         }
         return Stage("raw", identity, compute, needs=(self.mark.stage, made_by))
 
@@ -238,13 +241,6 @@ def _merged(records: Sequence[Readings], until: Sequence[Boundary] | None) -> Re
         if len(shards) == k:
             return Readings.merge(list(shards.values()))
     return None
-
-
-def placed(victim: Any, accelerator: str) -> tuple[Any, torch.device]:
-    """The victim on the device where it answers: where it is in training, else a GPU if any."""
-    if victim.device.type == "cpu" and accelerator != "cpu" and torch.cuda.is_available():
-        victim = victim.to("cuda")
-    return victim, victim.device
 
 
 def _boundary_digest(boundary: Boundary) -> str:

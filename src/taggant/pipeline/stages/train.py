@@ -5,29 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as lightning
 import torch
 from hydra.utils import get_class, instantiate
 
-from taggant.data.imageset import ImageSet
 from taggant.files import sha256
-from taggant.pipeline.setting import Plain, Setting
-from taggant.pipeline.stages.data import Data
-from taggant.pipeline.stages.mark import Mark
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 from taggant.victim import training
 from taggant.victim.victim import snapshot_epochs
 
-CODE = (
-    __name__,
-    "taggant.data.augment",
-    "taggant.data.batches",
-    "taggant.victim.share",
-    "taggant.victim.training",
-)
+if TYPE_CHECKING:
+    from taggant.data.imageset import ImageSet
+    from taggant.pipeline.setting import Plain, Setting
+    from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.mark import Mark
 
 PLACE = ("accelerator", "devices", "num_nodes", "strategy")
 """Trainer arguments that say where to compute, of which only the world size counts."""
@@ -57,7 +51,7 @@ class Train:
             },
             "world": world_size(trainer),
             "seed": self.setting.seed("train"),
-            "sources": sources(config, (*CODE, *self._bases())),
+            "sources": sources(config, type(self)),
         }
         needs = (self.data.stage, self.mark.stage)
         return Stage("train", identity, self._compute, resumable=True, needs=needs)
@@ -72,11 +66,6 @@ class Train:
     def kind(self) -> Any:
         """The victim's class."""
         return get_class(self.setting.cfg.victim._target_)
-
-    def _bases(self) -> list[str]:
-        """Modules of the classes that the victim's is made of; an edit of one counts."""
-        modules = {base.__module__ for base in self.kind.__mro__}
-        return sorted(name for name in modules if name.startswith("taggant."))
 
     def new_victim(self, seed: int | None = None) -> Any:
         """A fresh victim; its weights are a function of the seed, the stage's own by default."""

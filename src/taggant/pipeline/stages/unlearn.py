@@ -9,32 +9,28 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 
-from taggant.data.imageset import ImageSet
-from taggant.pipeline.setting import Setting
-from taggant.pipeline.stages.data import Data
-from taggant.pipeline.stages.mark import Mark
-from taggant.pipeline.stages.train import Train
-from taggant.score.oracle import evaluating
+from taggant.answers import evaluating
+from taggant.pipeline.device import device_of
 from taggant.store.identity import sources
 from taggant.store.store import Stage
-from taggant.unlearning.method import Method
 from taggant.unlearning.request import Diverged, Request
 from taggant.victim import training
 from taggant.victim.silenced import Silenced, answers_finite
 
-CODE = (
-    __name__,
-    "taggant.unlearning.method",
-    "taggant.unlearning.request",
-    "taggant.victim.silenced",
-)
+if TYPE_CHECKING:
+    from taggant.data.imageset import ImageSet
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.train import Train
+    from taggant.unlearning.method import Method
+
 COMMON = ("forget", "strength")
 OUTCOME = "unlearning.json"
 DRAFT = "anew"
@@ -86,7 +82,7 @@ class Unlearn:
         """Depends on the victim and on as much of the request as the method heeds."""
         config, depends = self.setting.config("unlearning"), self.method.depends
         kept = {key: value for key, value in config.items() if key not in set(COMMON) - {*depends}}
-        identity: dict[str, Any] = {"config": kept, "sources": sources(config, CODE)}
+        identity: dict[str, Any] = {"config": kept, "sources": sources(config, type(self))}
         if depends:
             if not self.forget:
                 raise ValueError("unlearning.forget = 0: there is nothing to forget")
@@ -107,7 +103,7 @@ class Unlearn:
         return outcome
 
     def _compute(self, folder: Path) -> None:
-        victim, device = self.train.final(), _device(str(self.setting.cfg.trainer.accelerator))
+        victim, device = self.train.final(), device_of(str(self.setting.cfg.trainer.accelerator))
         before, seed = self._measures(victim.to(device)), self.setting.seed("unlearn")
         forget, retain = self.sets()
 
@@ -165,8 +161,3 @@ def forget_count(forget: float, used: int) -> int:
 def collapsed(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
     """Whether a victim has lost so much of its utility that nothing else counts."""
     return after["utility"] < COLLAPSED * before["utility"]
-
-
-def _device(accelerator: str) -> torch.device:
-    on_gpu = accelerator != "cpu" and torch.cuda.is_available()
-    return torch.device("cuda" if on_gpu else "cpu")
