@@ -254,6 +254,9 @@ def test_digest_follows_all_that_is_read_wherever_it_lies(root, tmp_path_factory
     write(root, json.dumps(named[::-1]), "a.json")
     found.append(digests())
     assert all(len(set(changes)) == 3 for changes in zip(*found, strict=True))
+    write(root, table(",", texts=TEXTS[:3]), "b.csv")
+    divided = caption_folder.fingerprint(root, "a.csv", "b.csv", images="photos")
+    assert divided != digests()[0]
     loaded = [caption_folder.load(root, name, images=images, size=8) for name, images in asked]
     assert {*loaded[0].train.ids, *loaded[0].test.ids} == {
         *loaded[1].train.ids,

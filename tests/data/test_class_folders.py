@@ -104,6 +104,7 @@ def test_a_folder_around_it_all_is_named(tmp_path):
     "paths",
     [
         ("bullet_train/0.png", "steam_train/0.png"),
+        ("bullet_train/fast/0.png", "steam_train/slow/0.png"),
         ("train/0.png", "ant/0.png"),
         ("train/0.png", "train/more/1.png", "ant/0.png"),
         ("valve/0.png", "trainer/0.png"),

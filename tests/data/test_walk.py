@@ -54,6 +54,10 @@ def test_folders_that_lead_to_each_other_are_named(tmp_path):
     (tmp_path / "far" / "down" / "up").symlink_to("..")
     with pytest.raises(ValueError, match=r"root/c/up leads back to .*far, a folder"):
         walk(tmp_path / "root")
+    (tmp_path / "far" / "down" / "up").unlink()
+    (tmp_path / "far" / "down" / "up").symlink_to(tmp_path / "root")
+    with pytest.raises(ValueError, match=r"root/c/up leads back to .*root, a folder"):
+        walk(tmp_path / "root" / "c")
 
 
 def test_a_link_that_leads_nowhere_is_listed_and_counts(tmp_path):

@@ -78,6 +78,7 @@ def test_hard_links_are_followed_and_other_links_named(tmp_path):
         {"type": tarfile.SYMTYPE, "linkname": "0.png"},
         {"type": tarfile.LNKTYPE, "linkname": "9.png"},
         {"type": tarfile.FIFOTYPE},
+        {"type": tarfile.GNUTYPE_SPARSE},
     ):
         path = write(tmp_path / "1.tar", *pairs(1), ("1.png", fields), ("1.txt", b"copy"))
         with pytest.raises(ValueError, match=r"1\.png in .*1\.tar: a link or the like"):
