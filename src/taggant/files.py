@@ -13,8 +13,20 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write `content` beside `path` and rename it into place.
 
     A reader, or a run killed half-way, sees the old file or the new one, never a part.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written (no room, no right), naming the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(path, content, mode)
+    except OSError as error:  # which names the draft, or nothing where the disk is full
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
     handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -114,3 +114,21 @@ def test_a_ledger_of_another_schema_or_rule_is_named(tmp_path):
         )
         with pytest.raises(ValueError, match=told):
             Ledger.load(path)
+
+
+def test_a_ledger_that_is_cut_off_or_spoilt_is_named(tmp_path):
+    path = tmp_path / "ledger.json"
+    draw().save(path)
+    text = path.read_text()
+    whole = json.loads(text)
+    spoilt = [text[: len(text) * k // 5] for k in range(5)] + ["[]", "null", "7", "[" * 100_000]
+    spoilt += [json.dumps({k: v for k, v in whole.items() if k != key}) for key in whole]
+    spoilt += [json.dumps({**whole, key: None}) for key in whole if key != "schema"]
+    spoilt += [json.dumps({**whole, key: []}) for key in ("ids", "published", "secret", "nonce")]
+    spoilt += [json.dumps({**whole, "secret": "ab"})]
+    for one in spoilt:
+        path.write_text(one)
+        with pytest.raises(
+            ValueError, match=r"ledger\.json: (no ledger, or damaged|a ledger of)|deriv"
+        ):
+            Ledger.load(path)

@@ -19,12 +19,15 @@ from typer.testing import CliRunner
 
 from taggant.owner import audit, certificate
 from taggant.owner.cli import app
+from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
 from taggant.owner.models import Options, open_model
 from taggant.owner.serve import Service
 from taggant.owner.verify import verify, verify_scores
 from taggant.score.oracle import QueryError
+from taggant.score.remote import Endpoint
+from taggant.store import lock
 
 SIDE, CLASSES, N = 24, 2, 40
 
@@ -118,6 +121,27 @@ def test_an_audit_by_url_claims_what_was_learnt_and_verifies(home, done):
 
 
 KEY = "k3y-0f-m1ne"
+
+
+def test_a_second_audit_on_one_out_says_that_the_first_is_running(
+    home, service, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    out = tmp_path / "audit.json"
+    refused = []
+    query = Endpoint.query
+
+    def slow(self, images):
+        monkeypatch.setattr(Endpoint, "query", query)
+        with pytest.raises(RunningError, match=r"another audit .* is running .*audit\.json"):
+            call(*arguments(home, service.url, out))
+        refused.append(True)
+        return query(self, images)
+
+    monkeypatch.setattr(Endpoint, "query", slow)
+    assert call(*arguments(home, service.url, out)).exit_code == 0
+    assert refused
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["audit.json", "audit.json.journal"]
 
 
 @pytest.mark.parametrize("query", [f"?sas={KEY}&version=2", f"?{KEY}", f"?code={KEY}#{KEY}"])

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import json
 import os
 import resource
 import signal
@@ -16,9 +20,11 @@ from typer.testing import CliRunner
 
 from taggant.owner import pictures
 from taggant.owner.cli import app
+from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger, scheme_config
 from taggant.owner.mark import commitment_path, in_format, mark
 from taggant.owner.seals import PerPicture
+from taggant.store import lock
 
 EPS = 10
 
@@ -171,6 +177,53 @@ def test_lost_and_damaged_ledgers_are_told(tmp_path, text, message):
         FolderLedger.load(path)
 
 
+def spoilt(text):
+    """A JSON file cut off, without each of its parts, and with each of another kind."""
+    yield from (text[: len(text) * k // 7] for k in range(7))
+    yield from ("[]", "null", "7", '"x"', "{}", "[" * 100_000, "\ufffd", "{" + text)
+    whole = json.loads(text)
+    for key in whole:
+        yield json.dumps({k: v for k, v in whole.items() if k != key})
+        for other in (None, 7.5, "x", [], [7], {}, {"x": 7}):
+            if other != whole[key]:
+                yield json.dumps({**whole, key: other})
+
+
+def test_every_spoilt_ledger_is_named_with_its_path(tmp_path):
+    marked(tmp_path)
+    path = tmp_path / "own.ledger"
+    for text in list(spoilt(path.read_text())):
+        path.write_text(text)
+        with contextlib.suppress(ValueError):
+            assert FolderLedger.load(path)  # other dates, say, which nothing follows from
+            continue
+        with pytest.raises(ValueError, match=r"own\.ledger: (no ledger|the ledger was|its schema)"):
+            FolderLedger.load(path)
+
+
+def test_two_calls_on_one_ledger_do_not_run_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE", 0.0)
+    result = []
+
+    def another(_):
+        with pytest.raises(RunningError, match=r"another call with --ledger .*own"):
+            marked(tmp_path)
+        result.append(True)
+
+    marked(tmp_path, told=another)
+    assert len(result) == 8
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(OSError, match=r"no flock.*own\.ledger\.lock"):
+        marked(tmp_path)
+
+
 def test_overlapping_folders_are_refused(tmp_path):
     photos.folder(tmp_path / "raw", 2)
     with pytest.raises(ValueError, match="overlap"):
@@ -312,8 +365,8 @@ def test_a_full_disk_loses_nothing(tmp_path):
         code = 1
         try:
             marked(tmp_path)
-        except OSError:
-            code = 7
+        except OSError as error:
+            code = 7 if str(error.filename).endswith("z.png") else 8
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

@@ -134,24 +134,44 @@ class Ledger:
         PermissionError
             If group or others have any right on the file.
         ValueError
-            If it was written by a version of taggant that drew otherwise.
+            If it is no ledger, damaged, or was written by a version of taggant that drew otherwise.
         """
-        record = json.loads(read_private(path))
-        if record.get("schema") != SCHEMA:
+        content = read_private(path)
+        try:
+            record = dict(json.loads(content))
+            ledger = None if record.get("schema") != SCHEMA else _from(record)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(
+                f"{path}: no ledger, or damaged ({what}). Without it nothing can be audited: put a "
+                "copy of it back"
+            ) from error
+        if ledger is None:
             raise ValueError(
                 f"{path}: a ledger of schema {record.get('schema')!r}, accepted is {SCHEMA}: audit "
                 "with the version of taggant that made it, or mark again"
             )
-        check_derivation(record["derivation"])
-        return cls(
-            scheme=record["scheme"],
-            secret=bytes.fromhex(record["secret"]),
-            nonce=bytes.fromhex(record["nonce"]),
-            n=record["n"],
-            ids=tuple(record["ids"]),
-            raw_sha256=tuple(record["raw_sha256"]),
-            published=tuple(record["published"]),
-        )
+        check_derivation(ledger.derivation)
+        return ledger
+
+
+def _from(record: Mapping[str, Any]) -> Ledger:
+    ledger = Ledger(
+        scheme=dict(record["scheme"]),
+        secret=bytes.fromhex(record["secret"]),
+        nonce=bytes.fromhex(record["nonce"]),
+        n=int(record["n"]),
+        ids=tuple(record["ids"]),
+        raw_sha256=tuple(record["raw_sha256"]),
+        published=tuple(record["published"]),
+        derivation=record["derivation"],
+    )
+    counts = {len(ledger.ids), len(ledger.raw_sha256), len(ledger.published)}
+    if len(counts) > 1:
+        raise ValueError("its lists are of different lengths")
+    if not len(ledger.secret) == len(ledger.nonce) == KEY_BYTES:
+        raise ValueError(f"its secret and nonce are not of {KEY_BYTES} bytes")
+    return ledger
 
 
 def owner_key(location: str, seed: int) -> bytes:

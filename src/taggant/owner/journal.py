@@ -6,13 +6,15 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from taggant.store.lock import locked
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS audit (key TEXT NOT NULL);
@@ -25,6 +27,10 @@ CREATE TABLE IF NOT EXISTS answers (
 
 class BudgetError(RuntimeError):
     """The next question would cost more than was allowed; everything answered is kept."""
+
+
+class RunningError(RuntimeError):
+    """Another process writes the same file."""
 
 
 class Journal:
@@ -58,6 +64,8 @@ class Journal:
     ------
     ValueError
         If the file belongs to another audit.
+    RunningError
+        If another audit is writing it.
     """
 
     def __init__(self, oracle: Any, path: Path, key: str, budget: int | None = None) -> None:
@@ -68,12 +76,29 @@ class Journal:
         self.device = torch.device(getattr(oracle, "device", "cpu"))
         self.queries = 0
         self.asked: Counter[bytes] = Counter()
-        path.touch(mode=0o600)
+        self._held = ExitStack()
+        try:
+            self._open(key)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _open(self, key: str) -> None:
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        self._held.enter_context(locked(lock, self._refuse))
+        self.path.touch(mode=0o600)
         with self._told():
-            self.base = sqlite3.connect(path, isolation_level=None)
+            self.base = sqlite3.connect(self.path, isolation_level=None)
+            self._held.callback(self.base.close)
             self.base.executescript(SCHEMA)
             self._belongs_to(key)
             self.paid = int(self.base.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+
+    def _refuse(self) -> None:
+        raise RunningError(
+            f"another audit with this --out is running and writes {self.path}; wait until it ends "
+            "(the same command then goes on from its answers), or choose another --out"
+        )
 
     def _belongs_to(self, key: str) -> None:
         recorded = self.base.execute("SELECT key FROM audit").fetchone()
@@ -150,4 +175,4 @@ class Journal:
 
     def close(self) -> None:
         """Release the file."""
-        self.base.close()
+        self._held.close()

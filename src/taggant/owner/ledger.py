@@ -201,13 +201,16 @@ class FolderLedger:
                 quality=record["quality"],
                 made=Place(**record["made"]),
             )
+            same = ledger.commitment == record["commitment"]
         except SchemaError:
             raise
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(
-                f"{path}: no ledger of `taggant mark`, or damaged ({error})"
+                f"{path}: no ledger of `taggant mark`, or damaged ({what}). Nobody can make it "
+                "again: look in your backups"
             ) from error
-        if ledger.commitment != record["commitment"]:
+        if not same:
             raise ValueError(f"{path}: the ledger was changed: its commitment is another one")
         return ledger
 

@@ -8,6 +8,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -17,10 +18,12 @@ from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
 from taggant.owner import pictures
+from taggant.owner.journal import RunningError
 from taggant.owner.ledger import Entry, FolderLedger, canonical_plain
 from taggant.owner.places import inside, keep_apart
 from taggant.owner.publisher import Publisher, Told
 from taggant.owner.sheet import draw
+from taggant.store.lock import locked
 
 
 @dataclass(frozen=True)
@@ -82,25 +85,36 @@ def mark(
     ValueError
         If the ledger would lie in a folder of pictures, pictures are unreadable or changed since,
         or a published file would be overwritten.
+    RunningError
+        If another call with this ledger is running: each would draw a ledger of its own.
     """
     _apart(folder, out)
     keep_apart("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
     entries, notes = _survey(folder, form, place)
-    ledger = _ledger(ledger_path, entries, fresh)
-    if beacon_value:
-        ledger = ledger.with_value(beacon_value)
+    lock = ledger_path.with_name(f".{ledger_path.name}.lock")
+    with locked(lock, partial(_refuse, ledger_path)):
+        ledger = _ledger(ledger_path, entries, fresh)
+        if beacon_value:
+            ledger = ledger.with_value(beacon_value)
+            ledger.save(ledger_path)
+        write_commitment(ledger, commitment_path(ledger_path))
+        if ledger.awaits_beacon:
+            return Marked(ledger, 0, 0, None, notes)
+        publisher = Publisher(folder, out, ledger, place)
+        done = [publisher.publish(entry, told) for entry in ledger.entries]
+        ledger = replace(ledger, entries=tuple(done))
         ledger.save(ledger_path)
-    write_commitment(ledger, commitment_path(ledger_path))
-    if ledger.awaits_beacon:
-        return Marked(ledger, 0, 0, None, notes)
-    publisher = Publisher(folder, out, ledger, place)
-    done = [publisher.publish(entry, told) for entry in ledger.entries]
-    ledger = replace(ledger, entries=tuple(done))
-    ledger.save(ledger_path)
-    sheet = ledger_path.with_suffix(".sheet.png")
-    write_atomically(sheet, draw(publisher.samples), mode=0o600)
+        sheet = ledger_path.with_suffix(".sheet.png")
+        write_atomically(sheet, draw(publisher.samples), mode=0o600)
     notes += publisher.notes()
     return Marked(ledger, publisher.written, publisher.kept, publisher.mean(), notes)
+
+
+def _refuse(ledger_path: Path) -> None:
+    raise RunningError(
+        f"another call with --ledger {ledger_path} is running; wait until it ends, or give this "
+        "one another --ledger and --out"
+    )
 
 
 def in_format(ledger: FolderLedger, form: str, quality: int) -> FolderLedger:

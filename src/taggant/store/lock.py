@@ -26,7 +26,13 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     path : Path
         The file; its folder is made.
     waiting : callable
-        Called once if another process holds the lock for more than a second.
+        Called once if another process holds the lock for more than a second; what it raises ends
+        the wait.
+
+    Raises
+    ------
+    OSError
+        If the file system gives no locks, naming the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = _acquire(path, waiting)
@@ -43,17 +49,16 @@ def busy(path: Path) -> bool:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return False
-    try:
-        return not _try(handle)
-    finally:
-        os.close(handle)
+    free = _try(handle, path)
+    os.close(handle)
+    return not free
 
 
 def clear(folder: Path) -> None:
     """Remove the files of locks that nobody holds: their processes were killed."""
     for path in folder.glob("*"):
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        if _try(handle) and _same(handle, path):
+        if _try(handle, path) and _same(handle, path):
             path.unlink()
         os.close(handle)
 
@@ -64,7 +69,7 @@ def _acquire(path: Path, waiting: Callable[[], None]) -> int:
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         # A file that its last holder removed meanwhile guards nothing: open the new one.
-        if _try(handle) and _same(handle, path):
+        if _try(handle, path) and _same(handle, path):
             return handle
         os.close(handle)
         if not told and time.monotonic() - start > PATIENCE:
@@ -73,11 +78,19 @@ def _acquire(path: Path, waiting: Callable[[], None]) -> int:
         time.sleep(POLL)
 
 
-def _try(handle: int) -> bool:
+def _try(handle: int, path: Path) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        os.close(handle)
+        raise OSError(
+            error.errno,
+            f"no lock to be had ({error.strerror}): this file system has no flock; choose a folder "
+            "on another one, or mount it with locks",
+            str(path),
+        ) from error
     return True
 
 
