@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.forks import warmed
 
 from taggant.marking.ledger import Ledger
-from taggant.owner.models import victim_of
+from taggant.owner.run_folder import victim_of
 
 METRICS = {
     "p",
@@ -116,18 +116,17 @@ def test_auditing_does_not_disturb_training(smoke, tmp_path):
         assert (live / name).read_bytes() == (silent / name).read_bytes()
 
 
-def test_a_runs_victim_is_found_where_the_run_was_started(smoke, tmp_path, monkeypatch):
-    folder = shutil.copytree(latest(smoke) / ".hydra", tmp_path / "run" / ".hydra").parent
-    told = folder / ".hydra" / "hydra.yaml"
-    told.write_text(told.read_text().replace(f"cwd: {ROOT}", f"cwd: {smoke}"))
+def test_a_runs_victim_is_found_beside_its_store(smoke, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TAGGANT_ROOT", raising=False)
-    victim, size = victim_of(folder)
-    assert victim.answers == "logits"
-    assert size == 32
-    monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="not in the store of"):
-        victim_of(folder)
+    trained = victim_of(latest(smoke))
+    assert trained.victim.answers == "logits"
+    assert trained.size == 32
+    moved = shutil.copytree(latest(smoke), tmp_path / "run")
+    with pytest.raises(FileNotFoundError, match="in no store above it"):
+        victim_of(moved)
+    monkeypatch.setenv("TAGGANT_ROOT", str(smoke))
+    assert victim_of(moved).digest == trained.digest
 
 
 @pytest.mark.parametrize(

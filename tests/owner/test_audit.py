@@ -22,8 +22,9 @@ from taggant.owner.cli import app
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
-from taggant.owner.models import Options, open_model
+from taggant.owner.models import Options
 from taggant.owner.serve import Service
+from taggant.owner.spec import open_model
 from taggant.owner.verify import verify, verify_scores
 from taggant.score.oracle import QueryError
 from taggant.score.remote import Endpoint

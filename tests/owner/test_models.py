@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from taggant.owner.models import Options, open_model
-from taggant.score.access import Full
+from taggant.owner.models import Options
+from taggant.owner.spec import open_model
+from taggant.score.access import Full, Label
 
 PICTURES = torch.randint(256, (3, 3, 20, 24), generator=torch.Generator().manual_seed(0)).to(
     torch.uint8
@@ -82,3 +83,33 @@ def test_what_is_no_model_is_told(tmp_path):
     (tmp_path / "a.txt").write_text("")
     with pytest.raises(ValueError, match="accepted are a URL"):
         open_model(str(tmp_path / "a.txt"), SMALL)
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".onnx"])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"PK\x03\x04" + b"0" * 50, b"\x80\x02.", b"\0" * 99]
+)
+def test_a_damaged_file_ends_in_a_line(tmp_path, suffix, content):
+    path = tmp_path / f"w{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=path.name):
+        open_model(str(path), Options(arch="timm:test_vit", classes=3, size=160))
+
+
+def test_a_file_without_weights_is_told(tmp_path):
+    for value in (torch.zeros(3), [1, 2], {"a": 1}, {"state_dict": {"b": "c"}}):
+        torch.save(value, tmp_path / "w.pt")
+        with pytest.raises(ValueError, match="holds no state_dict"):
+            open_model(str(tmp_path / "w.pt"), Options(arch="timm:test_vit", classes=3, size=160))
+
+
+def test_an_endpoint_shows_what_it_shows():
+    with pytest.raises(ValueError, match="--access"):
+        open_model("http://127.0.0.1:9/", SMALL).oracle(Label())
+
+
+def test_an_architecture_that_would_be_downloaded_is_none(tmp_path):
+    torch.save({}, tmp_path / "w.pt")
+    for arch in ("torchvision:fcn_resnet50", "torchvision:os", "timm:hf-hub:a/b", "open_clip:x"):
+        with pytest.raises(ValueError, match="--arch"):
+            open_model(str(tmp_path / "w.pt"), Options(arch=arch, classes=3))

@@ -12,12 +12,14 @@ from tests.owner.test_mark import fresh
 from tests.victim.pairs import tiny_clip
 from typer.testing import CliRunner
 
-from taggant.owner import models
+from taggant.owner import checkpoints
 from taggant.owner.audit import captions_of
 from taggant.owner.cli import app
 from taggant.owner.mark import mark
-from taggant.owner.models import Options, open_model
+from taggant.owner.models import Options
+from taggant.owner.run_folder import captioned
 from taggant.owner.serve import Service
+from taggant.owner.spec import open_model
 from taggant.score.access import Embedding
 
 SIDE = 16
@@ -81,7 +83,7 @@ def test_an_image_text_model_is_audited_with_captions(home, monkeypatch):
     torch.manual_seed(0)
     victim = tiny_clip()
     torch.save(victim.net.state_dict(), home / "clip.pt")
-    monkeypatch.setattr(models, "_architecture", lambda *_: tiny_clip().net)
+    monkeypatch.setattr(checkpoints, "_architecture", lambda *_: tiny_clip().net)
     monkeypatch.setattr("taggant.victim.tokens.tokenizer", lambda *_: victim.tokenizer)
     (home / "captions.csv").write_text("name,caption\np0.png,a red dog\np1.png,a blue cat\n")
     chosen = ("--model", "clip.pt", "--arch", "open_clip:tiny", "--victim", "clip")
@@ -110,7 +112,7 @@ def test_an_encoders_checkpoint_is_read_without_its_head(tmp_path):
 
 def test_a_runs_image_text_victim_embeds_captions_as_it_does_itself():
     victim = tiny_clip()
-    targets = models._captioned(victim, SIDE)(["a red dog", "a blue cat"])
+    targets = captioned(victim, SIDE)(["a red dog", "a blue cat"])
     assert targets.shape[0] == 2
     assert torch.allclose(targets.norm(dim=1), torch.ones(2), atol=1e-5)
 

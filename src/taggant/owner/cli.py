@@ -20,11 +20,13 @@ from taggant.owner import certificate
 from taggant.owner import mark as marking
 from taggant.owner import verify as verifying
 from taggant.owner.ledger import Entry, FolderLedger, configured, scheme_config
-from taggant.owner.models import IMAGENET, VICTIMS, Options, open_model, victim_of
+from taggant.owner.models import IMAGENET, VICTIMS, Options
 from taggant.owner.pictures import KEEP, SUFFIX_OF
 from taggant.owner.places import keep_apart
 from taggant.owner.rule import TESTS, Rule
+from taggant.owner.run_folder import victim_of
 from taggant.owner.serve import Service
+from taggant.owner.spec import open_model
 from taggant.owner.transform import Transform, fit
 from taggant.pipeline.setting import plain
 from taggant.stats import __main__ as planning
@@ -448,8 +450,8 @@ def serve(
     labels_only: Annotated[bool, typer.Option("--labels-only", help="no confidences")] = False,
 ) -> None:
     """Answer for the victim of a run, to try audits by URL."""
-    victim, size = victim_of(run)
-    with Service(victim, size, port, labels_only) as service:
+    trained = victim_of(run)
+    with Service(trained.victim, trained.size, port, labels_only) as service:
         console.print(f"serving {run} at {service.url} (Ctrl-C ends it)", markup=False)
         try:
             service.serve_forever()

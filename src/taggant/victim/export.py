@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,13 +50,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, default=store, help="folder of the store")
     options = parser.parse_args(arguments)
     try:
-        result = json.loads((options.run / "result.json").read_text())
-        trained = options.store / "train" / result["stages"]["train"]["digest"] / FINAL
-        export(trained, options.file)
+        export(options.store / "train" / _digest(options.run) / FINAL, options.file)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _digest(run: Path) -> str:
+    """The digest of a run's training; whoever made the folder names no other file by it."""
+    path = run / "result.json"
+    try:
+        digest = json.loads(path.read_text())["stages"]["train"]["digest"]
+        if re.fullmatch(r"[0-9a-f]{32}", digest):
+            return str(digest)
+    except (KeyError, TypeError):
+        pass
+    raise ValueError(f"{path}: no record of a finished run")
 
 
 if __name__ == "__main__":

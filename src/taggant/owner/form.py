@@ -1,0 +1,248 @@
+"""The form of what the owner's tool reads: every value has a type and a range, no key is unknown.
+
+A file may come from a stranger. What it says is parsed into the classes below and those built from
+them; nothing that it names is imported, and nothing in it can ask for more work than the ranges
+allow. A class of fields is the whole description: parsing, checking and the message follow from it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+LARGEST_FILE = 16 << 20
+"""Bytes of a file that is read."""
+MOST_VALUES = 1 << 20
+"""Values in a file: as many as ten thousand opened pictures of a hundred scores have."""
+MOST_OBJECTS = 120_000
+MOST_FIELDS = 64
+"""Fields of one object."""
+LARGEST_N = 10_000
+"""Versions of a picture, at most; a test of as many is made in seconds."""
+MOST_PICTURES = 50_000
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that make a line read otherwise than it is written."""
+SHOWN = 60
+"""Characters of a wrong value that a message repeats."""
+
+AnyForm = TypeVar("AnyForm", bound="Form")
+
+
+class Form(BaseModel):
+    """Fields of which none is unknown, missing or of another type: 1 is no truth, "1" no number."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values, as they are written to a file."""
+        values: dict[str, Any] = self.model_dump(mode="json")
+        return values
+
+
+class FormError(ValueError):
+    """A file or a value is not of the form that is accepted."""
+
+
+def parsed(kind: type[AnyForm], content: bytes) -> AnyForm:
+    """Read JSON of one form.
+
+    Parameters
+    ----------
+    kind : class of `Form`
+    content : bytes
+
+    Raises
+    ------
+    FormError
+        Naming the first field that is wrong, its value, and what is accepted. No more than a few
+        times the memory of `LARGEST_FILE` is taken, whatever the content.
+    """
+    _sane(content)
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        raise FormError(said(error)) from None
+
+
+def _sane(content: bytes) -> None:
+    """Refuse what is no JSON, and what takes long to read, before any field is looked at."""
+    if len(content) > LARGEST_FILE:
+        raise FormError(f"it has {len(content)} bytes, accepted are at most {LARGEST_FILE}")
+    objects = content.count(b"{")
+    values = content.count(b",") + content.count(b"[") + objects
+    for count, most, what in ((values, MOST_VALUES, "values"), (objects, MOST_OBJECTS, "objects")):
+        if count > most:
+            raise FormError(f"it holds {count} {what}, accepted are at most {most}")
+    try:
+        json.loads(content, object_pairs_hook=_few)
+    except RecursionError:
+        raise FormError("it is nested too deeply") from None
+    except ValueError as error:
+        raise FormError(f"it is no JSON: {printable(str(error))[: SHOWN * 2]}") from None
+
+
+def _few(pairs: Sequence[tuple[str, Any]]) -> None:
+    names = {name for name, _ in pairs}
+    if len(pairs) > MOST_FIELDS:
+        raise ValueError(f"{len(pairs)} fields of one object, accepted are at most {MOST_FIELDS}")
+    if len(names) < len(pairs):
+        raise ValueError(f"a field occurs twice in {sorted(names)[:SHOWN]}")
+
+
+def of_values(kind: type[AnyForm], values: Mapping[str, Any]) -> AnyForm:
+    """The form of plain values, as `parsed` reads them from a file.
+
+    Raises
+    ------
+    FormError
+        As `parsed`, and for values that JSON cannot hold.
+    """
+    try:
+        return parsed(kind, json.dumps(values).encode())
+    except TypeError as error:
+        raise FormError(str(error)) from None
+
+
+def said(error: ValidationError) -> str:
+    """The first fault, in a line: the key as it stands in the file, the value, what is accepted."""
+    fault = error.errors(include_url=False)[0]
+    where = ".".join(map(str, fault["loc"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "json_invalid" or not where:
+        return printable(message)
+    if fault["type"] == "missing":
+        return printable(f"{where} is missing")
+    if fault["type"] == "extra_forbidden":
+        return printable(f"{where}: there is no such field")
+    if fault["type"] == "union_tag_invalid":
+        named = f"{where}.kind = {_short(fault['ctx']['tag'])}"
+        return f"{printable(named)}: accepted are {fault['ctx']['expected_tags']}"
+    if fault["type"] == "union_tag_not_found":
+        return printable(f"{where}.kind is missing")
+    return f"{printable(where)} = {_short(fault['input'])}: {printable(message)}"
+
+
+def _short(value: Any) -> str:
+    """A value as a message repeats it; a long one is cut before it is written out."""
+    if isinstance(value, str):
+        value = value[: SHOWN + 1]
+    elif isinstance(value, int) and abs(value) >> 200:
+        return f"a number of {value.bit_length() * 3 // 10} digits"
+    elif isinstance(value, Mapping):
+        return f"{{...}} of {len(value)} fields"
+    elif isinstance(value, (list, tuple)):
+        return f"[...] of {len(value)} values"
+    text = printable(repr(value))
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def printable(text: str) -> str:
+    """Text that no terminal takes for commands, in one line."""
+    return "".join(c if _shows(c) else "?" for c in text)
+
+
+def read_file(path: Path) -> bytes:
+    """Content of a file, of which no more is read than is accepted.
+
+    Raises
+    ------
+    FormError
+        If there is more.
+    """
+    with path.open("rb") as stream:
+        content = stream.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise FormError(f"{path}: more than {LARGEST_FILE} bytes, which are accepted at most")
+    return content
+
+
+# --- kinds of values ---------------------------------------------------------------------------
+
+
+def _shows(character: str) -> bool:
+    return unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") and character not in BIDI
+
+
+def _line(text: str) -> str:
+    if not all(map(_shows, text)):
+        raise ValueError("accepted is text without control characters")
+    return text
+
+
+def _relative(name: str) -> str:
+    path = PurePosixPath(_line(name))
+    if "\\" in name or path.is_absolute() or ".." in path.parts or str(path) != name or name == ".":
+        raise ValueError("accepted are names of files inside a folder, a/b.png")
+    return name
+
+
+def decimal(text: str) -> str:
+    """A probability as it is written: 0.05, or 1/300 where no decimal of 12 digits is exact.
+
+    Raises
+    ------
+    ValueError
+        If it is no number between 0 and 1.
+    """
+    if not re.fullmatch(r"(\d{0,12}\.)?\d{1,12}(e-\d{1,2})?|\d{1,12}/0*[1-9]\d{0,11}", text):
+        raise ValueError(f"{text[:SHOWN]!r}: accepted are numbers such as 0.05, 1e-3 or 1/300")
+    value = Fraction(text)
+    if not 0 < value < 1:
+        raise ValueError(f"{text}: accepted are numbers between 0 and 1")
+    scaled = value * 10**12
+    if scaled.denominator == 1:
+        return f"0.{scaled.numerator:012d}".rstrip("0")
+    return str(value)
+
+
+def _decimal(text: str) -> str:
+    if decimal(text) != text:
+        raise ValueError(f"accepted is {decimal(text)}")
+    return text
+
+
+def _moment(text: str) -> str:
+    try:
+        right = datetime.fromisoformat(text).isoformat(timespec="seconds") == text
+    except ValueError:
+        right = False
+    if not right:
+        raise ValueError("accepted is a date such as 2030-01-31T12:00:00+00:00")
+    return text
+
+
+Hex32 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""32 bytes in lower-case hex."""
+ContentId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Bits = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$", max_length=LARGEST_N // 4)]
+"""Packed bits in lower-case hex."""
+Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_line)]
+"""Text of one line."""
+Named = Annotated[Line, StringConstraints(min_length=1)]
+Caption = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_line)]
+RelativeName = Annotated[
+    str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_relative)
+]
+"""A file's name inside a folder."""
+Decimal = Annotated[str, AfterValidator(_decimal)]
+"""A probability, written in the one way that `decimal` writes it."""
+Moment = Annotated[str, StringConstraints(max_length=25), AfterValidator(_moment)]
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Probability = Annotated[float, Field(ge=0, le=1)]

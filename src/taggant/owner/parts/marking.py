@@ -1,0 +1,209 @@
+"""Markings by short names: how an owner's pictures are marked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from omegaconf import OmegaConf
+from pydantic import Field, StringConstraints
+
+from taggant.data import emoji
+from taggant.marking import marker, n_version, trained
+from taggant.marking.strategies import feature, jacobian, maxmin, scaled_sign, sign
+from taggant.owner.form import LARGEST_N, Form, FormError
+from taggant.owner.parts.part import Part, short, table
+from taggant.victim import small_net
+
+SCHEME = f"{n_version.NVersion.__module__}.{n_version.NVersion.__qualname__}"
+TimmName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)?$", max_length=100)]
+"""One of timm's own models: no address of a hub, no folder."""
+TorchvisionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_length=100)]
+Seed = Annotated[int, Field(ge=0, lt=2**53)]
+
+
+class Emoji(Part):
+    """The embedded pictures that a marker may not learn from."""
+
+    kind: Literal["emoji"]
+    makes = staticmethod(emoji.load)
+    labels: Literal["category", "subcategory"]
+    styles: Annotated[tuple[Literal["noto", "twemoji"], ...], Field(min_length=1, max_length=2)]
+    caption: Annotated[str, StringConstraints(pattern=r"^([^{}]|\{[a-z]+\})*$", max_length=200)]
+    size: Annotated[int, Field(ge=8, le=256)]
+    train: Annotated[int, Field(ge=1, le=4000)] | None
+    test: Annotated[int, Field(ge=1, le=4000)] | None
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    seed: Seed
+
+
+class SmallNet(Part):
+    """A marker's architecture."""
+
+    kind: Literal["small"]
+    makes = small_net.SmallNet
+    width: Annotated[int, Field(ge=1, le=64)]
+
+
+class Load(Part):
+    """Where a marker's network comes from; looked for when first needed."""
+
+    def build(self) -> Callable[[], marker.Backbone]:
+        """What loads it."""
+        return partial(type(self).makes, **self.arguments)
+
+
+class Trained(Load):
+    """A small network that is trained where it is needed."""
+
+    kind: Literal["trained"]
+    makes = staticmethod(trained.trained)
+    exclude: Emoji
+    net: SmallNet
+    size: Annotated[int, Field(ge=8, le=64)]
+    epochs: Annotated[int, Field(ge=0, le=30)]
+    seed: Seed
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """As `taggant.marking.trained.trained` takes them: the parts as configs of this package."""
+        return {
+            "exclude": _config(self.exclude),
+            "net": _config(self.net, _partial_=True),
+            "size": self.size,
+            "epochs": self.epochs,
+            "seed": self.seed,
+        }
+
+
+class Torchvision(Load):
+    """A classifier of torchvision's, with its weights."""
+
+    kind: Literal["torchvision"]
+    makes = staticmethod(marker.from_torchvision)
+    name: TorchvisionName
+    weights: Literal["DEFAULT", "IMAGENET1K_V1", "IMAGENET1K_V2"]
+
+
+class Timm(Load):
+    """A model of timm's, with its weights."""
+
+    kind: Literal["timm"]
+    makes = staticmethod(marker.from_timm)
+    name: TimmName
+    pretrained: Literal[True]
+
+
+class EfficientNetLite0(Load):
+    """The network of a package."""
+
+    kind: Literal["efficientnet_lite0"]
+    makes = staticmethod(marker.efficientnet_lite0)
+
+
+class Marker(Part):
+    """The network that some strategies look through."""
+
+    kind: Literal["marker"]
+    makes = marker.Marker
+    load: Annotated[Trained | Torchvision | Timm | EfficientNetLite0, Field(discriminator="kind")]
+    size: Annotated[int, Field(ge=8, le=512)] | None
+    precision: Literal["float32", "bfloat16"]
+
+
+class Sign(Part):
+    """Blocks of so many pixels."""
+
+    kind: Literal["sign"]
+    makes = sign.Sign
+    block: Annotated[int, Field(ge=1, le=4096)]
+
+
+class ScaledSign(Part):
+    """So many blocks along the shorter side."""
+
+    kind: Literal["scaled_sign"]
+    makes = scaled_sign.ScaledSign
+    cells: Annotated[int, Field(ge=1, le=4096)]
+
+
+class Feature(Part):
+    """Directions of a marker's feature space."""
+
+    kind: Literal["feature"]
+    makes = feature.Feature
+    marker: Marker
+    steps: Annotated[int, Field(ge=1, le=200)]
+    chunk: Annotated[int, Field(ge=1, le=256)]
+
+
+class Jacobian(Part):
+    """A sketch of a marker's gradients."""
+
+    kind: Literal["jacobian"]
+    makes = jacobian.Jacobian
+    marker: Marker
+    k: Annotated[int, Field(ge=1, le=jacobian.LARGEST_SKETCH)]
+    block: Annotated[int, Field(ge=1, le=4096)]
+
+
+class MaxMin(Part):
+    """Versions that keep away from each other."""
+
+    kind: Literal["maxmin"]
+    makes = maxmin.MaxMin
+    marker: Marker
+    steps: Annotated[int, Field(ge=1, le=200)]
+    chunk: Annotated[int, Field(ge=1, le=256)]
+
+
+Strategy = Sign | ScaledSign | Feature | Jacobian | MaxMin
+NAMES = table(Emoji, SmallNet, Marker, Trained | Torchvision | Timm | EfficientNetLite0, Strategy)
+
+
+class Marking(Form):
+    """n versions of each picture; see `taggant.marking.n_version.NVersion`."""
+
+    n: Annotated[int, Field(ge=2, le=LARGEST_N)]
+    epsilon: Annotated[int, Field(ge=1, le=255)]
+    strategy: Annotated[Strategy, Field(discriminator="kind")]
+
+    @property
+    def marker(self) -> Marker | None:
+        """The network that it takes, if any."""
+        return getattr(self.strategy, "marker", None)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The scheme's parameters, without name and weights of the marker's network."""
+        strategy = self.strategy.plain()
+        marker = strategy.pop("marker", {})
+        seen = {key: marker[key] for key in ("size", "precision") if key in marker}
+        named = {"n": self.n, "epsilon": self.epsilon, "strategy": strategy.pop("kind")}
+        return {**named, **strategy, **seen}
+
+    def build(self) -> n_version.NVersion:
+        """The scheme; the network is loaded when it is first needed."""
+        return n_version.NVersion(self.n, self.epsilon, self.strategy.build())
+
+
+def marking_form(config: Mapping[str, Any]) -> Marking:
+    """The short form of a composed ``marking.scheme`` config.
+
+    Raises
+    ------
+    FormError
+        For a scheme that an owner's pictures are not marked by, or arguments out of range.
+    """
+    if config.get("_target_") != SCHEME:
+        raise FormError(f"marking.scheme = {config.get('_target_')}: accepted is {SCHEME}")
+    return short(Marking, config, NAMES, "marking")
+
+
+def _config(part: Part, **more: Any) -> Any:
+    """A part of this package as hydra's config of it."""
+    values = {key: value for key, value in part.plain().items() if key != "kind"}
+    makes = type(part).makes
+    target = f"{makes.__module__}.{makes.__qualname__}"
+    return OmegaConf.create({"_target_": target, **more, **values})

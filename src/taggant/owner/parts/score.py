@@ -1,0 +1,185 @@
+"""Scores by short names: what an owner's audit may compute of a model's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from taggant import score
+from taggant.data.augment import CropFlip as CropFlipAugment
+from taggant.data.resized_crop import ResizedCrop as ResizedCropAugment
+from taggant.owner.form import Form, FormError
+from taggant.owner.parts.part import Function, Part, short, table
+from taggant.score import access, image_text, likeness, membership
+
+SCORE = "taggant.score.Score"
+FOLLOW = ("answers", "against")
+"""Arguments of a score that follow from its statistic."""
+
+
+class Confidences(Function):
+    """A statistic of a classifier's confidences and a label."""
+
+    answers: ClassVar[str] = "logits"
+    against: ClassVar[str | None] = None
+
+
+class Loss(Confidences):
+    kind: Literal["loss"]
+    makes = staticmethod(membership.loss)
+
+
+class Margin(Confidences):
+    kind: Literal["margin"]
+    makes = staticmethod(membership.margin)
+
+
+class Hinge(Confidences):
+    kind: Literal["hinge"]
+    makes = staticmethod(membership.hinge)
+
+
+class Entropy(Confidences):
+    kind: Literal["entropy"]
+    makes = staticmethod(membership.entropy)
+
+
+class ModifiedEntropy(Confidences):
+    kind: Literal["modified_entropy"]
+    makes = staticmethod(membership.modified_entropy)
+
+
+class Cosine(Function):
+    """Of a picture's embedding with its caption's."""
+
+    kind: Literal["cosine"]
+    makes = staticmethod(image_text.cosine)
+    answers: ClassVar[str] = "embedding"
+    against: ClassVar[str | None] = "captions"
+
+
+class Views(Function):
+    """A statistic of an encoder's answers to several views of a picture."""
+
+    answers: ClassVar[str] = "embedding"
+    against: ClassVar[str | None] = None
+
+
+class NearestView(Views):
+    kind: Literal["nearest_view"]
+    makes = staticmethod(likeness.nearest_view)
+
+
+class PairwiseCosine(Views):
+    kind: Literal["pairwise_cosine"]
+    makes = staticmethod(likeness.pairwise_cosine)
+
+
+class Full(Part):
+    kind: Literal["full"]
+    makes = access.Full
+
+
+class Label(Part):
+    kind: Literal["label"]
+    makes = access.Label
+
+
+class Rounded(Part):
+    kind: Literal["rounded"]
+    makes = access.Rounded
+    digits: Annotated[int, Field(ge=0, le=7)]
+
+
+class TopK(Part):
+    kind: Literal["top_k"]
+    makes = access.TopK
+    k: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Embedding(Part):
+    kind: Literal["embedding"]
+    makes = access.Embedding
+
+
+class CropFlip(Part):
+    kind: Literal["crop_flip"]
+    makes = CropFlipAugment
+    pad: Annotated[int, Field(ge=0, le=512)]
+    flip: bool
+
+
+class ResizedCrop(Part):
+    kind: Literal["resized_crop"]
+    makes = ResizedCropAugment
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    flip: bool
+
+    @model_validator(mode="after")
+    def _made(self) -> ResizedCrop:
+        self.build()
+        return self
+
+
+Statistic = (
+    Loss | Margin | Hinge | Entropy | ModifiedEntropy | Cosine | NearestView | PairwiseCosine
+)
+Access = Full | Label | Rounded | TopK | Embedding
+Augment = CropFlip | ResizedCrop
+NAMES = table(Statistic, Access, Augment)
+
+
+class ScoreForm(Form):
+    """A membership score; see `taggant.score.Score`.
+
+    Of a single view nothing is augmented or averaged: then both have their one value.
+    """
+
+    statistic: Annotated[Statistic, Field(discriminator="kind")]
+    access: Annotated[Access, Field(discriminator="kind")]
+    views: Annotated[int, Field(ge=1, le=1024)]
+    augment: Annotated[Augment, Field(discriminator="kind")] | None
+    average: Literal["scores", "confidences", "nothing"]
+
+    @model_validator(mode="after")
+    def _fits(self) -> ScoreForm:
+        if self.views == 1 and (self.augment is not None or self.average != "scores"):
+            raise ValueError("of one view accepted are augment = null and average = 'scores'")
+        self.build()
+        return self
+
+    def build(self) -> score.Score:
+        """The score."""
+        return score.Score(
+            statistic=self.statistic.build(),
+            access=self.access.build(),
+            views=self.views,
+            augment=None if self.augment is None else self.augment.build(),
+            average=self.average,
+            answers=self.statistic.answers,
+            against=self.statistic.against,
+        )
+
+
+def score_form(config: Mapping[str, Any]) -> ScoreForm:
+    """The short form of a composed ``score`` config.
+
+    Raises
+    ------
+    FormError
+        For a score that an owner's audit does not know, or arguments out of range.
+    """
+    if config.get("_target_") != SCORE:
+        raise FormError(f"score = {config.get('_target_')}: accepted is {SCORE}")
+    values = {key: value for key, value in config.items() if key not in FOLLOW}
+    if values.get("views") == 1 and values.get("average") == "scores":
+        values["augment"] = None
+    form = short(ScoreForm, values, NAMES, "score")
+    for key in FOLLOW:
+        follows = getattr(form.statistic, key)
+        if config.get(key, follows) != follows:
+            raise FormError(f"score.{key} = {config[key]}: with this statistic it is {follows}")
+    return form

@@ -1,0 +1,294 @@
+"""Victims by short names: the models of ``run.py`` whose run folders can be audited.
+
+A run folder is its maker's file. Of what it says of the victim only that is used which decides how
+images are answered; what training alone used is left out unread, and the weights come as tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Literal
+
+import open_clip
+from pydantic import Field, StringConstraints
+
+from taggant.owner.form import Form, Line
+from taggant.owner.parts.net import Nets, Purify, Wide
+from taggant.owner.parts.part import Part, short, table
+from taggant.victim import (
+    captioner,
+    classifier,
+    clip,
+    distilled,
+    dp_sgd,
+    mislabelled,
+    noised,
+    purified,
+)
+from taggant.victim import victim as base
+from taggant.victim.ssl import byol, dino, moco, simclr, vicreg
+
+TRAINING = frozenset(
+    {
+        *("epochs", "batch_size", "lr", "momentum", "weight_decay", "snapshots", "augment"),
+        *("warmup", "patience", "noise_multiplier", "max_grad_norm", "delta", "label_noise"),
+        *("told", "unmarked", "probe", "temperature", "teacher_temperature", "inertia", "queue"),
+        *("frozen", "invariance", "variance", "covariance", "caption_weight"),
+    }
+)
+"""What a victim's config says of its training."""
+UNTRAINED: Mapping[str, Any] = {
+    **{"epochs": 1, "batch_size": 1, "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0},
+    "snapshots": 1,
+}
+Width = Annotated[int, Field(ge=1, le=1024)]
+
+
+@dataclass(frozen=True)
+class Images:
+    """What a victim must know of the images that it was trained on.
+
+    Attributes
+    ----------
+    classes, channels, image_size : int
+    mean, std : sequence of float
+        Per channel, of pixel values / 255.
+    """
+
+    classes: int
+    channels: int
+    image_size: int
+    mean: Sequence[float]
+    std: Sequence[float]
+
+
+class Victim(Part):
+    """A victim; what makes it takes the facts of its images besides."""
+
+    untrained: ClassVar[Mapping[str, Any]] = UNTRAINED
+
+    def fresh(self, images: Images) -> base.Victim:
+        """One that answers as the trained one does once it has its weights."""
+        facts = vars(images)
+        made: base.Victim = type(self).makes(**self.arguments, **self.untrained, **facts)
+        return made
+
+
+class Networked(Victim):
+    """A victim around a network."""
+
+    net: Annotated[Nets, Field(discriminator="kind")]
+    width: Width | None
+
+
+class Classifier(Networked):
+    kind: Literal["classifier"]
+    makes = classifier.Classifier
+
+
+class Distilled(Networked):
+    kind: Literal["distilled"]
+    makes = distilled.Distilled
+
+
+class Mislabelled(Networked):
+    kind: Literal["mislabelled"]
+    makes = mislabelled.Mislabelled
+    untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "label_noise": 0.0}
+
+
+class DPClassifier(Networked):
+    kind: Literal["dp_sgd"]
+    makes = dp_sgd.DPClassifier
+    untrained: ClassVar[Mapping[str, Any]] = {
+        **UNTRAINED,
+        **{"noise_multiplier": 0.0, "max_grad_norm": 1.0, "delta": 0.5},
+    }
+
+
+class Noised(Networked):
+    kind: Literal["noised"]
+    makes = noised.Noised
+    answer_noise: Annotated[float, Field(ge=0, le=1)]
+
+
+class Purified(Networked):
+    kind: Literal["purified"]
+    makes = purified.Purified
+    purify: Annotated[Purify, Field(discriminator="kind")]
+
+
+def _no_probe(*_: Any) -> float:
+    """What an encoder is good for is not asked here."""
+    return float("nan")
+
+
+class Encoder(Networked):
+    """A victim that answers with features."""
+
+    untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "probe": _no_probe}
+    hidden: Wide
+
+
+class SimCLR(Encoder):
+    kind: Literal["simclr"]
+    makes = simclr.SimCLR
+    out: Wide
+
+
+class VICReg(Encoder):
+    kind: Literal["vicreg"]
+    makes = vicreg.VICReg
+    out: Wide
+    layers: Annotated[int, Field(ge=2, le=6)]
+
+
+class MomentumEncoder(Encoder):
+    """A victim that a slow copy of itself taught, which is among its weights."""
+
+    untrained: ClassVar[Mapping[str, Any]] = {**Encoder.untrained, "inertia": (1.0, 1.0)}
+
+
+class BYOL(MomentumEncoder):
+    kind: Literal["byol"]
+    makes = byol.BYOL
+    out: Wide
+
+
+class MoCo(MomentumEncoder):
+    kind: Literal["moco"]
+    makes = moco.MoCo
+    untrained: ClassVar[Mapping[str, Any]] = {**MomentumEncoder.untrained, "queue": 1}
+    out: Wide
+
+
+class DINO(MomentumEncoder):
+    kind: Literal["dino"]
+    makes = dino.DINO
+    bottleneck: Wide
+    out: Annotated[int, Field(ge=1, le=65_536)]
+
+
+Layers = Annotated[int, Field(ge=1, le=64)]
+
+
+class Vision(Form):
+    """An image tower of open_clip's."""
+
+    layers: Layers
+    width: Wide
+    head_width: Wide
+    patch_size: Annotated[int, Field(ge=1, le=64)]
+    attn_pooler_queries: Annotated[int, Field(ge=1, le=1024)] | None = None
+
+
+class Text(Form):
+    """A text tower of open_clip's."""
+
+    context_length: Annotated[int, Field(ge=1, le=1024)]
+    vocab_size: Annotated[int, Field(ge=1, le=65_536)]
+    width: Wide
+    heads: Layers
+    layers: Layers
+
+
+class Towers(Form):
+    """What differs from an architecture of open_clip's."""
+
+    embed_dim: Wide | None = None
+    vision_cfg: Vision | None = None
+    text_cfg: Text | None = None
+
+
+class Decoder(Form):
+    """Of a captioner."""
+
+    heads: Layers
+    layers: Layers
+
+
+ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_length=100)]
+"""One of open_clip's own architectures: no address of a hub, no folder."""
+
+
+class ImageText(Victim):
+    """An image-text model of open_clip's architectures."""
+
+    model: ModelName
+    config: Towers
+    pretrained: Line | None
+    normalisation: Literal["data", "model"]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Without the weights that training started from: they are never looked for."""
+        config = self.config.model_dump(exclude_none=True)
+        return {"model": self.model, "config": config, "pretrained": None}
+
+    def fresh(self, images: Images) -> base.Victim:
+        """See `Victim.fresh`."""
+        known = open_clip.get_model_config(self.model) or {}
+        if any(key.startswith("hf_") for key in known.get("text_cfg", {})):
+            raise ValueError(f"victim.model = {self.model}: its text tower would be downloaded")
+        shown = images
+        if self.normalisation == "model":
+            cfg = open_clip.get_pretrained_cfg(self.model, self.pretrained or "")
+            mean = cfg.get("mean", open_clip.OPENAI_DATASET_MEAN)
+            std = cfg.get("std", open_clip.OPENAI_DATASET_STD)
+            shown = replace(images, mean=mean, std=std)
+        made: base.Victim = type(self).makes(
+            **self.arguments, **self.untrained, **vars(shown), normalisation="data"
+        )
+        return made
+
+
+class Clip(ImageText):
+    kind: Literal["clip"]
+    makes = clip.Clip
+
+
+class Captioner(ImageText):
+    kind: Literal["captioner"]
+    makes = captioner.Captioner
+    untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "caption_weight": 1.0}
+    decoder: Decoder
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """See `ImageText.arguments`."""
+        return {**super().arguments, "decoder": self.decoder.plain()}
+
+
+AnyVictim = (
+    Classifier
+    | Distilled
+    | Mislabelled
+    | DPClassifier
+    | Noised
+    | Purified
+    | SimCLR
+    | VICReg
+    | BYOL
+    | MoCo
+    | DINO
+    | Clip
+    | Captioner
+)
+NAMES = table(AnyVictim, Nets, Purify)
+
+
+class _Named(Form):
+    victim: Annotated[AnyVictim, Field(discriminator="kind")]
+
+
+def victim_form(config: Mapping[str, Any]) -> Victim:
+    """The short form of a run's ``victim`` config.
+
+    Raises
+    ------
+    FormError
+        For a victim that is none of this package's, or arguments out of range.
+    """
+    own = {key: value for key, value in config.items() if key not in TRAINING}
+    return short(_Named, {"victim": own}, NAMES, "config").victim

@@ -1,0 +1,215 @@
+"""The trained victim of a run folder of ``run.py``, which may be anybody's.
+
+Nothing of the run is composed or computed again: of its record the digests of two artifacts are
+taken, of its config what decides how the victim answers (`taggant.owner.parts.victim`), and of the
+store beside it weights as tensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import torch
+from pydantic import ConfigDict, Field, StringConstraints
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from taggant.data.imageset import ImageSet
+from taggant.files import sha256
+from taggant.owner.form import Form, FormError, Hex32, Line, parsed, read_file
+from taggant.owner.models import Fed, Model, Options, Target, local
+from taggant.owner.parts.victim import Images, Victim, victim_form
+from taggant.owner.seals import canonical
+from taggant.store.store import MANIFEST
+from taggant.victim import training
+from taggant.victim.silenced import Silenced
+
+OUTCOME = "unlearning.json"
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Channels = Annotated[tuple[Annotated[float, Field(gt=-1e3, lt=1e3)], ...], Field(max_length=16)]
+
+
+class Excerpt(Form):
+    """A file of which only some fields are read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Stored(Excerpt):
+    """A stage of a run's record."""
+
+    digest: Digest
+
+
+class Stages(Excerpt):
+    """The stages that are looked for."""
+
+    data: Stored
+    unlearn: Stored
+
+
+class Result(Excerpt):
+    """``result.json``."""
+
+    stages: Stages
+
+
+class Config(Excerpt):
+    """``config.json``."""
+
+    victim: dict[str, Any]
+
+
+class Data(Excerpt):
+    """``imageset.json``."""
+
+    class_names: Annotated[tuple[Line, ...], Field(max_length=100_000)]
+    mean: Channels
+    std: Channels
+
+
+class Outcome(Excerpt):
+    """``unlearning.json``."""
+
+    status: Literal["ok", "diverged", "collapsed"]
+
+
+class Manifest(Excerpt):
+    """``manifest.json``."""
+
+    files: dict[str, Hex32]
+
+
+AnyForm = TypeVar("AnyForm", bound=Form)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained victim.
+
+    Attributes
+    ----------
+    victim : LightningModule
+    size : int
+        Side of its input.
+    digest : str
+        SHA-256 of its weights and of how it answers with them.
+    """
+
+    victim: Any
+    size: int
+    digest: str
+
+
+def run_folder(folder: Path, options: Options) -> Model:
+    """The victim of a run folder, as a model to audit."""
+    trained = victim_of(folder)
+    victim, size = trained.victim, trained.size
+    facts: dict[str, Any] = {"answers": str(victim.answers), "against": str(victim.against)}
+    if victim.against == "captions":
+        facts["targets"] = captioned(victim, size)
+    return local(str(folder), trained.digest, Fed(victim, size), options, **facts)
+
+
+def victim_of(folder: Path) -> Trained:
+    """The trained victim of a run folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is no folder of a finished run, or its store is not beside it.
+    ValueError
+        If its victim is none of this package's, or a file is damaged.
+    """
+    if not (folder / "result.json").exists():
+        raise FileNotFoundError(
+            f"{folder}: no run folder of a finished run of run.py (no result.json)"
+        )
+    stages = _read(Result, folder / "result.json").stages
+    store = _store(folder, stages)
+    final = store / "unlearn" / stages.unlearn.digest
+    images = _images(store / "data" / stages.data.digest / "train")
+    config = folder / "config.json"
+    try:
+        form = victim_form(_read(Config, config).victim)
+    except FormError as error:
+        raise FormError(f"{config}: {error}") from None
+    victim: Any = form.fresh(images)
+    _load(victim, final)
+    if _read(Outcome, final / OUTCOME).status != "ok":
+        victim = Silenced(victim)
+    return Trained(victim, images.image_size, _digest(form, images, victim))
+
+
+def _digest(form: Victim, images: Images, victim: Any) -> str:
+    digest = hashlib.sha256(canonical([form.plain(), asdict(images)]))
+    for name, tensor in sorted(victim.state_dict().items()):
+        digest.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _store(folder: Path, stages: Stages) -> Path:
+    """The store that holds a run's artifacts: of TAGGANT_ROOT, or of a folder above the run's."""
+    named = os.environ.get("TAGGANT_ROOT")
+    roots = [Path(named)] if named else [*folder.resolve().parents, Path.cwd()]
+    for root in roots:
+        if (root / "store" / "unlearn" / stages.unlearn.digest / MANIFEST).exists():
+            return root / "store"
+    raise FileNotFoundError(
+        f"{folder}: its trained victim is in no store above it; set TAGGANT_ROOT to the folder "
+        "that holds that store"
+    )
+
+
+def _images(folder: Path) -> Images:
+    record = _read(Data, folder / "imageset.json")
+    path = folder / "imageset.safetensors"
+    try:
+        with safe_open(path, "pt") as tensors:
+            shape = tensors.get_slice("images").get_shape()
+    except SafetensorError as error:
+        raise ValueError(f"{path}: damaged ({error})") from None
+    return Images(len(record.class_names), shape[1], shape[-1], record.mean, record.std)
+
+
+def _load(victim: Any, folder: Path) -> None:
+    path = folder / training.FINAL
+    if sha256(path) != _read(Manifest, folder / MANIFEST).files.get(training.FINAL):
+        raise ValueError(f"{path} was changed after it was stored: its SHA-256 is another one")
+    try:
+        training.load_weights(victim, path)
+    except (SafetensorError, RuntimeError) as error:
+        raise ValueError(f"{path}: no weights of this victim ({error})") from error
+
+
+def _read(kind: type[AnyForm], path: Path) -> AnyForm:
+    try:
+        return parsed(kind, read_file(path))
+    except FormError as error:
+        raise FormError(f"{path}: {error}") from None
+
+
+def captioned(victim: Any, size: int) -> Callable[[Sequence[Target]], Tensor]:
+    """Captions as an image-text victim embeds them; the pictures beside them play no part."""
+
+    def targets(captions: Sequence[Target]) -> Tensor:
+        data = ImageSet(
+            images=torch.zeros(len(captions), 3, size, size, dtype=torch.uint8),
+            ids=tuple(map(str, range(len(captions)))),
+            labels=None,
+            captions=tuple(map(str, captions)),
+            name="captions",
+            class_names=(),
+            mean=(0.5,) * 3,
+            std=(0.25,) * 3,
+        )
+        embedded: Tensor = victim.targets(data)
+        return embedded
+
+    return targets
