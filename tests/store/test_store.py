@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,20 @@ def test_write_atomically_replaces_whole_files_and_leaves_no_drafts(tmp_path):
     write_atomically(path, b"two", mode=0o600)
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_stage_computes_in_passing_is_not_in_its_own_time(tmp_path):
+    """As when an audit watches a training: the sum over stages is what the run took."""
+    store, naps = Store(tmp_path), {"outer": 0.02, "inner": 0.06}
+
+    def nap(name):
+        return lambda folder: (write(folder), time.sleep(naps[name]))
+
+    def outer(folder):
+        nap("outer")(folder)
+        for i in range(2):
+            store.get(stage(nap("inner"), value=i))
+
+    took = store.get(Stage("train", {}, outer)).seconds
+    assert naps["outer"] <= took < naps["inner"]
+    assert store.get(stage(nap("inner"), value=0)).seconds >= naps["inner"]
