@@ -12,6 +12,7 @@ import stat
 import threading
 
 import pytest
+import requests
 import torch
 from tests.owner import photos
 from tests.owner.test_mark import fresh
@@ -281,11 +282,20 @@ def test_a_killed_audit_asks_again_only_what_was_under_way(home, tmp_path, servi
     assert sum(answered) - record["paid"] == answered[11]
 
 
+def test_the_service_says_in_json_what_it_cannot_answer(service):
+    for body in ({}, {"images": ["no picture"]}, {"images": 3}):
+        reply = requests.post(service.url, json=body, timeout=5)
+        assert reply.status_code == 400
+        assert len(reply.json()["error"]) > 10
+
+
 def test_an_endpoint_that_is_gone_is_told(home, tmp_path, service):
     url = service.url
     service.shutdown()
     service.server_close()
-    with pytest.raises(RuntimeError, match=r"did not answer \(ConnectionError\) after 1 of 1"):
+    with pytest.raises(
+        RuntimeError, match=r"did not answer \(ConnectionRefusedError: .*\) after 1 of 1"
+    ):
         call(*arguments(home, url, tmp_path / "a.json", "--retries", "0"))
 
 

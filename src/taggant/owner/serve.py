@@ -87,10 +87,11 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             body = json.loads(self.rfile.read(length))
             content = json.dumps(self.server.answer(body["images"])).encode()
+            status = 200
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            self.send_error(400, explain=str(error))
-            return
-        self.send_response(200)
+            content = json.dumps({"error": f"{type(error).__name__}: {error}"}).encode()
+            status = 400
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

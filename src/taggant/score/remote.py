@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import base64
 import io
-import logging
+import math
 import random
+import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urljoin
 
-import requests
 import torch
 from PIL import Image
 from torch import Tensor
 
-from taggant.answers import HIDDEN
+from taggant.score.contract import ADAPTERS, REQUEST, classified, embedded
+from taggant.score.http import LARGEST, Client, NoAnswerError, Reply, cut
 from taggant.score.oracle import QueryError
 from taggant.urls import redact, secrets_of
 
-SMALLEST = 1e-12
-RETRIED = frozenset({429, 500, 502, 503, 504})
-UNANSWERED = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.JSONDecodeError,
-)
-"""No answer came, or one that breaks off or is no JSON: a proxy's page, say."""
-
-
-class _Redacting(logging.Filter):
-    """Shows no keys of addresses in the log of requests."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = redact(record.getMessage()), ()
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_Redacting())
+REFUSING = frozenset({400, 404, 405, 406, 415, 422})
+"""How servers answer a request that they do not understand."""
+PASSING = frozenset({408, 425, 429})
 
 
 @dataclass
@@ -48,10 +33,12 @@ class Remote(ABC):
     """Asks a model over HTTP.
 
     Contract: ``POST url`` with ``{"images": [PNG as base64, ...]}``; a subclass says what the
-    answer holds, one entry per image, in order.
+    answer holds, one entry per image, in order. For another protocol, override `body`, `read` or
+    `ask` (``examples/adapters``).
 
     A query counts once, when it is answered; `attempts` counts what was sent, failures included,
-    for that is what a provider may bill.
+    for that is what a provider may bill. Redirects are not followed: the record names the address
+    that answered.
 
     Parameters
     ----------
@@ -60,17 +47,23 @@ class Remote(ABC):
     batch_size : int
         Images per request.
     timeout : float
-        Seconds to wait for an answer.
+        Seconds for the whole answer, from the first byte sent to the last received.
     retries : int
         Further tries of a request that failed (dropped connection, time-out, broken-off answer,
-        status 429 or 5xx),
-        after 1, 2, 4, ... times `pause` seconds, jittered.
+        status 408, 425, 429 or 5xx),
+        after 1, 2, 4, ... times `pause` seconds, jittered, and not before the server allows it
+        (``Retry-After``).
     pause : float
         See `retries`.
+    patience : float
+        Most seconds of ``Retry-After`` that are waited for; a server that asks for more ends the
+        audit, which goes on when it is started again.
     rate : float, optional
         Most images per second.
     headers : mapping, optional
         For keys and the like.
+    largest : int
+        Most bytes of an answer.
 
     Raises
     ------
@@ -83,8 +76,10 @@ class Remote(ABC):
     timeout: float = 30.0
     retries: int = 5
     pause: float = 1.0
+    patience: float = 600.0
     rate: float | None = None
-    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    largest: int = LARGEST
     sleep: Callable[[float], None] = time.sleep
     queries: int = 0
     attempts: int = 0
@@ -93,51 +88,120 @@ class Remote(ABC):
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size = {self.batch_size}: accepted are 1, 2, 3, ...")
-        if self.rate is not None and self.rate <= 0:
+        if self.retries < 0:
+            raise ValueError(f"retries = {self.retries}: accepted are 0, 1, 2, ...")
+        if not 0 < self.timeout < math.inf:
+            raise ValueError(f"timeout = {self.timeout}: accepted are positive numbers")
+        if self.rate is not None and not 0 < self.rate < math.inf:
             raise ValueError(f"rate = {self.rate}: accepted are positive numbers, or null")
-        self._session = requests.Session()
+        self._client = Client(self.timeout, self.headers, self.largest)
+        self._form: Any = None
         self._next = 0.0
 
     def query(self, images: Tensor) -> Tensor:
         """What is read of the answers, float32 [B, D], to images uint8 [B, C, H, W], any B >= 1."""
-        return torch.cat([self._ask(part) for part in images.split(self.batch_size)])
+        return torch.cat([self._answers(part) for part in images.split(self.batch_size)])
 
-    def _ask(self, images: Tensor) -> Tensor:
-        answer = self._post({"images": [_png(image) for image in images]}, len(images))
+    def _answers(self, images: Tensor) -> Tensor:
+        answer = self.ask(images)
         self.queries += len(images)
-        return self.read(answer, len(images))
+        try:
+            return self.read(answer, len(images))
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise QueryError(
+                f"the answer is not of the form that {type(self).__name__} reads "
+                f"({type(error).__name__}: {error})"
+            ) from error
+
+    def ask(self, images: Tensor) -> Any:
+        """The answer to images uint8 [B, C, H, W], B <= `batch_size`."""
+        return self.send("POST", self.url, self.body(images), len(images), Reply.json)
+
+    def body(self, images: Tensor) -> Any:
+        """The JSON that asks about images uint8 [B, C, H, W]."""
+        return {"images": [png(image) for image in images]}
 
     @abstractmethod
     def read(self, answer: Any, count: int) -> Tensor:
         """What an answer to `count` images says, float32 [count, D]."""
 
-    def _post(self, body: dict[str, Any], count: int) -> Any:
-        failure = ""
+    def keep_form(self, form: Any) -> None:
+        """Refuse an answer of another form than the first: other versions, another function.
+
+        Raises
+        ------
+        QueryError
+        """
+        if self._form not in (None, form):
+            raise QueryError(
+                f"the model answered with {self._form} before, now with {form}: not every version "
+                "meets the same function"
+            )
+        self._form = form
+
+    def send(
+        self, method: str, url: str, body: Any, count: int, parse: Callable[[Reply], Any]
+    ) -> Any:
+        """What `parse` reads of a request's answer; tried again where that may help.
+
+        Parameters
+        ----------
+        method, url : str
+        body : JSON
+        count : int
+            Images in it.
+        parse : callable
+            Reply -> anything; ValueError for a broken-off one.
+        """
+        wait = 0.0
         for attempt in range(self.retries + 1):
             if attempt:
-                self.sleep(self.pause * 2 ** (attempt - 1) * random.uniform(0.5, 1.0))
+                self.sleep(max(wait, self.pause * 2 ** (attempt - 1) * random.uniform(0.5, 1.0)))
             self._keep_rate(count)
             self.attempts += count
             try:
-                reply = self._session.post(
-                    self.url, json=body, timeout=self.timeout, headers=self.headers
-                )
-                if reply.status_code == requests.codes.ok:
-                    return reply.json()
-            except UNANSWERED as error:
-                failure = type(error).__name__
-                continue
-            except requests.RequestException as error:  # the address itself is wrong, say
-                failure = f"{type(error).__name__}: {error}"
-                break
-            failure = f"status {reply.status_code}"
-            if reply.status_code not in RETRIED:
-                break
-        said = (
-            f"{self.url} did not answer ({failure}) after {attempt + 1} of {self.retries + 1} "
-            f"tries; {self.queries} queries were answered before"
+                return self._once(method, url, body, parse)
+            except NoAnswerError as error:
+                failure, wait = str(error), error.pause
+                if wait > self.patience:
+                    failure += f"; it asks to wait {wait:,.0f} s (Retry-After): come back then"
+                if wait > self.patience or not error.again:
+                    break
+        raise QueryError(
+            self._redacted(
+                f"{url} did not answer ({failure}) after {attempt + 1} of {self.retries + 1} "
+                f"tries; {self.queries} queries were answered before"
+            )
         )
-        raise QueryError(redact(said, {*self.headers.values(), *secrets_of(self.url)}))
+
+    def _once(self, method: str, url: str, body: Any, parse: Callable[[Reply], Any]) -> Any:
+        reply = self._client.send(method, url, body)
+        if not reply.ok:
+            raise NoAnswerError(self._refusal(reply, url), _may_pass(reply), reply.pause)
+        try:
+            return parse(reply)
+        except ValueError as error:
+            said = f"status {reply.status}, no JSON: {self._said(reply)}"
+            raise NoAnswerError(said, again=True) from error
+
+    def _refusal(self, reply: Reply, url: str) -> str:
+        location = reply.headers.get("Location")
+        if 300 <= reply.status < 400 and location:
+            return (
+                f"status {reply.status} redirects to {urljoin(url, location)}, which is not "
+                "followed: ask that address"
+            )
+        failure = f"status {reply.status}: {self._said(reply)}"
+        if reply.status in REFUSING:
+            failure += f"; it was sent {REQUEST}, adapters for other protocols: {ADAPTERS}"
+        return failure
+
+    def _said(self, reply: Reply) -> str:
+        return cut(self._redacted(reply.said)) or "(nothing)"
+
+    def _redacted(self, text: str) -> str:
+        values = [part for value in self.headers.values() for part in re.split(r"[\s,;=]+", value)]
+        return redact(text, {*self.headers.values(), *values, *secrets_of(self.url)})
 
     def _keep_rate(self, count: int) -> None:
         if self.rate is None:
@@ -152,8 +216,9 @@ class Remote(ABC):
 class Endpoint(Remote):
     """Asks a classifier over HTTP: see `Remote`.
 
-    The answer is ``{"confidences": [[float, ...], ...]}`` or, where only labels are given away,
-    ``{"labels": [int, ...]}``.
+    The answer is ``{"confidences": [[float, ...], ...]}``, each summing to 1 but for rounding,
+    ``{"logits": [[float, ...], ...]}`` of any numbers before a softmax, or, where only labels are
+    given away, ``{"labels": [int, ...]}``.
 
     Parameters
     ----------
@@ -167,7 +232,9 @@ class Endpoint(Remote):
 
     def read(self, answer: Any, count: int) -> Tensor:
         """Log-confidences float32 [count, classes]."""
-        return _log_confidences(answer, count, self.classes)
+        key, rows = classified(answer, count, self.classes)
+        self.keep_form(f"'{key}'")
+        return rows
 
 
 @dataclass
@@ -179,44 +246,23 @@ class EmbeddingEndpoint(Remote):
 
     def read(self, answer: Any, count: int) -> Tensor:
         """Unit vectors float32 [count, D]."""
-        if not isinstance(answer, dict) or "embeddings" not in answer:
-            raise QueryError("the answer has no 'embeddings'")
-        try:
-            rows = torch.tensor(answer["embeddings"], dtype=torch.float64).float()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise QueryError(f"the answer is not of the contract's form: {error}") from error
-        if rows.ndim != 2 or len(rows) != count or not torch.isfinite(rows).all():
-            raise QueryError(
-                f"the answer has shape {list(rows.shape)}; accepted is [{count}, D], finite"
-            )
-        return torch.nn.functional.normalize(rows, dim=1)
+        rows = embedded(answer, count)
+        self.keep_form(f"embeddings of {rows.shape[1]} numbers")
+        return rows
 
 
-def _png(image: Tensor) -> str:
+def _may_pass(reply: Reply) -> bool:
+    """Whether an error may be gone at another try."""
+    if reply.status < 400:
+        return False
+    return (
+        reply.status in PASSING or (reply.status >= 500 and reply.status != 501) or reply.pause > 0
+    )
+
+
+def png(image: Tensor) -> str:
+    """An image uint8 [C, H, W] as PNG in base64."""
     pixels = image.cpu().permute(1, 2, 0).squeeze(-1).numpy()
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "png")
     return base64.b64encode(stream.getvalue()).decode("ascii")
-
-
-def _log_confidences(answer: Any, count: int, classes: int) -> Tensor:
-    if not isinstance(answer, dict) or not {"confidences", "labels"} & set(answer):
-        raise QueryError("the answer has neither 'confidences' nor 'labels'")
-    rows = _rows(answer, classes)
-    if rows.shape != (count, classes) or not torch.isfinite(rows).all():
-        raise QueryError(
-            f"the answer has shape {list(rows.shape)}; accepted is [{count}, {classes}], finite"
-        )
-    # A floor for zeros that does not level the small confidences of well-learnt images.
-    visible = rows.clamp(min=SMALLEST if "confidences" in answer else HIDDEN)
-    return (visible / visible.sum(1, keepdim=True)).log()
-
-
-def _rows(answer: dict[str, Any], classes: int) -> Tensor:
-    try:
-        if "confidences" in answer:
-            return torch.tensor(answer["confidences"], dtype=torch.float64).float()
-        labels: Sequence[int] = answer["labels"]
-        return torch.nn.functional.one_hot(torch.tensor(labels), classes).float()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise QueryError(f"the answer is not of the contract's form: {error}") from error
