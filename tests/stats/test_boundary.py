@@ -174,7 +174,7 @@ def test_arrays_that_are_no_test_are_refused():
         Boundary([-1, -1], [1, 2])
     with pytest.raises(ValueError, match="cannot be both"):
         Boundary([-1, 1], [1, 1])
-    with pytest.raises(ValueError, match="stop has shape"):
+    with pytest.raises(ValueError, match="stop has 3 rows"):
         Boundary([-1, 0], [1, 1, 1])
     with pytest.raises(ValueError, match="overlaps"):
         Boundary([-1, 0], [1, 1], [1, 0])

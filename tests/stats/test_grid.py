@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.stats.conftest import TESTS, build, cached
 
-from taggant.stats.chain import exact_size
+from taggant.stats.exact import exact_size
 
 LEVELS = (0.1, 0.05, 0.01, 0.005, 0.001)
 FULL_LEVEL = ("rank", "rank curtailed", "besag_clifford 1", "besag_clifford 2", "optimal")

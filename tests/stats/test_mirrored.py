@@ -5,7 +5,7 @@ import pytest
 
 from taggant import stats
 from taggant.stats import NULL, Beta, Boundary
-from taggant.stats.chain import exact_size
+from taggant.stats.exact import exact_size
 
 TESTS = (stats.rank, stats.pprm, stats.optimal, stats.besag_clifford)
 

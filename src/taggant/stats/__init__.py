@@ -1,7 +1,7 @@
 """Sequential rank tests whose every error rate is an exact number (numpy and scipy only)."""
 
 from taggant.stats.alternatives import NULL, Alternative, Beta, Fixed, Histogram
-from taggant.stats.boundary import Boundary, Decisions
+from taggant.stats.boundary import Boundary
 from taggant.stats.evidence import anytime, anytime_p_values, e_process, log_e_value
 from taggant.stats.intervals import Interval, clopper_pearson
 from taggant.stats.mirrored import two_sided
@@ -17,6 +17,7 @@ from taggant.stats.multiple import (
 )
 from taggant.stats.radioactive import RadioactiveEvidence, log_cosine_p, radioactive_p
 from taggant.stats.ranks import SetRank, exceedances, randomised_p_values, rank_of_set, rank_sum
+from taggant.stats.replay import Decisions
 from taggant.stats.sequential import besag_clifford, pprm, rank
 from taggant.stats.stopping import optimal
 from taggant.stats.twins import twins_betting, twins_binomial, twins_log_e, twins_pprm, wins_needed

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from taggant.stats.arrays import Floats
 
 
 def log_choose(n: ArrayLike, k: ArrayLike) -> Floats:

@@ -1,7 +1,6 @@
-"""A sequential rank test is a boundary: when to claim, when to give up, as integers.
+"""What follows from the thresholds of a test: size, power, cost, p-values of stopped audits.
 
-Everything about a test follows exactly from its boundary: size, power under any alternative, hidden
-versions read, p-values of stopped audits. Nothing here is simulated.
+All are exact numbers. Nothing here is simulated.
 """
 
 from __future__ import annotations
@@ -13,47 +12,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from taggant.stats.alternatives import NULL, Alternative, Beta, Floats, Ints
-from taggant.stats.chain import NOTHING, OVER_FORGOTTEN, USED, StoppingStates, stopping_states
+from taggant.stats.alternatives import Alternative, Beta
+from taggant.stats.arrays import Bools, Floats, Ints, integers
+from taggant.stats.chain import StoppingStates, stopping_states
+from taggant.stats.checks import shown
+from taggant.stats.replay import Decisions, first_stop, replay
+from taggant.stats.thresholds import NOTHING, OVER_FORGOTTEN, USED, Thresholds
 
-Bools = NDArray[np.bool_]
 Ordering = Literal["stagewise", "likelihood"]
 
-_ROWS, _COLUMNS = 4096, 128  # a block stays in the cache, and its row sums fit 8 bits
+_DESIGN = Beta(1.0, 50.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Decisions:
-    """What a test says about each instance. All arrays are [instances].
-
-    Attributes
-    ----------
-    claim : bool array
-        A claim was made (in a two-sided test: either claim, see `side`).
-    side : int array
-        1: "used", the published version ranks too high for chance; -1: "over-forgotten", it ranks
-        too low (two-sided tests only); 0: no claim, which is *not* evidence of the contrary.
-    read : int array
-        Hidden versions read one by one until the stop.
-    exceedances : int array
-        Those among them that beat the published version.
-    p_value : float array
-        Exact stopped p-value, stage-wise ordering: P(p_value <= x) <= x under the null for every x,
-        and p_value <= size exactly when there is a claim.
-    """
-
-    claim: Bools
-    side: Ints
-    read: Ints
-    exceedances: Ints
-    p_value: Floats
-
-    def __len__(self) -> int:
-        return int(self.claim.size)
-
-
-@dataclass(frozen=True, eq=False)
-class Boundary:
+class Boundary(Thresholds):
     """A sequential rank test of "the model is independent of the published index".
 
     With S_t exceedances among the first t hidden versions, read in random order, claim "used" at
@@ -67,10 +39,10 @@ class Boundary:
     independent of it given the versions, P(claim) = `size()`, exactly (docs/guarantees.md).
     Replaying the same bits twice gives the same decisions.
 
-    Attributes
+    Parameters
     ----------
     claim, stop : int arrays [n], over t = 0..n-1 hidden versions read
-    claim_high : int array [n] or None
+    claim_high : int array [n], optional
     null : Alternative
         What `size` and the p-values refer to: the uniform chain for n versions of one image.
 
@@ -79,51 +51,16 @@ class Boundary:
     ValueError
         If the arrays do not describe a test: lengths, overlapping regions, or states that the last
         row leaves undecided.
+
+    Examples
+    --------
+    Of 5 versions, read until one beats the published one; claim if none does.
+
+    >>> from taggant.stats import Beta, Boundary
+    >>> test = Boundary(claim=[-1, -1, -1, -1, 0], stop=[1, 1, 1, 1, 1])
+    >>> round(test.size(), 12), round(test.power(Beta.with_mean(0.01)), 3)
+    (0.2, 0.961)
     """
-
-    claim: Ints
-    stop: Ints
-    claim_high: Ints | None = None
-    null: Alternative = NULL
-
-    def __post_init__(self) -> None:
-        for name in ("claim", "stop", "claim_high"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            array = np.array(value, dtype=np.int64)
-            array.setflags(write=False)
-            if array.ndim != 1 or array.size < 2 or array.size != len(self.claim):
-                raise ValueError(
-                    f"{name} has shape {array.shape}; accepted is one integer for each "
-                    f"t = 0..n-1, n >= 2, as many as in claim ({len(self.claim)})"
-                )
-            object.__setattr__(self, name, array)
-        self._check_regions()
-
-    def _check_regions(self) -> None:
-        t = np.arange(self.n)
-        if (bad := np.flatnonzero(self.claim >= self.stop)).size:
-            raise ValueError(f"claim[{bad[0]}] >= stop[{bad[0]}]: a state cannot be both")
-        last = self.n - 1
-        if self.claim_high is None:
-            decided = self.stop[last] <= max(self.claim[last] + 1, 0) or self.claim[last] >= last
-        else:
-            low, high = self.claim, self.claim_high
-            if (bad := np.flatnonzero((high <= low) | (high <= t - self.stop))).size:
-                raise ValueError(
-                    f"claim_high[{bad[0]}] = {high[bad[0]]} overlaps the other regions"
-                )
-            middle = set(range(int(self.stop[last]), int(last - self.stop[last]) + 1))
-            left = set(range(int(low[last]) + 1, int(high[last]))) & set(range(self.n))
-            decided = left <= middle
-        if not decided:
-            raise ValueError(f"the last row, t={last}, leaves states undecided")
-
-    @property
-    def n(self) -> int:
-        """Versions of one image, the published one included."""
-        return int(self.claim.size)
 
     # --- exact operating characteristics -------------------------------------------------------
 
@@ -133,31 +70,79 @@ class Boundary:
         return stopping_states(self)
 
     def size(self) -> float:
-        """Return P(claim) under the null: the false-detection rate of one audit."""
-        return self._p_values("stagewise", _DESIGN)[1]
+        """Return P(claim) under the null: the false-detection rate of one audit.
+
+        Examples
+        --------
+        >>> from taggant.stats import rank
+        >>> round(rank(1000, 0.05).size(), 12)
+        0.05
+        """
+        return self._stagewise[1]
 
     def power(self, alternative: Alternative) -> float:
-        """Return P(claim) under an alternative (`Beta`, `Fixed` or `Histogram`)."""
+        """Return P(claim) under an alternative (`Beta`, `Fixed` or `Histogram`).
+
+        Examples
+        --------
+        >>> from taggant.stats import Beta, rank
+        >>> round(rank(1000, 0.05).power(Beta.with_mean(0.01)), 3)
+        0.992
+        """
         return float(self.states.mass(alternative)[self.states.side != NOTHING].sum())
 
     def power_of_side(self, alternative: Alternative, side: int = USED) -> float:
-        """Return P(claim of this side): 1 "used", -1 "over-forgotten"."""
+        """Return P(claim of this side): 1 "used", -1 "over-forgotten".
+
+        Raises
+        ------
+        ValueError
+            For another side.
+        """
+        if side not in (USED, OVER_FORGOTTEN):
+            raise ValueError(f"side={shown(side)}: accepted are 1 and -1")
         return float(self.states.mass(alternative)[self.states.side == side].sum())
 
     def expected_queries(self, alternative: Alternative) -> float:
-        """Return the mean number of hidden versions read (K = 1; the published one not counted)."""
+        """Return the mean number of hidden versions read (K = 1; the published one not counted).
+
+        Examples
+        --------
+        >>> from taggant.stats import NULL, besag_clifford
+        >>> round(besag_clifford(1000, 0.05, h=2).expected_queries(NULL), 1)
+        7.5
+        """
         return float(self.states.mass(alternative) @ self.states.t)
 
     # --- p-values of stopped audits ------------------------------------------------------------
 
-    def _p_values(self, ordering: Ordering, alternative: Alternative) -> tuple[Floats, float]:
-        """Exact p-value of every stopping state, and the size (that of the last claiming one)."""
-        cache: dict[tuple[str, Alternative], tuple[Floats, float]]
-        cache = self.__dict__.setdefault("_p_value_cache", {})
-        key = (ordering, alternative)
-        if key not in cache:
-            cache[key] = _order_and_sum(self, ordering, alternative)
-        return cache[key]
+    @cached_property
+    def _stagewise(self) -> tuple[Floats, float]:
+        """Stage-wise p-value of every stopping state, and the size: that of the last claim."""
+        states = self.states
+        two_sided = self.claim_high is not None
+        beats = np.minimum(states.s, states.t - states.s) if two_sided else states.s
+        claims = states.side != NOTHING
+        keys = (beats, np.where(claims, states.t, -states.t), ~claims)
+        return _running_mass(keys, states.mass(self.null), claims)
+
+    def _by_likelihood(self, alternative: Alternative) -> Floats:
+        claims, size = self.states.side != NOTHING, self.size()
+        keys = (np.round(-self._evidence(alternative), 9), ~claims)
+        values, last = _running_mass(keys, self.states.mass(self.null), claims)
+        # Summed in another order the claims' mass may come out an ulp away from `size()`.
+        claimed = np.where(values >= last, size, np.minimum(values, size))
+        return np.asarray(np.where(claims, claimed, np.maximum(values, np.nextafter(size, 1.0))))
+
+    def _evidence(self, alternative: Alternative) -> Floats:
+        """Log likelihood ratio of each stopping state; two-sided: of the half-and-half mixture."""
+        states = self.states
+        null = self.null.log_pmf(states.t, states.s, states.n)
+        first = alternative.log_pmf(states.t, states.s, states.n)
+        if self.claim_high is None:
+            return np.asarray(first - null)
+        last = alternative.log_pmf(states.t, states.t - states.s, states.n)
+        return np.asarray(np.logaddexp(first, last) - np.log(2.0) - null)
 
     def p_value(
         self,
@@ -186,35 +171,37 @@ class Boundary:
         ------
         ValueError
             If (t, s) is not a state in which this test stops.
+
+        Examples
+        --------
+        >>> from taggant.stats import besag_clifford
+        >>> besag_clifford(100, 0.05, h=2).p_value([5, 20, 39], [2, 2, 1]).round(6)
+        array([0.4 , 0.1 , 0.05])
         """
-        values, _ = self._p_values(ordering, alternative or _DESIGN)
-        t, s = np.broadcast_arrays(np.asarray(t, np.int64), np.asarray(s, np.int64))
+        if ordering not in ("stagewise", "likelihood"):
+            raise ValueError(
+                f"ordering={shown(ordering)}: accepted are 'stagewise' and 'likelihood'"
+            )
+        t, s = np.broadcast_arrays(integers(t, "t", 0, self.n - 1), integers(s, "s", 0, self.n - 1))
         keys = self.states.t * self.n + self.states.s
         wanted = t * self.n + s
         place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-        if np.any(keys[place] != wanted):
-            index = np.flatnonzero((keys[place] != wanted).ravel())[0]
+        if (missing := np.flatnonzero(keys[place] != wanted)).size:
             raise ValueError(
-                f"(t={t.ravel()[index]}, s={s.ravel()[index]}) is not a state in which this test "
-                "stops; accepted are the pairs in boundary.states"
+                f"(t={t.ravel()[missing[0]]}, s={s.ravel()[missing[0]]}) is not a state in which "
+                "this test stops; accepted are the pairs in boundary.states"
             )
-        return np.asarray(values[place])
+        if ordering == "stagewise":
+            return np.asarray(self._stagewise[0][place])
+        return np.asarray(
+            self._by_likelihood(_DESIGN if alternative is None else alternative)[place]
+        )
 
     def claim_p_values(self) -> Floats:
         """Return the stage-wise p-value of every claiming state, in the order of `states`."""
-        return np.asarray(self._p_values("stagewise", _DESIGN)[0][self.states.side != NOTHING])
+        return np.asarray(self._stagewise[0][self.states.side != NOTHING])
 
     # --- use -----------------------------------------------------------------------------------
-
-    def outcome(self, t: ArrayLike, s: ArrayLike) -> tuple[Bools, Ints]:
-        """Return, elementwise, whether the test stops at (t, s) and which side it claims."""
-        t, s = np.broadcast_arrays(np.asarray(t, np.int64), np.asarray(s, np.int64))
-        side = np.where(s <= self.claim[t], USED, NOTHING)
-        gives_up = s >= self.stop[t]
-        if self.claim_high is not None:
-            side = np.where(s >= self.claim_high[t], OVER_FORGOTTEN, side)
-            gives_up &= s <= t - self.stop[t]
-        return gives_up | (side != NOTHING), side
 
     def stopped_at(
         self, exceedances: ArrayLike, read: ArrayLike = 0, count: ArrayLike = 0
@@ -236,26 +223,13 @@ class Boundary:
             Hidden versions read at the stop; -1 where the instance is still undecided.
         s : int array [instances]
             Exceedances at the stop, or at the end of the block where undecided.
+
+        Raises
+        ------
+        ValueError
+            If the bits are no bool array, or more than n - 1 versions would be read.
         """
-        bits = _as_bits(exceedances)
-        m, width = bits.shape
-        start = np.broadcast_to(np.asarray(read, np.int64), (m,))
-        before = np.broadcast_to(np.asarray(count, np.int64), (m,))
-        if np.any(start + width > self.n - 1):
-            raise ValueError(
-                f"{int(start.max())} + {width} hidden versions read; accepted are up to n-1 = "
-                f"{self.n - 1}"
-            )
-        t = start[:, None] + np.arange(width + 1)
-        s = before[:, None] + np.concatenate(
-            [np.zeros((m, 1), np.int64), np.cumsum(bits, axis=1, dtype=np.int64)], axis=1
-        )
-        ended, _ = self.outcome(t, s)
-        first = ended.argmax(axis=1)
-        rows = np.arange(m)
-        found = ended[rows, first]
-        column = np.where(found, first, width)
-        return np.where(found, t[rows, column], -1), s[rows, column]
+        return first_stop(self, exceedances, read, count)
 
     def run(self, exceedances: ArrayLike, depth: ArrayLike | None = None) -> Decisions:
         """Replay one-by-one audits of many instances.
@@ -271,107 +245,26 @@ class Boundary:
         ------
         ValueError
             If an instance is undecided at its depth: the missing bits are never guessed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from taggant.stats import besag_clifford
+        >>> bits = np.zeros((2, 99), bool)
+        >>> bits[1, [3, 7]] = True
+        >>> decisions = besag_clifford(100, 0.05, h=2).run(bits)
+        >>> decisions.claim, decisions.read
+        (array([ True, False]), array([39,  8]))
         """
-        bits = _as_bits(exceedances)
-        m, width = bits.shape
-        if width > self.n - 1:
-            raise ValueError(f"{width} columns of exceedances, accepted are up to {self.n - 1}")
-        real = np.full(m, width) if depth is None else np.asarray(depth, np.int64)
-        if real.shape != (m,) or np.any((real < 0) | (real > width)):
-            raise ValueError(f"depth: accepted are {m} integers in 0..{width}, one an instance")
-        t, s = np.full(m, -1, np.int64), np.zeros(m, np.int64)
-        for top in range(0, m, _ROWS):
-            rows = slice(top, top + _ROWS)
-            t[rows], s[rows] = self._run_rows(bits[rows])
-        if (bad := np.flatnonzero((t < 0) | (t > real))).size:
-            raise ValueError(
-                f"{bad.size} of {m} instances are undecided at their depth, the first is instance "
-                f"{bad[0]} with {real[bad[0]]} versions read; read on until the test stops"
-            )
+        t, s = replay(self, exceedances, depth)
         _, side = self.outcome(t, s)
         return Decisions(side != NOTHING, side, t, s, self.p_value(t, s))
 
-    def _run_rows(self, bits: Bools) -> tuple[Ints, Ints]:
-        m, width = bits.shape
-        t, s = np.full(m, -1, np.int64), np.zeros(m, np.int64)
-        undecided = np.arange(m)
-        for left in range(0, max(width, 1), _COLUMNS):
-            columns = slice(left, left + _COLUMNS)
-            block = bits[:, columns] if undecided.size == m else bits[undecided, columns]
-            before = s[undecided]
-            after = before + np.add.reduce(block.view(np.uint8), axis=1, dtype=np.uint8)
-            # Most instances are far from every threshold of the block: a sum settles them.
-            near = np.flatnonzero(self._may_stop(left, block.shape[1], before, after))
-            s[undecided] = after
-            if near.size:
-                ended, total = self._block(block[near], left, before[near])
-                first = ended.argmax(axis=1)
-                found = ended[np.arange(near.size), first]
-                stopped = undecided[near[found]]
-                t[stopped] = left + first[found]
-                s[stopped] = total[found, first[found]]
-                undecided = np.delete(undecided, near[found])
-            if undecided.size == 0:
-                break
-        return t, s
 
-    def _may_stop(self, left: int, width: int, before: Ints, after: Ints) -> Bools:
-        """Can a path from `before` at t = left to `after` at left + width meet a threshold?"""
-        rows = slice(left, left + width + 1)
-        t = np.arange(left, left + width + 1)
-        lowest = [self.stop[rows][self.stop[rows] <= t]]
-        if self.claim_high is not None:
-            lowest.append(self.claim_high[rows][self.claim_high[rows] <= t])
-        least = min((int(x.min()) for x in lowest if x.size), default=self.n)
-        return np.asarray((before <= self.claim[rows].max()) | (after >= least))
-
-    def _block(self, block: Bools, left: int, before: Ints) -> tuple[Bools, Ints]:
-        """Cumulative counts at t = left..left+width and where the test would stop."""
-        m, width = block.shape
-        narrow = np.int32 if self.n > 30_000 else np.int16
-        total = np.empty((m, width + 1), narrow)
-        total[:, 0] = before
-        np.cumsum(block, axis=1, dtype=narrow, out=total[:, 1:])
-        total[:, 1:] += total[:, :1]
-        rows = slice(left, left + width + 1)
-        top = np.iinfo(narrow).max
-        stop = np.minimum(self.stop[rows], top).astype(narrow)
-        ended = total >= stop
-        if self.claim_high is not None:
-            ended &= total <= (np.arange(left, left + width + 1) - stop).astype(narrow)
-            ended |= total >= np.minimum(self.claim_high[rows], top).astype(narrow)
-        ended |= total <= self.claim[rows].astype(narrow)
-        return ended, total
-
-
-_DESIGN = Beta(1.0, 50.0)
-
-
-def _as_bits(exceedances: ArrayLike) -> Bools:
-    bits = np.asarray(exceedances)
-    if bits.ndim != 2 or bits.dtype != np.bool_:
-        raise ValueError(
-            f"exceedances: accepted is a bool array [instances, versions read], got {bits.dtype} "
-            f"of shape {bits.shape}"
-        )
-    return bits
-
-
-def _order_and_sum(
-    boundary: Boundary, ordering: Ordering, alternative: Alternative
+def _running_mass(
+    keys: tuple[NDArray[np.generic], ...], null: Floats, claims: Bools
 ) -> tuple[Floats, float]:
-    states = boundary.states
-    null = states.mass(boundary.null)
-    claims = states.side != NOTHING
-    if ordering == "stagewise":
-        two_sided = boundary.claim_high is not None
-        beats = np.minimum(states.s, states.t - states.s) if two_sided else states.s
-        keys = [beats, np.where(claims, states.t, -states.t), ~claims]
-    elif ordering == "likelihood":
-        weight = _evidence(boundary, alternative)
-        keys = [np.round(-weight, 9), ~claims]
-    else:
-        raise ValueError(f"ordering={ordering!r}: accepted are 'stagewise' and 'likelihood'")
+    """Null mass up to each state, ordered by the keys (the last one first), and of all claims."""
     order = np.lexsort(keys)
     running = np.cumsum(null[order])
     # States that the ordering ties share the p-value of the last of them.
@@ -387,14 +280,3 @@ def _order_and_sum(
     values = np.empty_like(running)
     values[order] = np.minimum(running, 1.0)
     return values, size
-
-
-def _evidence(boundary: Boundary, alternative: Alternative) -> Floats:
-    """Log likelihood ratio of each stopping state; two-sided: of the half-and-half mixture."""
-    states = boundary.states
-    null = boundary.null.log_pmf(states.t, states.s, states.n)
-    first = alternative.log_pmf(states.t, states.s, states.n)
-    if boundary.claim_high is None:
-        return np.asarray(first - null)
-    last = alternative.log_pmf(states.t, states.t - states.s, states.n)
-    return np.asarray(np.logaddexp(first, last) - np.log(2.0) - null)

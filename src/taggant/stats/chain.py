@@ -14,17 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from taggant.stats.alternatives import NULL, Alternative, Floats, Ints
-
-if TYPE_CHECKING:
-    from taggant.stats.boundary import Boundary
-
-USED, NOTHING, OVER_FORGOTTEN = 1, 0, -1
+from taggant.stats.alternatives import Alternative
+from taggant.stats.arrays import Floats, Ints
+from taggant.stats.thresholds import NOTHING, OVER_FORGOTTEN, USED, Thresholds
 
 
 @dataclass(frozen=True)
@@ -54,32 +49,32 @@ class StoppingStates:
         return np.asarray(self.weight * np.exp(alternative.log_pmf(self.t, self.s, self.n)))
 
 
-def decide(boundary: Boundary, t: int, s: Ints) -> tuple[slice, slice, slice]:
+def decide(test: Thresholds, t: int, s: Ints) -> tuple[slice, slice, slice]:
     """Split consecutive states s at time t into (claim, give up, claim high) slices of s."""
     first, size = int(s[0]), s.size
 
     def cut(value: int) -> int:
         return min(max(value - first, 0), size)
 
-    low = cut(int(boundary.claim[t]) + 1)
-    stop = int(boundary.stop[t])
-    if boundary.claim_high is None:
+    low = cut(int(test.claim[t]) + 1)
+    stop = int(test.stop[t])
+    if test.claim_high is None:
         return slice(0, low), slice(cut(stop), size), slice(size, size)
-    high = cut(int(boundary.claim_high[t]))
+    high = cut(int(test.claim_high[t]))
     # Two-sided tests give up only where both sides have lost hope.
     return slice(0, low), slice(cut(stop), max(cut(stop), cut(t - stop + 1))), slice(high, size)
 
 
-def forward(boundary: Boundary) -> Iterator[tuple[int, Ints, Floats]]:
+def forward(test: Thresholds) -> Iterator[tuple[int, Ints, Floats]]:
     """Yield (t, s, w(t, s)) for the window of states that can be reached alive, t = 0, 1, ...
 
     The yielded weights include the states in which the test stops at t. The pass ends when
     nothing is left alive, so a test that decides early is cheap whatever n is.
     """
     s, w = np.zeros(1, np.int64), np.ones(1)
-    for t in range(boundary.n):
+    for t in range(test.n):
         yield t, s, w
-        low, middle, high = decide(boundary, t, s)
+        low, middle, high = decide(test, t, s)
         w = w.copy()
         w[middle] = 0.0
         top = middle.start if middle.stop == s.size else s.size
@@ -95,11 +90,11 @@ def forward(boundary: Boundary) -> Iterator[tuple[int, Ints, Floats]]:
         s, w = np.arange(s[0], s[-1] + 2), moved
 
 
-def stopping_states(boundary: Boundary) -> StoppingStates:
+def stopping_states(test: Thresholds) -> StoppingStates:
     """Run the forward pass once and collect the stopping states with positive weight."""
     parts: list[tuple[int, Ints, Floats, int]] = []
-    for t, s, w in forward(boundary):
-        low, middle, high = decide(boundary, t, s)
+    for t, s, w in forward(test):
+        low, middle, high = decide(test, t, s)
         for part, side in ((low, USED), (middle, NOTHING), (high, OVER_FORGOTTEN)):
             if part.start < part.stop:
                 parts.append((t, s[part].copy(), w[part].copy(), side))  # not the whole window
@@ -107,7 +102,7 @@ def stopping_states(boundary: Boundary) -> StoppingStates:
     weight = np.concatenate([w for _, _, w, _ in parts])
     kept = weight > 0
     return StoppingStates(
-        n=boundary.n,
+        n=test.n,
         t=np.repeat([t for t, _, _, _ in parts], sizes)[kept],
         s=np.concatenate([s for _, s, _, _ in parts])[kept],
         weight=weight[kept],
@@ -121,47 +116,3 @@ def rounding_band(n: int) -> float:
     Each step multiplies and adds non-negative numbers, so errors only add up: below 8 n eps.
     """
     return float(8 * n * np.finfo(float).eps)
-
-
-def size_within(boundary: Boundary, alpha: Fraction) -> bool:
-    """Is size <= alpha, beyond doubt? Paths are counted with integers only if rounding matters.
-
-    For n > 5000 a case in doubt counts as no.
-    """
-    size, limit, band = boundary.size(), float(alpha), rounding_band(boundary.n)
-    if size <= limit * (1 - band):
-        return True
-    in_doubt = size <= limit * (1 + band) and boundary.n <= 5000
-    return in_doubt and exact_size(boundary) <= alpha
-
-
-def exact_size(boundary: Boundary) -> Fraction:
-    """Return P(claim | null) as a fraction, by counting paths with integers.
-
-    A path to (t, s) has null probability s! (t-s)! / (t+1)!. No rounding is involved. Slower than
-    `Boundary.size` by orders of magnitude: for checking, and for deciding cases in doubt.
-
-    Raises
-    ------
-    ValueError
-        If the null of the boundary is not the uniform chain.
-    """
-    if boundary.null != NULL:
-        raise ValueError(f"null={boundary.null!r}: accepted is the uniform chain, {NULL!r}")
-    factorial = [1]
-    for t in range(boundary.n):
-        factorial.append(factorial[-1] * (t + 1))
-    paths, claims = {0: 1}, 0  # claims: over (t + 1)!
-    for t in range(boundary.n):
-        claims *= t + 1
-        states = np.array(sorted(paths), np.int64)
-        ended, side = boundary.outcome(np.full(states.size, t), states)
-        alive: dict[int, int] = {}
-        for s, stops, claimed in zip(states.tolist(), ended.tolist(), side.tolist(), strict=True):
-            if claimed:
-                claims += paths[s] * factorial[s] * factorial[t - s]
-            elif not stops:
-                alive[s] = alive.get(s, 0) + paths[s]
-                alive[s + 1] = paths[s]
-        paths = alive
-    return Fraction(claims, factorial[boundary.n])

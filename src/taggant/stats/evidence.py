@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaln
 
-from taggant.stats.alternatives import Floats, Ints
-from taggant.stats.boundary import Bools, Boundary
+from taggant.stats.arrays import Bools, Floats, Ints
+from taggant.stats.boundary import Boundary
 from taggant.stats.levels import Level, level, top_ranks, versions
 
 

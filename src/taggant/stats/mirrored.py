@@ -8,8 +8,9 @@ from fractions import Fraction
 import numpy as np
 
 from taggant.stats.boundary import Boundary
-from taggant.stats.chain import OVER_FORGOTTEN, USED, rounding_band
+from taggant.stats.chain import rounding_band
 from taggant.stats.levels import Level, level
+from taggant.stats.thresholds import OVER_FORGOTTEN, USED
 
 _SHRINK = (Fraction(0), Fraction(1, 10**6), Fraction(1, 10**4), Fraction(1, 100))
 

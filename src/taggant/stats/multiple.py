@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, log_ndtr, logsumexp, ndtri, xlog1py
 
-from taggant.stats.alternatives import Floats, log_choose
-from taggant.stats.boundary import Bools
+from taggant.stats.alternatives import log_choose
+from taggant.stats.arrays import Bools, Floats
 
 
 @dataclass(frozen=True, eq=False)

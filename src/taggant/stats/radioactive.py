@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln
 
-from taggant.stats.alternatives import Floats
+from taggant.stats.arrays import Floats
 from taggant.stats.multiple import fisher
 
 _SAFE = 1e-200  # above this the incomplete beta function has full relative accuracy

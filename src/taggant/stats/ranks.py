@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from taggant.stats.alternatives import Floats, Ints
-from taggant.stats.boundary import Bools
+from taggant.stats.arrays import Bools, Floats, Ints
 from taggant.stats.levels import versions
 
 

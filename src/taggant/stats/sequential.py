@@ -10,7 +10,8 @@ import math
 import numpy as np
 from scipy.special import betaln
 
-from taggant.stats.alternatives import Floats, Ints, log_choose, log_hypergeometric
+from taggant.stats.alternatives import log_choose, log_hypergeometric
+from taggant.stats.arrays import Floats, Ints
 from taggant.stats.boundary import Boundary
 from taggant.stats.levels import Level, level, top_ranks, versions
 

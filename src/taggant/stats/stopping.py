@@ -20,9 +20,11 @@ from fractions import Fraction
 import numpy as np
 from scipy.special import betaln, gammaln
 
-from taggant.stats.alternatives import NULL, Beta, Floats, Ints
+from taggant.stats.alternatives import NULL, Beta
+from taggant.stats.arrays import Floats, Ints
 from taggant.stats.boundary import Boundary
-from taggant.stats.chain import forward, rounding_band, size_within
+from taggant.stats.chain import forward, rounding_band
+from taggant.stats.exact import size_within
 from taggant.stats.levels import Level, level, top_ranks, versions
 from taggant.stats.sequential import rank
 

@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln
 from scipy.stats import binom
 
-from taggant.stats.alternatives import Fixed, Floats
+from taggant.stats.alternatives import Fixed
+from taggant.stats.arrays import Floats
 from taggant.stats.boundary import Boundary
 from taggant.stats.evidence import last_true
 from taggant.stats.levels import Level, level
