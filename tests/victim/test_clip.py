@@ -101,7 +101,7 @@ def test_fine_tuning_is_adam_at_a_constant_rate():
 def test_the_logit_scale_stays_at_most_100():
     victim = tiny_clip()
     torch.nn.init.constant_(victim.net.logit_scale, 5.0)
-    victim.on_train_batch_end()
+    victim.after_step()
     assert victim.net.logit_scale.exp().item() == pytest.approx(100)
 
 

@@ -31,6 +31,13 @@ class Batches:
         Takes (images uint8, generator) and returns images of the same shape.
     device : str or torch.device
         Where the set lives.
+    smallest : int
+        Images that a batch has at least: the last batch takes what it lacks from the one before.
+
+    Raises
+    ------
+    ValueError
+        For a batch size < 1, or too few images for batches as large as `smallest`.
     """
 
     def __init__(
@@ -41,14 +48,17 @@ class Batches:
         seed: int,
         augment: Augment | None = None,
         device: torch.device | str = "cpu",
+        smallest: int = 1,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"victim.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
+        check_smallest(len(targets), batch_size, smallest)
         self.images = images.to(device)
         self.targets = targets.to(device)
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
+        self.smallest = smallest
         self.epoch = 0
 
     @property
@@ -64,18 +74,37 @@ class Batches:
         return -(-len(self.targets) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for step, chosen in enumerate(self._chosen(self._generator("cpu", 0))):
+        for step, chosen in enumerate(self.order()):
             images = self.images[chosen]
             if self.augment is not None:
                 images = self.augment(images, self._generator(self.images.device, 1 + step))
             yield images, self.targets[chosen]
 
+    def order(self) -> Sequence[Tensor]:
+        """Which images each step of the epoch takes: their numbers, int64 [B] on the device."""
+        return self._chosen(self._generator("cpu", 0))
+
     def _chosen(self, generator: torch.Generator) -> Sequence[Tensor]:
-        """Which images each step of an epoch takes."""
         order = torch.randperm(len(self.targets), generator=generator).to(self.images.device)
-        return list(torch.split(order, self.batch_size))
+        parts = list(torch.split(order, self.batch_size))
+        lacking = self.smallest - len(parts[-1]) if parts else 0
+        if lacking > 0 and len(parts) > 1:
+            *parts, last, short = parts
+            parts += [last[:-lacking], torch.cat([last[-lacking:], short])]
+        return parts
 
     def _generator(self, device: torch.device | str, stream: int) -> torch.Generator:
         # Torch's CPU generator looks at 32 bits of its seed only, so they are mixed first.
         mixed = np.random.SeedSequence([self.seed, self.epoch, stream]).generate_state(1)
         return torch.Generator(device).manual_seed(int(mixed[0]))
+
+
+def check_smallest(images: int, batch_size: int, smallest: int) -> None:
+    """Refuse sets of which no order gives batches of at least `smallest` images."""
+    left = images % batch_size
+    short = 0 < left < smallest and (images < smallest or batch_size + left < 2 * smallest)
+    if images and (short or batch_size < smallest):
+        raise ValueError(
+            f"victim.batch_size = {batch_size} for {images} images leaves a batch of fewer than "
+            f"{smallest}, and this victim compares the images of a batch with each other"
+        )

@@ -107,7 +107,7 @@ class Line:
             With the parts and what would fit.
         """
         self.scores.score.check(self.train.kind)
-        self.unlearn.method.check(self.train.kind)
+        self.unlearn.check()
         for part in (self.scores.boundaries, self.stages):
             assert part
 

@@ -56,6 +56,7 @@ class SetLine(Line):
         """See `Line.fits`."""
         self.audit_set.audit.check(self.mark.scheme, self.train.kind)
         self.audit_set.score.check(self.train.kind)
+        self.unlearn.check()
         assert self.stages
 
     def summary(self, metrics: Mapping[str, Any]) -> str:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import kl_div
 
 from taggant.data.imageset import ImageSet
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Request
-from taggant.unlearning.scrub import divergence
+from taggant.unlearning.request import Batch, Request
+from taggant.unlearning.ssd import joined
 
 
 @dataclass(frozen=True)
 class BadTeacher(Method):
     """Follow an untrained teacher on the forget set, the original on part of the retain set.
 
-    The untrained teacher is the victim before its training: random weights for a classifier
-    trained from scratch, the pretrained weights for a victim that is fine-tuned.
+    Batches mix both sets. The untrained teacher is the victim before its training: random weights
+    for a classifier trained from scratch, the pretrained weights for a victim that is fine-tuned.
 
     Parameters
     ----------
@@ -29,13 +31,15 @@ class BadTeacher(Method):
     epochs : int
         Passes.
     share : float
-        Part of the retain set that is used.
+        Part of the retain set that is used, drawn once.
 
     Notes
     -----
     Source: Chundawat et al., "Can bad teaching induce forgetting?" (AAAI 2023), KL to the two
-    teachers at temperature 1 (github.com/vikram2000b/bad-teaching-unlearning). There, batches mix
-    both sets; here they alternate. Rate and epochs are ours.
+    teachers at temperature 1 (``unlearn.py`` of github.com/vikram2000b/bad-teaching-unlearning).
+    There, the divergence is averaged over the classes as well: gradients are those here divided by
+    the number of classes, which Adam, that code's optimiser, makes up for and a victim's own SGD
+    would not. Rate and epochs are ours.
     """
 
     needs: ClassVar[Sequence[str]] = ("logits",)
@@ -45,19 +49,31 @@ class BadTeacher(Method):
     share: float = 0.3
 
     def unlearn(self, request: Request) -> Any:
-        """Follow either teacher in turn."""
+        """Follow either teacher, image by image."""
         good = copy.deepcopy(request.victim).eval()
         bad = request.fresh().to(request.device).eval()
         step, victim = Descent(request, self.rate * self.strength), request.victim
-        some = part(request.retain, self.share, request.seed)
+        some = request.part(request.retain, max(1, round(self.share * len(request.retain))))
         for epoch in range(self.epochs):
-            for teacher, data in ((bad, request.forget), (good, some)):
-                for batch in request.batches(data, first=epoch):
-                    step(divergence(victim, teacher, batch))
+            for batch, forget in mixed(request, some, epoch):
+                step(between(victim, good, bad, batch, forget))
         return victim
 
 
-def part(data: ImageSet, share: float, seed: int) -> ImageSet:
-    """A random part of a set, at least one image."""
-    order = np.random.default_rng(seed).permutation(len(data))
-    return data.select(order[: max(1, round(share * len(data)))])
+def mixed(request: Request, retain: ImageSet, epoch: int) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches of both sets together, and which of their images are to be forgotten, bool [B]."""
+    both = joined(request.forget, retain)
+    loader = request.victim.batches(both, request.seed, request.device)
+    loader.sampler.set_epoch(epoch)
+    for batch, chosen in zip(loader, loader.order(), strict=True):
+        if len(chosen):
+            yield batch, chosen < len(request.forget)
+
+
+def between(student: Any, good: Any, bad: Any, batch: Batch, forget: Tensor) -> Tensor:
+    """Mean KL of the student from a teacher: the bad one where `forget` [B], else the good one."""
+    with torch.no_grad():
+        ignorant, knowing = (teacher.logits(batch).log_softmax(1) for teacher in (bad, good))
+        wanted = torch.where(forget[:, None], ignorant, knowing)
+    given = student.logits(batch).log_softmax(1)
+    return kl_div(given, wanted, reduction="batchmean", log_target=True)

@@ -41,6 +41,6 @@ class L1Sparse(Method):
         for epoch in range(self.epochs):
             weight = self.penalty * (1 - epoch / self.epochs)
             for batch in request.batches(request.retain, first=epoch):
-                norm = torch.cat([p.flatten() for p in victim.parameters()]).abs().sum()
+                norm = torch.cat([w.flatten() for w in step.parameters]).abs().sum()
                 step(victim.batch_loss(batch) + weight * norm)
         return victim

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from taggant.unlearning.request import Diverged, Request
+from taggant.unlearning.request import Batch, Diverged, Request
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Method(ABC):
     """Which of the common parameters the outcome depends on."""
 
     needs: ClassVar[Sequence[str]] = ("batch_loss",)
-    """What of `Unlearnable`, beyond training, the method calls."""
+    """What of a victim's ``offers`` the method calls."""
 
     strength: float = 1.0
     forget: float = 0
@@ -44,23 +45,25 @@ class Method(ABC):
         if not self.strength >= 0:
             raise ValueError(f"unlearning.strength = {self.strength}: accepted are 0 and above")
 
-    def check(self, victim: Any) -> None:
-        """Refuse a victim that has not what this method needs.
+    def check(self, victim: type[Any]) -> None:
+        """Refuse a kind of victim that does not offer what this method needs.
 
         Parameters
         ----------
-        victim : LightningModule or its class
+        victim : class of a LightningModule
+            Says with its ``offers`` what may be called.
 
         Raises
         ------
         ValueError
-            With the names of what is missing.
+            With both names, and what is missing.
         """
-        missing = [name for name in self.needs if not hasattr(victim, name)]
+        missing = [name for name in self.needs if name not in victim.offers]
         if missing:
             raise ValueError(
-                f"this victim has no {' and no '.join(missing)}, which {type(self).__name__} "
-                "needs: choose another method (unlearning=...); none and retrain take any victim"
+                f"{type(self).__name__} needs {' and '.join(missing)} of a victim, which "
+                f"{victim.__name__} does not offer: choose another method (unlearning=...); none "
+                "and retrain take any victim"
             )
 
     def __call__(self, request: Request) -> Any:
@@ -78,8 +81,16 @@ class Method(ABC):
         """Forget; the strength is above 0."""
 
 
+def trained_weights(victim: Any) -> list[nn.Parameter]:
+    """The weights that training moves by gradients: a teacher's, say, are not among them."""
+    return [weight for weight in victim.parameters() if weight.requires_grad]
+
+
 class Descent:
     """Gradient steps on a victim with its own optimiser, counted.
+
+    Each is followed by what follows a step of training: a teacher moves along, a logit scale stays
+    within its bounds.
 
     Parameters
     ----------
@@ -88,7 +99,7 @@ class Descent:
     rate : float
         Learning rate, in units of the victim's own peak learning rate.
     masks : sequence of Tensor, optional
-        1 where a weight may change, 0 where it stays, one a parameter.
+        1 where a weight may change, 0 where it stays, one for each of `trained_weights`.
     """
 
     def __init__(
@@ -96,7 +107,7 @@ class Descent:
     ) -> None:
         self.request = request
         self.optimizer = request.victim.optimizer(rate)
-        self.parameters = list(request.victim.parameters())
+        self.parameters = trained_weights(request.victim)
         self.masks = masks
         request.victim.train()
 
@@ -119,11 +130,34 @@ class Descent:
             with torch.no_grad():  # momentum and weight decay leave masked weights alone as well
                 for weight, mask, old in zip(self.parameters, self.masks, kept, strict=True):
                     weight.copy_(torch.where(mask.bool(), weight, old))
+        self.request.victim.after_step()
 
 
-def gradients(request: Request, loss: Tensor) -> list[Tensor]:
-    """Gradient of a loss by every weight; one gradient step is counted."""
-    weights: list[nn.Parameter] = list(request.victim.parameters())
+def gradient(request: Request, batch: Batch) -> list[Tensor]:
+    """Gradient of a batch's mean loss by `trained_weights`; one gradient step is counted."""
+    weights = trained_weights(request.victim)
     request.steps += 1
-    found = torch.autograd.grad(loss, weights, allow_unused=True)
-    return [torch.zeros_like(w) if g is None else g for w, g in zip(weights, found, strict=True)]
+    with looked_at(request.victim):
+        loss = request.victim.batch_loss(batch)
+        return list(torch.autograd.grad(loss, weights, materialize_grads=True))
+
+
+@contextmanager
+def looked_at(victim: Any) -> Iterator[None]:
+    """The victim in eval mode; queues, centres and all other buffers end as they were."""
+    kept = {name: buffer.clone() for name, buffer in victim.named_buffers()}
+    victim.eval()
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, buffer in victim.named_buffers():
+                buffer.copy_(kept[name])
+
+
+@torch.no_grad()
+def move(request: Request, direction: Sequence[Tensor], length: float) -> None:
+    """Add `length` times a direction to `trained_weights`, as one step."""
+    for weight, part in zip(trained_weights(request.victim), direction, strict=True):
+        weight.add_(part, alpha=length)
+    request.victim.after_step()

@@ -26,7 +26,9 @@ class RandomLabels(Method):
     Notes
     -----
     Source: Golatkar et al., "Eternal sunshine of the spotless net" (CVPR 2020); loop as in
-    ``RL.py`` of github.com/OPTML-Group/Unlearn-Saliency, whose 10 epochs are 5 here.
+    ``RL.py`` of github.com/OPTML-Group/Unlearn-Saliency for CIFAR-10, whose 10 epochs are 5 here.
+    As there, labels are drawn from all classes, an image's own among them. Captions, which it has
+    not, are moved to other images of the batch.
     """
 
     needs: ClassVar[Sequence[str]] = ("batch_loss", "relabelled")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,11 +19,16 @@ Batch = tuple[Tensor, ...]
 class Unlearnable(Protocol):
     """What a victim offers to methods; classifiers, encoders and image-text models alike.
 
-    Any LightningModule with these members can be unlearned.
+    Any LightningModule with these members can be unlearned; its ``offers`` names those of
+    ``batch_loss``, ``logits``, ``relabelled`` and ``wrong`` that it has.
     """
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Any:
-        """Training batches of `data`, a new order every epoch; ``sampler.set_epoch`` chooses it."""
+    def batches(self, data: ImageSet, seed: int, device: torch.device, plain: bool = False) -> Any:
+        """Training batches of `data`, a new order every epoch; ``sampler.set_epoch`` chooses it.
+
+        Where `plain`, every image once and as published, without augmentation. ``order()`` says
+        which images the steps of the epoch take.
+        """
 
     def batch_loss(self, batch: Batch) -> Tensor:
         """Training loss of a batch: the mean over its examples, a scalar."""
@@ -32,6 +38,12 @@ class Unlearnable(Protocol):
 
     def relabelled(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch with random targets in place of its own."""
+
+    def wrong(self, batch: Batch) -> Tensor:
+        """Which answers of a batch are not what was learned, bool [B]."""
+
+    def after_step(self, progress: float = 0.0) -> None:
+        """What follows every step of the weights, see `taggant.victim.victim.Victim`."""
 
     def optimizer(self, rate: float) -> torch.optim.Optimizer:
         """The victim's own optimiser at `rate` times its own peak learning rate, constant."""
@@ -64,8 +76,12 @@ class Request:
         Trains a new victim on a set by the victim's own recipe.
     fresh : callable
         A victim as it is before any training, in other random weights.
+    held_out : ImageSet, optional
+        Images that were never trained on, for methods that stop by them.
     steps : int
         Gradient steps so far: passes of one batch forwards and backwards.
+    notes : dict
+        What a method found out on its way, by name: numbers that become part of the result.
     """
 
     victim: Any
@@ -75,14 +91,25 @@ class Request:
     device: torch.device
     anew: Callable[[ImageSet], Any]
     fresh: Callable[[], Any]
+    held_out: ImageSet | None = None
     steps: int = 0
+    notes: dict[str, float] = field(default_factory=dict)
 
     def batches(self, data: ImageSet, epochs: int = 1, first: int = 0) -> Iterator[Batch]:
         """Batches of a set over some epochs, counted from `first`."""
         loader = self.victim.batches(data, self.seed, self.device)
         for epoch in range(first, first + epochs):
             loader.sampler.set_epoch(epoch)
-            yield from loader
+            yield from filled(loader)
+
+    def plain(self, data: ImageSet) -> Iterator[Batch]:
+        """Batches of a set once over, images as published: for methods that look once."""
+        return filled(self.victim.batches(data, self.seed, self.device, plain=True))
+
+    def part(self, data: ImageSet, count: int) -> ImageSet:
+        """So many images of a set, or all, drawn by the seed, in the set's order."""
+        drawn = np.random.default_rng(self.seed).permutation(len(data))[:count]
+        return data.select(np.sort(drawn))
 
     def generator(self) -> torch.Generator:
         """A new random stream on the CPU, a function of the seed."""
@@ -91,6 +118,11 @@ class Request:
 
 class Diverged(RuntimeError):  # noqa: N818  # not an error: an outcome that is recorded
     """A method's loss or weights are no longer finite."""
+
+
+def filled(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Those with images in them: a Poisson sample may have none."""
+    return (batch for batch in batches if len(batch[0]))
 
 
 def endless(batches: Callable[[int], Iterable[Batch]]) -> Iterator[Batch]:

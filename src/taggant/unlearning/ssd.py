@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet
-from taggant.unlearning.method import Method, gradients
+from taggant.unlearning.method import Method, gradient, trained_weights
 from taggant.unlearning.request import Request
 
 
@@ -19,7 +19,7 @@ class SSD(Method):
 
     Where importance I_forget > threshold I_train, a weight is multiplied by
     min(dampening I_train / I_forget, 1). Importance is the mean squared gradient of the loss over
-    batches.
+    batches of the published images as they are.
 
     Parameters
     ----------
@@ -41,24 +41,23 @@ class SSD(Method):
 
     def unlearn(self, request: Request) -> Any:
         """Compare importances, dampen."""
-        request.victim.eval()
         forget = importance(request, request.forget)
         train = importance(request, joined(request.retain, request.forget))
         with torch.no_grad():
-            for weight, f, t in zip(request.victim.parameters(), forget, train, strict=True):
+            for weight, f, t in zip(trained_weights(request.victim), forget, train, strict=True):
                 factor = (self.dampening * t / f).clamp(max=1.0)
                 selected = f > self.threshold / self.strength * t
                 weight.copy_(torch.where(selected, weight * factor, weight))
+        request.victim.after_step()
         return request.victim
 
 
 def importance(request: Request, data: ImageSet) -> list[Tensor]:
-    """Mean over batches of the squared gradient of the mean loss, one tensor a parameter."""
-    total = [torch.zeros_like(p) for p in request.victim.parameters()]
+    """Mean over batches of the squared gradient of the mean loss, one of `trained_weights` each."""
+    total = [torch.zeros_like(weight) for weight in trained_weights(request.victim)]
     count = 0
-    for batch in request.batches(data):
-        found = gradients(request, request.victim.batch_loss(batch))
-        total = [t + g.square() for t, g in zip(total, found, strict=True)]
+    for batch in request.plain(data):
+        total = [t + g.square() for t, g in zip(total, gradient(request, batch), strict=True)]
         count += 1
     return [t / count for t in total]
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taggant.unlearning.method import Method, gradients
+from taggant.unlearning.method import Method, gradient, move, trained_weights
 from taggant.unlearning.request import Request
 
 
 @dataclass(frozen=True)
 class WarneckeFirstOrder(Method):
-    """One step up the summed loss of the forget set: theta + tau grad L(forget).
+    """One step up the summed loss of the forget set, as published: theta + tau grad L(forget).
 
     Parameters
     ----------
@@ -32,22 +32,14 @@ class WarneckeFirstOrder(Method):
 
     def unlearn(self, request: Request) -> Any:
         """Add the gradient once."""
-        request.victim.eval()
         move(request, forget_gradient(request), self.tau * self.strength)
         return request.victim
 
 
 def forget_gradient(request: Request) -> list[Tensor]:
-    """Gradient of the forget set's summed loss, one tensor a parameter."""
-    total = [torch.zeros_like(p) for p in request.victim.parameters()]
-    for batch in request.batches(request.forget):
-        found = gradients(request, len(batch[0]) * request.victim.batch_loss(batch))
-        total = [t + g for t, g in zip(total, found, strict=True)]
+    """Gradient of the forget set's summed loss, one tensor for each of `trained_weights`."""
+    total = [torch.zeros_like(weight) for weight in trained_weights(request.victim)]
+    for batch in request.plain(request.forget):
+        size, found = len(batch[0]), gradient(request, batch)
+        total = [t + size * g for t, g in zip(total, found, strict=True)]
     return total
-
-
-def move(request: Request, direction: list[Tensor], length: float) -> None:
-    """Add `length` times a direction to the weights."""
-    with torch.no_grad():
-        for weight, part in zip(request.victim.parameters(), direction, strict=True):
-            weight.add_(part, alpha=length)

@@ -40,6 +40,7 @@ class Classifier(Victim):
 
     answers: ClassVar[str] = "logits"
     against: ClassVar[str] = "labels"
+    offers: ClassVar[frozenset[str]] = frozenset({"batch_loss", "logits", "relabelled", "wrong"})
 
     def __init__(
         self,
@@ -79,10 +80,14 @@ class Classifier(Victim):
     def relabelled(
         self, batch: tuple[Tensor, ...], generator: torch.Generator
     ) -> tuple[Tensor, ...]:
-        """The batch with labels drawn uniformly from the wrong ones."""
+        """The batch with labels drawn uniformly from all, an image's own among them."""
         images, labels = batch
-        shift = torch.randint(1, max(2, self.classes), labels.shape, generator=generator)
-        return images, (labels + shift.to(labels.device)) % self.classes
+        drawn = torch.randint(self.classes, labels.shape, generator=generator)
+        return images, drawn.to(labels.device)
+
+    def wrong(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Whether another class than its own is the likeliest for an image, bool [B]."""
+        return self.logits(batch).argmax(1) != batch[1]
 
     def targets(self, data: ImageSet) -> Tensor:
         """What scores compare the answers with: the labels, int64 [N].

@@ -60,6 +60,8 @@ class Clip(Victim):
 
     answers: ClassVar[str] = "embedding"
     against: ClassVar[str] = "captions"
+    offers: ClassVar[frozenset[str]] = frozenset({"batch_loss", "logits", "relabelled", "wrong"})
+    smallest: ClassVar[int] = 2
 
     def __init__(
         self,
@@ -110,9 +112,12 @@ class Clip(Victim):
         tokens: Tensor = self.tokenizer(list(data.captions))
         return tokens
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
-        """Training batches (images, token numbers) of `data` for one run."""
-        return Batches(data.images, self.tokens(data), self.batch_size, seed, self.augment, device)
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches (images, token numbers) of `data`, see `Victim.batches`."""
+        augment = None if plain else self.augment
+        return self.batches_of(data.images, self.tokens(data), seed, device, augment)
 
     def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
         """See `Victim.training_step`.
@@ -142,6 +147,16 @@ class Clip(Victim):
         images, tokens = batch
         return self.cosines(self.embed(images), self.net.encode_text(tokens))
 
+    def wrong(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Whether another caption of the batch is likelier than an image's own, bool [B]."""
+        logits = self.logits(batch)
+        return logits.argmax(1) != torch.arange(len(logits), device=logits.device)
+
+    @property
+    def temperature(self) -> float:
+        """What its cosines are divided by: one over the logit scale."""
+        return math.exp(-float(self.net.logit_scale.detach()))
+
     def cosines(self, images: Tensor, captions: Tensor) -> Tensor:
         """Scaled cosines float32 [B, C] of embeddings [B, D] and [C, D]."""
         seen, read = (normalize(side.float(), dim=-1) for side in (images, captions))
@@ -151,26 +166,26 @@ class Clip(Victim):
     def relabelled(
         self, batch: tuple[Tensor, ...], generator: torch.Generator
     ) -> tuple[Tensor, ...]:
-        """The batch with every caption at another image, in a random ring of its images.
-
-        A batch of one pair stays as it is: it holds no other caption.
-        """
+        """The batch with every caption at another image, in a random ring of its images."""
         images, tokens = batch
         ring = torch.randperm(len(tokens), generator=generator).to(tokens.device)
         moved = torch.empty_like(tokens)
         moved[ring] = tokens[ring.roll(1)]
         return images, moved
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    @torch.no_grad()
+    def after_step(self, progress: float = 0.0) -> None:
         """Keep the logit scale at most 100."""
-        with torch.no_grad():
-            self.net.logit_scale.clamp_(0, LARGEST_SCALE)
+        self.net.logit_scale.clamp_(0, LARGEST_SCALE)
 
     def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
         """Adam at `rate` times the learning rate."""
         betas = (self.momentum, 0.999)
         return torch.optim.Adam(
-            self.parameters(), lr=rate * self.lr, betas=betas, weight_decay=self.weight_decay
+            [weight for weight in self.parameters() if weight.requires_grad],
+            lr=rate * self.lr,
+            betas=betas,
+            weight_decay=self.weight_decay,
         )
 
     def targets(self, data: ImageSet) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,9 @@ class Distilled(Classifier):
     shows of a mark has passed through the answers. This is how a model whose weights are secret is
     tested as if they were not (arXiv 2002.00937).
 
+    It offers unlearning methods nothing: what it learned are its teacher's answers, and there is no
+    loss of the published images to go on with. To retrain it is to train its teacher anew too.
+
     The teacher is trained in float32, trained again where an interrupted run goes on, and not kept.
 
     Parameters
@@ -46,6 +49,8 @@ class Distilled(Classifier):
         For another `told`.
     """
 
+    offers: ClassVar[frozenset[str]] = frozenset()
+
     def __init__(
         self,
         net: Callable[..., nn.Module],
@@ -63,14 +68,16 @@ class Distilled(Classifier):
         self.unmarked, self.told = unmarked, told
         self._teacher = partial(Classifier, net, classes, channels, image_size, width, **training)
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
         """Training batches of images that nobody published, with what the teacher says of them."""
         if self.unmarked is None:
             raise ValueError("victim.unmarked = null: a teacher must be asked about some images")
         asked = self.unmarked().images
         teacher = self.teacher(data, seed, device)
         answers = self.answers_of(teacher, asked.to(device))
-        return Batches(asked, answers, self.batch_size, seed, self.augment, device)
+        return self.batches_of(asked, answers, seed, device, None if plain else self.augment)
 
     def teacher(self, data: ImageSet, seed: int, device: torch.device) -> Classifier:
         """The black box: trained on `data`, its outcome a function of the seed."""

@@ -64,8 +64,12 @@ class DPClassifier(Classifier):
         """Images uint8 [B, C, H, W] -> normalised, contiguous."""
         return super().pixels(images).contiguous()
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
-        """Training batches of `data`, Poisson samples."""
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches of `data`, Poisson samples; where `plain`, every image once."""
+        if plain:
+            return super().batches(data, seed, device, plain)
         return PoissonBatches(
             data.images, self.targets(data), self.batch_size, seed, self.augment, device
         )

@@ -53,7 +53,7 @@ class LinearProbe(Classifier):
 
         super().__init__(net, classes, channels, image_size, **training)
         self.marker = marker
-        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("scale", torch.zeros(()))  # until there are features to train on
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> logits [B, classes]."""
@@ -66,8 +66,11 @@ class LinearProbe(Classifier):
     def _read(self, features: Tensor) -> Tensor:
         return self.net(features * self.scale)  # type: ignore[no-any-return]
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
-        """Training batches of features; their size in the mean, a single number, becomes 1."""
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches of features; the first ones' size in the mean, a single number, is 1."""
         features = frozen_features(self.marker, data.images.to(device))
-        self.scale.copy_(1 / features.square().mean().sqrt().clamp(min=1e-12))
-        return Batches(features, self.targets(data), self.batch_size, seed, None, device)
+        if self.scale == 0:
+            self.scale.copy_(1 / features.square().mean().sqrt().clamp(min=1e-12))
+        return self.batches_of(features, self.targets(data), seed, device, None)

@@ -14,8 +14,9 @@ from taggant.victim.classifier import Classifier
 class Noised(Classifier):
     """A classifier whose confidences carry Gaussian noise whenever it is asked, not in training.
 
-    Noise follows from the image's pixels, so that asking again tells no more; noisy confidences
-    below `taggant.answers.HIDDEN` are raised to it.
+    Unlearning, which is its provider's too, sees the logits without it. Noise follows from the
+    image's pixels, so that asking again tells no more; noisy confidences below
+    `taggant.answers.HIDDEN` are raised to it.
 
     Parameters
     ----------
@@ -43,3 +44,7 @@ class Noised(Classifier):
             return logits
         noise = self.answer_noise * content_noise(images, self.classes)
         return (logits.float().softmax(1) + noise).clamp(min=HIDDEN).log()
+
+    def logits(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """Logits float32 [B, classes] of a batch, without noise."""
+        return super().forward(batch[0]).float()

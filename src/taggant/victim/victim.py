@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -49,6 +49,12 @@ class Victim(pl.LightningModule):
     answers: ClassVar[str]
     against: ClassVar[str] = "nothing"
     """What `targets` are: labels, captions or nothing."""
+
+    offers: ClassVar[frozenset[str]] = frozenset({"batch_loss"})
+    """What unlearning methods may call, beyond training it anew: see `Unlearnable`."""
+
+    smallest: ClassVar[int] = 1
+    """Images that a batch has at least."""
 
     patience: int | None = None
     """Epochs without a lower loss of held-out images after which training stops; None: never."""
@@ -111,9 +117,48 @@ class Victim(pl.LightningModule):
         pixels = pixels.sub_(self.mean).div_(self.std)
         return pixels.contiguous(memory_format=torch.channels_last)
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
-        """Training batches of `data` for one run."""
-        return Batches(data.images, self.targets(data), self.batch_size, seed, self.augment, device)
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Tell `after_step` how far training has come."""
+        steps = int(self.trainer.estimated_stepping_batches)
+        self.after_step(min(self.global_step / steps, 1.0))
+
+    @torch.no_grad()
+    def after_step(self, progress: float = 0.0) -> None:
+        """What follows every step of the weights, in training and unlearning alike; nothing here.
+
+        Parameters
+        ----------
+        progress : float
+            Share of the training that is done, 0..1; unlearning goes on as training began, at 0.
+        """
+
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches of `data` for one run.
+
+        Parameters
+        ----------
+        data : ImageSet
+        seed : int
+            Order and augmentation are functions of it.
+        device : torch.device
+        plain : bool
+            Every image once and as it is, without augmentation.
+        """
+        augment = None if plain else self.augment
+        return self.batches_of(data.images, self.targets(data), seed, device, augment)
+
+    def batches_of(
+        self,
+        images: Tensor,
+        targets: Tensor,
+        seed: int,
+        device: torch.device,
+        augment: Augment | None,
+    ) -> Batches:
+        """Batches of images [N, ...] and their targets [N, ...], of this victim's size."""
+        return Batches(images, targets, self.batch_size, seed, augment, device, self.smallest)
 
     def measures(self, data: ImageSet) -> dict[str, float]:
         """What the history records of held-out images: ``utility``, and what else there is."""

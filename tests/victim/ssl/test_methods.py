@@ -33,10 +33,13 @@ def configs():
         return {name: compose(f"victim/{name}").victim for name in METHODS}
 
 
+def small_of(config):
+    return {name: value for name, value in SMALL.items() if name in config}
+
+
 def victim_of(config, **changes):
-    small = {name: value for name, value in SMALL.items() if name in config}
     torch.manual_seed(0)
-    config = OmegaConf.merge(config, {"epochs": 3, "snapshots": 1}, small, changes)
+    config = OmegaConf.merge(config, {"epochs": 3, "snapshots": 1}, small_of(config), changes)
     return instantiate(config, **FACTS)
 
 
@@ -117,6 +120,37 @@ def test_bad_parameters_are_named(configs):
         victim_of(configs["byol"], inertia=[1.5, 1.0])
     with pytest.raises(Exception, match=r"victim\.queue = 0: accepted"):
         victim_of(configs["moco"], queue=0)
-    alone = victim_of(configs["simclr"], batch_size=19)
-    with pytest.raises(ValueError, match="leaves a batch of one of 20 training images"):
-        alone.batches(DATA, 0, torch.device("cpu"))
+    alone = victim_of(configs["simclr"])
+    with pytest.raises(ValueError, match="8 for 1 images leaves a batch of fewer than 2"):
+        alone.batches(DATA.select([0]), 0, torch.device("cpu"))
+
+
+def test_no_image_is_alone_in_a_batch(configs):
+    views = victim_of(configs["simclr"], batch_size=19).batches(DATA, 0, torch.device("cpu"))
+    assert [len(batch) for batch, _ in views] == [18, 2]
+
+
+@pytest.mark.parametrize("name", TAUGHT)
+def test_inertia_goes_from_first_to_last_on_half_a_cosine(configs, name, monkeypatch):
+    victim, asked = victim_of(configs[name], inertia=[0.5, 0.9]), []
+    monkeypatch.setattr(victim, "follow", asked.append)
+    for progress in (0.0, 0.5, 1.0):
+        victim.after_step(progress)
+    assert asked == pytest.approx([0.5, 0.7, 0.9])
+
+
+def test_a_queue_is_part_of_the_weights(configs, tmp_path):
+    """So that a victim that is loaded goes on with it."""
+    victim = victim_of(configs["moco"]).eval()
+    views, _ = next(iter(victim.batches(DATA, 0, torch.device("cpu"))))
+    victim.loss(*views.unbind(1))
+    training.save_weights(victim, tmp_path / "w.safetensors")
+    torch.manual_seed(1)
+    loaded = instantiate(OmegaConf.merge(configs["moco"], small_of(configs["moco"])), **FACTS)
+    training.load_weights(loaded, tmp_path / "w.safetensors")
+    banks = [v.criterion.memory_bank for v in (victim, loaded)]
+    assert torch.equal(banks[0].bank, banks[1].bank)
+    assert int(banks[0].bank_ptr) == int(banks[1].bank_ptr) > 0
+    with torch.no_grad():
+        costs = [v.eval().loss(*views.unbind(1)) for v in (victim, loaded)]
+    assert torch.equal(*costs)

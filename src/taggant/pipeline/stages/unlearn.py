@@ -16,6 +16,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from taggant.answers import evaluating
+from taggant.data.batches import check_smallest
 from taggant.pipeline.device import device_of
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -59,6 +60,23 @@ class Unlearn:
         """How the instances to forget are chosen, in plain values; empty if none are."""
         count = forget_count(self.method.forget, int(self.setting.cfg.marking.used))
         return {"count": count, "seed": self.setting.seed("forget")} if count else {}
+
+    def check(self) -> None:
+        """Refuse a method or a number of images that does not fit the kind of victim.
+
+        Raises
+        ------
+        ValueError
+            With both, before anything is trained.
+        """
+        kind, method = self.train.kind, self.method
+        method.check(kind)
+        if method.needs and self.forget:
+            batch = int(self.setting.cfg.victim.batch_size)
+            try:
+                check_smallest(self.forget["count"], batch, kind.smallest)
+            except ValueError as error:
+                raise ValueError(f"unlearning.forget = {method.forget}: {error}") from None
 
     @cached_property
     def forgotten(self) -> NDArray[np.bool_]:
@@ -116,7 +134,8 @@ class Unlearn:
         def fresh() -> Any:
             return self.train.new_victim(seed)
 
-        request = Request(victim, forget, retain, seed, device, anew, fresh)
+        held_out = self.data.splits.test
+        request = Request(victim, forget, retain, seed, device, anew, fresh, held_out)
         start = time.perf_counter()
         try:
             victim, diverged = self.method(request).to(device), False
@@ -129,7 +148,7 @@ class Unlearn:
         status = "diverged" if diverged else "collapsed" if collapsed(before, after) else "ok"
         costs = {"seconds": round(seconds, 3), "gradient_steps": request.steps}
         former = {f"{name}_before": value for name, value in before.items()}
-        outcome = {"status": status, **costs, **former, **after}
+        outcome = {"status": status, **costs, **request.notes, **former, **after}
         shutil.rmtree(folder / DRAFT, ignore_errors=True)
         (folder / OUTCOME).write_text(json.dumps(outcome))
         training.save_weights(victim, folder / training.FINAL)

@@ -39,6 +39,7 @@ class Encoder(Victim):
     """
 
     answers: ClassVar[str] = "embedding"
+    smallest: ClassVar[int] = 2
     head: nn.Module
 
     def __init__(
@@ -76,20 +77,11 @@ class Encoder(Victim):
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """Cost of two views of a batch, each uint8 [B, C, H, W]."""
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device) -> Batches:
-        """Training batches of `data` for one run.
-
-        Raises
-        ------
-        ValueError
-            If one image alone is left for the last batch: it has no others to differ from.
-        """
-        if len(data) % self.batch_size == 1 or self.batch_size == 1:
-            raise ValueError(
-                f"victim.batch_size = {self.batch_size} leaves a batch of one of {len(data)} "
-                "training images: choose another"
-            )
-        return super().batches(data, seed, device)
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches of `data`: of views also where `plain`, for its loss compares two."""
+        return self.batches_of(data.images, self.targets(data), seed, device, self.augment)
 
     def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
         """See `Victim.training_step`.

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from taggant.victim.ssl.taught import Taught
 
 QUEUE = ("bank", "bank_ptr")
-"""The buffers of lightly's memory bank, which its state leaves out."""
+"""The buffers of lightly's memory bank, which its state would leave out."""
 
 
 class MoCo(Taught):
     """Contrastive loss of one view against the teacher's answer to the other and to a queue.
+
+    The queue is part of the weights: what goes on from them, unlearning say, goes on with it.
 
     Parameters
     ----------
@@ -52,6 +54,9 @@ class MoCo(Taught):
         self._widths = hidden, out
         super().__init__(**taught)
         self.criterion = NTXentLoss(temperature, memory_bank_size=(queue, out))
+        bank = self.criterion.memory_bank
+        for name in QUEUE:
+            bank.register_buffer(name, getattr(bank, name), persistent=True)
 
     def new_head(self) -> nn.Module:
         """See `Taught.new_head`."""
@@ -60,13 +65,3 @@ class MoCo(Taught):
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`; the teacher's answers join the queue."""
         return self.criterion(self.project(first), self.taught(second))  # type: ignore[no-any-return]
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the queue, so that a killed training goes on with it."""
-        bank = self.criterion.memory_bank
-        checkpoint["queue"] = {name: getattr(bank, name) for name in QUEUE}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the queue up again."""
-        for name, kept in checkpoint["queue"].items():
-            getattr(self.criterion.memory_bank, name).copy_(kept)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
 import torch
 from lightly.models.utils import deactivate_requires_grad, update_momentum
-from lightly.utils.scheduler import cosine_schedule
 from torch import Tensor, nn
 
 from taggant.victim.ssl.encoder import Encoder
@@ -16,13 +16,15 @@ from taggant.victim.ssl.encoder import Encoder
 class Taught(Encoder):
     """A student, which is the encoder that is audited, and a teacher that follows it.
 
-    After every step each weight of the teacher becomes ``m`` times itself plus ``1 - m`` times the
-    student's. The teacher is part of the module's state, so a killed training goes on with it.
+    After every step, of training and of unlearning, each weight of the teacher becomes ``m`` times
+    itself plus ``1 - m`` times the student's. The teacher is part of the module's state, so a
+    killed training goes on with it.
 
     Parameters
     ----------
     inertia : (float, float)
-        ``m`` at the first and the last step, on half a cosine in between; equal ones keep it.
+        ``m`` at the start and the end of training, on half a cosine in between; equal ones keep
+        it. Unlearning goes on with the first.
     **encoder
         See `Encoder`.
 
@@ -53,10 +55,10 @@ class Taught(Encoder):
         """Images uint8 [B, C, H, W], 0..255 -> what the teacher projects them to [B, P]."""
         return self.teacher(self.pixels(images))  # type: ignore[no-any-return]
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def after_step(self, progress: float = 0.0) -> None:
         """Let the teacher follow."""
-        steps = int(self.trainer.estimated_stepping_batches)
-        self.follow(cosine_schedule(min(self.global_step, steps), steps, *self.inertia))
+        first, last = self.inertia
+        self.follow(last - (last - first) * (math.cos(math.pi * progress) + 1) / 2)
 
     def follow(self, inertia: float) -> None:
         """Move the teacher by ``1 - inertia`` of its way to the student."""
