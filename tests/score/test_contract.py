@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from taggant.answers import HIDDEN
-from taggant.score.access import Rounded
-from taggant.score.contract import classified, embedded
+from taggant.score.access import Rounded, TopK
+from taggant.score.contract import classified, embedded, spread
 from taggant.score.oracle import QueryError
 
 
@@ -125,9 +125,9 @@ def test_labels_that_are_none_are_named(labels, message):
     ("answer", "adapter"),
     [
         ({"predictions": [[0.1, 0.9]]}, "tf_serving.py"),
-        ({"outputs": [{"name": "y", "data": [1.0]}]}, "triton.py"),
-        ({"data": [{"label": "cat"}]}, "gradio.py"),
-        ({"event_id": "8f"}, "gradio.py"),
+        ({"outputs": [{"name": "y", "data": [1.0]}]}, "kserve_v2.py"),
+        ({"data": [{"label": "cat"}]}, "gradio_app.py"),
+        ({"event_id": "8f"}, "gradio_app.py"),
         ([{"label": "cat", "score": 0.9}], "transformers_pipeline.py"),
         ([[{"label": "cat", "score": 0.9}]], "transformers_pipeline.py"),
         ([{"cat": 0.9, "dog": 0.05}], "top5.py"),
@@ -153,3 +153,16 @@ def test_embeddings_are_directions():
             embedded({"embeddings": rows}, 2)
     with pytest.raises(QueryError, match="no 'embeddings'; examples/adapters/tf_serving"):
         embedded({"predictions": []}, 2)
+
+
+def test_what_the_shown_classes_leave_is_shared_as_a_local_model_would_show_it():
+    logits = torch.tensor([[2.0, 0.5, 1.0, -1.0]])
+    names = ["a", "b", "c", "d"]
+    shown = dict(zip(names, logits.softmax(1)[0].tolist(), strict=True))
+    top = {name: shown[name] for name in ("c", "a")}
+    found = classified({"confidences": [spread(top, names)]}, 1, 4)[1]
+    assert torch.allclose(found, TopK(2)(logits), atol=1e-6)
+    assert spread({"b": 1.0}, ["a", "b"]) == [HIDDEN, 1.0]
+    assert spread({"a": 0.25, "b": 0.75}, ["b", "a"]) == [0.75, 0.25]
+    with pytest.raises(QueryError, match=r"names 'cow', which is none of the 4 classes \(a, b, c"):
+        spread({"cow": 1.0}, names)

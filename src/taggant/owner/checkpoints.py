@@ -13,10 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from taggant.files import sha256
-from taggant.owner.models import Fed, Model, Options, Target, local
+from taggant.owner.models import LIBRARIES, Fed, Model, Options, Target, local
 
-CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
-LIBRARIES = ("torchvision", "timm", "open_clip")
 ACCEPTED = f"LIBRARY:NAME of {', '.join(LIBRARIES)}"
 
 

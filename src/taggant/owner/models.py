@@ -13,6 +13,12 @@ from taggant.data.decode import square
 from taggant.owner.pictures import to_image
 from taggant.score import Oracle
 
+CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+LIBRARIES = ("torchvision", "timm", "open_clip")
+NAMED = (
+    "accepted are a URL, module:function, a run.py run folder, FILE.onnx, or a checkpoint "
+    f"({', '.join(CHECKPOINTS)}) with --arch LIBRARY:NAME ({', '.join(LIBRARIES)})"
+)
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 VICTIMS = {"classifier": "logits", "encoder": "embedding", "clip": "embedding"}
 """Kinds of models, and what they answer with."""
@@ -42,7 +48,7 @@ class Options:
     rate : float, optional
         Most images per second that an endpoint is sent.
     timeout : float
-        Seconds to wait for an endpoint.
+        Seconds for a whole answer of an endpoint.
     retries : int
         Further tries of a failed request.
     headers : mapping
@@ -141,12 +147,16 @@ class Fed(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Pictures uint8 [B, C, H, W], C = 1 to 4, to answers."""
-        squares = torch.stack([square(to_image(image), self.size) for image in images.cpu()])
-        squares = squares.to(images.device)
+        inputs = squares(images, self.size).to(images.device)
         if self.mean is None or self.std is None:
-            return self.net(squares)
-        pixels = squares.float() / 255
+            return self.net(inputs)
+        pixels = inputs.float() / 255
         return self.net((pixels - self.mean.to(pixels.device)) / self.std.to(pixels.device))
+
+
+def squares(images: Tensor, size: int) -> Tensor:
+    """Pictures uint8 [B, C, H, W], C = 1 to 4, as a model takes them, uint8 [B, 3, size, size]."""
+    return torch.stack([square(to_image(image), size) for image in images.cpu()])
 
 
 def local(spec: str, fingerprint: str, module: nn.Module, options: Options, **other: Any) -> Model:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,9 +22,9 @@ PERCENT = 100.0
 ADAPTERS = "examples/adapters"
 FOREIGN = {
     "predictions": "tf_serving.py",
-    "outputs": "triton.py",
-    "data": "gradio.py",
-    "event_id": "gradio.py",
+    "outputs": "kserve_v2.py",
+    "data": "gradio_app.py",
+    "event_id": "gradio_app.py",
 }
 """Keys of other protocols, and the adapter that speaks them."""
 
@@ -67,6 +67,33 @@ def embedded(answer: Any, count: int) -> Tensor:
     """
     rows = _rows(answer[_key(answer, ("embeddings",))], "embeddings", count)
     return torch.nn.functional.normalize(rows, dim=1).float()
+
+
+def spread(shown: Mapping[str, float], names: Sequence[str]) -> list[float]:
+    """Confidences of all classes where some are shown by name; the others share what is left.
+
+    Parameters
+    ----------
+    shown : mapping
+        Name of a class -> its confidence.
+    names : sequence of str
+        The classes in the order of their numbers.
+
+    Raises
+    ------
+    QueryError
+        If a name is none of theirs.
+    """
+    if not isinstance(shown, Mapping):
+        raise QueryError(f"the answer holds {_kind(shown)} where classes by name are due")
+    unknown = sorted(set(shown) - set(names))
+    if unknown:
+        raise QueryError(
+            f"the answer names {unknown[0]!r}, which is none of the {len(names)} classes "
+            f"({', '.join(names[:3])}, ...)"
+        )
+    rest = max(1 - sum(shown.values()), HIDDEN) / max(len(names) - len(shown), 1)
+    return [shown.get(name, rest) for name in names]
 
 
 def _key(answer: Any, accepted: tuple[str, ...]) -> str:

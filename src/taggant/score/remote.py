@@ -107,9 +107,11 @@ class Remote(ABC):
         self.queries += len(images)
         try:
             return self.read(answer, len(images))
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
+        except QueryError:
+            raise
+        except Exception as error:  # an adapter is anybody's code, an answer anybody's data
             raise QueryError(
-                f"the answer is not of the form that {type(self).__name__} reads "
+                f"{type(self).__name__} cannot read the answer {cut(self._redacted(str(answer)))} "
                 f"({type(error).__name__}: {error})"
             ) from error
 
