@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from tests.owner import photos
@@ -65,6 +67,7 @@ def test_a_platforms_transform_is_fitted_and_its_audit_runs(home, monkeypatch, t
     found = found_of(home)
     copies = copies_of(found, home / "copy")
     assert str(fit(copies, [one.published for one in found])) == text
+    monkeypatch.delitem(sys.modules, "pale", raising=False)
     (home / "pale.py").write_text(PALE)
     monkeypatch.chdir(home)
     arguments = ["audit", "--ledger", "ledger", "--raw", "raw", "--published", "out", "--yes"]
