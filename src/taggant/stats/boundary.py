@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from taggant.stats.alternatives import Alternative, Beta
 from taggant.stats.arrays import Bools, Floats, Ints, integers
-from taggant.stats.chain import StoppingStates, stopping_states
+from taggant.stats.chain import StoppingStates, claiming_states, stopping_states
 from taggant.stats.checks import shown
 from taggant.stats.replay import Decisions, first_stop, replay
 from taggant.stats.thresholds import NOTHING, OVER_FORGOTTEN, USED, Thresholds
@@ -69,6 +69,15 @@ class Boundary(Thresholds):
         """Every state in which the test can stop, with its exact weight."""
         return stopping_states(self)
 
+    @cached_property
+    def _claiming(self) -> StoppingStates:
+        """The states among them in which the test claims."""
+        if self.claim_high is None and "states" not in self.__dict__:
+            return claiming_states(self)
+        kept = self.states.side != NOTHING
+        every = (getattr(self.states, name)[kept] for name in ("t", "s", "weight", "side"))
+        return StoppingStates(self.n, *every)
+
     def size(self) -> float:
         """Return P(claim) under the null: the false-detection rate of one audit.
 
@@ -78,7 +87,7 @@ class Boundary(Thresholds):
         >>> round(rank(1000, 0.05).size(), 12)
         0.05
         """
-        return self._stagewise[1]
+        return self._size
 
     def power(self, alternative: Alternative) -> float:
         """Return P(claim) under an alternative (`Beta`, `Fixed` or `Histogram`).
@@ -89,7 +98,7 @@ class Boundary(Thresholds):
         >>> round(rank(1000, 0.05).power(Beta.with_mean(0.01)), 3)
         0.992
         """
-        return float(self.states.mass(alternative)[self.states.side != NOTHING].sum())
+        return float(self._claiming.mass(alternative).sum())
 
     def power_of_side(self, alternative: Alternative, side: int = USED) -> float:
         """Return P(claim of this side): 1 "used", -1 "over-forgotten".
@@ -112,26 +121,41 @@ class Boundary(Thresholds):
         >>> round(besag_clifford(1000, 0.05, h=2).expected_queries(NULL), 1)
         7.5
         """
+        last = self.n - 1
+        if self.claim_high is None and np.all(self.stop[:last] > np.arange(last)):
+            saved = last - self._claiming.t  # who makes no claim reads everything
+            return float(last - self._claiming.mass(alternative) @ saved)
         return float(self.states.mass(alternative) @ self.states.t)
 
     # --- p-values of stopped audits ------------------------------------------------------------
 
     @cached_property
-    def _stagewise(self) -> tuple[Floats, float]:
-        """Stage-wise p-value of every stopping state, and the size: that of the last claim."""
+    def _size(self) -> float:
+        """Summed in stage-wise order, so that it is the p-value of the weakest claim."""
+        claims = self._claiming
+        mass = claims.mass(self.null)[np.lexsort(self._stages(claims))]
+        return float(np.cumsum(mass)[-1]) if mass.size else 0.0
+
+    @cached_property
+    def _stagewise(self) -> Floats:
+        """Stage-wise p-value of every stopping state."""
         states = self.states
+        return _running_mass(self._stages(states), states.mass(self.null), states.side != NOTHING)
+
+    def _stages(self, states: StoppingStates) -> tuple[NDArray[np.generic], ...]:
+        """Keys of the stage-wise order, the last one first."""
         two_sided = self.claim_high is not None
         beats = np.minimum(states.s, states.t - states.s) if two_sided else states.s
         claims = states.side != NOTHING
-        keys = (beats, np.where(claims, states.t, -states.t), ~claims)
-        return _running_mass(keys, states.mass(self.null), claims)
+        return beats, np.where(claims, states.t, -states.t), ~claims
 
     def _by_likelihood(self, alternative: Alternative) -> Floats:
         claims, size = self.states.side != NOTHING, self.size()
         keys = (np.round(-self._evidence(alternative), 9), ~claims)
-        values, last = _running_mass(keys, self.states.mass(self.null), claims)
+        values = _running_mass(keys, self.states.mass(self.null), claims)
         # Summed in another order the claims' mass may come out an ulp away from `size()`.
-        claimed = np.where(values >= last, size, np.minimum(values, size))
+        weakest = values >= np.max(values[claims], initial=0.0)
+        claimed = np.where(weakest, size, np.minimum(values, size))
         return np.asarray(np.where(claims, claimed, np.maximum(values, np.nextafter(size, 1.0))))
 
     def _evidence(self, alternative: Alternative) -> Floats:
@@ -192,14 +216,14 @@ class Boundary(Thresholds):
                 "this test stops; accepted are the pairs in boundary.states"
             )
         if ordering == "stagewise":
-            return np.asarray(self._stagewise[0][place])
+            return np.asarray(self._stagewise[place])
         return np.asarray(
             self._by_likelihood(_DESIGN if alternative is None else alternative)[place]
         )
 
     def claim_p_values(self) -> Floats:
         """Return the stage-wise p-value of every claiming state, in the order of `states`."""
-        return np.asarray(self._stagewise[0][self.states.side != NOTHING])
+        return np.asarray(self._stagewise[self.states.side != NOTHING])
 
     # --- use -----------------------------------------------------------------------------------
 
@@ -261,10 +285,8 @@ class Boundary(Thresholds):
         return Decisions(side != NOTHING, side, t, s, self.p_value(t, s))
 
 
-def _running_mass(
-    keys: tuple[NDArray[np.generic], ...], null: Floats, claims: Bools
-) -> tuple[Floats, float]:
-    """Null mass up to each state, ordered by the keys (the last one first), and of all claims."""
+def _running_mass(keys: tuple[NDArray[np.generic], ...], null: Floats, claims: Bools) -> Floats:
+    """Null mass up to each state, ordered by the keys, the last one first; claims come first."""
     order = np.lexsort(keys)
     running = np.cumsum(null[order])
     # States that the ordering ties share the p-value of the last of them.
@@ -274,9 +296,9 @@ def _running_mass(
     last = np.append(~same, True)
     group = np.cumsum(last) - last
     running = running[last][group]
-    size = float(running[claims[order]][-1]) if claims.any() else 0.0
     # Rounding must not let a surrender share the p-value of the weakest claim.
+    size = float(running[claims[order]].max(initial=0.0))
     running = np.where(claims[order], running, np.maximum(running, np.nextafter(size, 1.0)))
     values = np.empty_like(running)
     values[order] = np.minimum(running, 1.0)
-    return values, size
+    return np.asarray(values)

@@ -66,7 +66,7 @@ def first_stop(
     s = before[:, None] + np.concatenate(
         [np.zeros((m, 1), np.int64), np.cumsum(block, axis=1, dtype=np.int64)], axis=1
     )
-    ended, _ = test.outcome(t, s)
+    ended, _ = test.decided(t, s)
     first = ended.argmax(axis=1)
     rows = np.arange(m)
     found = ended[rows, first]

@@ -393,16 +393,17 @@ def _spend(boundary: Boundary, alpha: Fraction, design: Beta) -> Boundary:
 def _candidates(boundary: Boundary, design: Beta) -> tuple[Ints, Floats, Floats]:
     """For each t, what claiming one more exceedance would add to P0(claim) and to P1(claim)."""
     times, weights = [], []
-    for now, states, weight in forward(boundary):
-        place = int(boundary.claim[now]) + 1 - int(states[0])
-        if 0 <= place < states.size and weight[place] > 0:
-            times.append(now)
-            weights.append(weight[place])
-    t = np.array(times, np.int64)
+    for block in forward(boundary, int(boundary.claim.max()) + 1):
+        column = boundary.claim[block.t] + 1 - block.s[0]
+        inside = np.flatnonzero((column >= 0) & (column < block.s.size))
+        times.append(block.t[inside])
+        weights.append(block.weight[inside, column[inside]])
+    t, weight = np.concatenate(times), np.concatenate(weights)
+    t, weight = t[weight > 0], weight[weight > 0]
     s = boundary.claim[t] + 1
     already = _claims_from(boundary, int(t.max(initial=0)), design)
     null, gain = (
-        np.array(weights) * np.exp(law.log_pmf(t, s, boundary.n)) * (1 - chance[t])
+        weight * np.exp(law.log_pmf(t, s, boundary.n)) * (1 - chance[t])
         for law, chance in zip((NULL, design), already, strict=True)
     )
     useful = null > 0

@@ -70,7 +70,7 @@ class Thresholds:
                 raise ValueError(
                     f"claim_high[{bad[0]}] = {high[bad[0]]} overlaps the other regions"
                 )
-        ended, _ = self.outcome(self.n - 1, np.arange(self.n))
+        ended, _ = self.decided(self.n - 1, np.arange(self.n))
         if not ended.all():
             raise ValueError(f"the last row, t={self.n - 1}, leaves states undecided")
 
@@ -94,7 +94,10 @@ class Thresholds:
         >>> ended, side
         (array([False,  True,  True]), array([0, 0, 1]))
         """
-        t, s = np.broadcast_arrays(integers(t, "t", 0, self.n - 1), np.asarray(s))
+        return self.decided(integers(t, "t", 0, self.n - 1), integers(s, "s", 0, self.n - 1))
+
+    def decided(self, t: int | Ints, s: Ints) -> tuple[Bools, Ints]:
+        """Do what `outcome` does, without its checks; the arrays are broadcast."""
         side = np.where(s <= self.claim[t], USED, NOTHING)
         gives_up = s >= self.stop[t]
         if self.claim_high is not None:
