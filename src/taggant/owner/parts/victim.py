@@ -33,7 +33,7 @@ TRAINING = frozenset(
     {
         *("epochs", "batch_size", "lr", "momentum", "weight_decay", "snapshots", "augment"),
         *("warmup", "patience", "noise_multiplier", "max_grad_norm", "delta", "label_noise"),
-        *("told", "unmarked", "probe", "temperature", "teacher_temperature", "inertia", "queue"),
+        *("told", "unmarked", "probe", "temperature", "teacher_temperature", "inertia"),
         *("frozen", "invariance", "variance", "covariance", "caption_weight"),
     }
 )
@@ -159,8 +159,8 @@ class BYOL(MomentumEncoder):
 class MoCo(MomentumEncoder):
     kind: Literal["moco"]
     makes = moco.MoCo
-    untrained: ClassVar[Mapping[str, Any]] = {**MomentumEncoder.untrained, "queue": 1}
     out: Wide
+    queue: Annotated[int, Field(ge=1, le=1 << 17)]
 
 
 class DINO(MomentumEncoder):
