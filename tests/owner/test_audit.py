@@ -18,15 +18,18 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
-from taggant.owner import audit, certificate
+from taggant.owner import audit, certify
 from taggant.owner.cli import app
+from taggant.owner.form import written
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
 from taggant.owner.models import Options
+from taggant.owner.reask import verify_scores
+from taggant.owner.record import Record
 from taggant.owner.serve import Service
 from taggant.owner.spec import open_model
-from taggant.owner.verify import verify, verify_scores
+from taggant.owner.verify import verify, whole
 from taggant.score.oracle import QueryError
 from taggant.score.remote import Endpoint
 from taggant.store import lock
@@ -116,7 +119,7 @@ def test_an_audit_by_url_claims_what_was_learnt_and_verifies(home, done):
     assert result.exit_code == 0, result.output
     again = call(
         *("verify", home / "cert.json", "--model", done, "--raw", home / "raw"),
-        *("--classes", "2"),
+        *("--classes", "class0,class1"),
     )
     assert again.exit_code == 0, again.output
     assert "ok    the model gives the scores" in again.output
@@ -207,14 +210,14 @@ def test_only_asked_openings_leave_the_ledger(home, done):
 
 
 def test_forged_scores_are_rejected_by_the_model(home, done):
-    body = json.loads((home / "cert.json").read_text())
+    c = whole((home / "cert.json").read_bytes())
     model = open_model(done, Options(classes=CLASSES))
-    assert all(check.ok for check in verify_scores(body, model, home / "raw"))
-    for key, value in (("scores", None), ("target", 1), ("published_sha256", "0" * 64)):
-        forged = json.loads(json.dumps(body))
-        opened = forged["opened"][0]
-        opened[key] = [opened["scores"][0] + 1, *opened["scores"][1:]] if value is None else value
-        assert not verify_scores(forged, model, home / "raw")[-1].ok, key
+    assert all(check.ok for check in verify_scores(c, model, home / "raw"))
+    first, *rest = c.opened
+    scores = (first.scores[0] + 1, *first.scores[1:])
+    for change in ({"scores": scores}, {"label": "class1"}, {"published_sha256": "0" * 64}):
+        forged = c.but(opened=(first.but(**change), *rest))
+        assert not verify_scores(forged, model, home / "raw")[-1].ok, change
 
 
 def test_another_model_is_refused(home, done, service):
@@ -367,14 +370,13 @@ def test_what_is_missing_or_edited_is_named(home, tmp_path, done):
     ledger = FolderLedger.load(home / "ledger")
     first = ledger.entries[0]
     (raw / first.name).rename(raw / "elsewhere.jpg")  # moved: found by content
-    targets = dict.fromkeys([e.name for e in ledger.entries], 0)
-    assert len(audit.gather(ledger, raw, out, targets)) == 8
+    assert len(audit.gather(ledger, raw, out)) == 8
     (raw / "elsewhere.jpg").unlink()
     with pytest.raises(ValueError, match=f"1 of 8 raw pictures .*{first.name}"):
-        audit.gather(ledger, raw, out, targets)
+        audit.gather(ledger, raw, out)
     (out / first.published).write_bytes((out / ledger.entries[1].published).read_bytes())
     with pytest.raises(ValueError, match=f"edited .*{first.published}"):
-        audit.gather(ledger, home / "raw", out, targets)
+        audit.gather(ledger, home / "raw", out)
 
 
 def test_another_audits_journal_and_ledger_are_refused(home, tmp_path, done):
@@ -385,27 +387,29 @@ def test_another_audits_journal_and_ledger_are_refused(home, tmp_path, done):
     mark(tmp_path / "raw", tmp_path / "out", tmp_path / "ledger", fresh(n=N), "keep")
     other = FolderLedger.load(tmp_path / "ledger")
     with pytest.raises(ValueError, match="other pictures than this ledger"):
-        certificate.certificate(other, audit.Record.load(home / "audit.json"))
+        certify.certificate(other, Record.load(home / "audit.json"))
+
+
+def test_a_finished_audit_is_shown_and_never_written_over(home, tmp_path, service):
+    out = tmp_path / "a.json"
+    assert call(*arguments(home, service.url, out)).exit_code == 0
+    content, paid = out.read_bytes(), service.answered
+    assert "pictures claimed" in call(*arguments(home, service.url, out)).output
+    (tmp_path / "a.json.journal").unlink()
+    for more, says in (
+        (("--score", "loss"), "another score"),
+        (("--classes", "class1,class0"), "another model"),
+        (("--p", "0.2"), "another rule"),
+    ):
+        with pytest.raises(ValueError, match=f"a finished audit of {says}; it is not overwritten"):
+            call(*arguments(home, service.url, out), *more)
+    assert (out.read_bytes(), service.answered) == (content, paid)
 
 
 def test_false_discovery_rate_over_pictures(home, tmp_path, service):
     more = ("--fdr", "0.2", "--level", "0.05")
     assert call(*arguments(home, service.url, tmp_path / "a.json", *more)).exit_code == 0
     ledger = FolderLedger.load(home / "ledger")
-    body = certificate.certificate(ledger, audit.Record.load(tmp_path / "a.json"))
-    claimed = {opened["id"] for opened in body["opened"]}
-    assert {entry.id for entry in ledger.entries[:5]} <= claimed
-    assert all(check.ok for check in verify(certificate.text_of(body)))
-
-
-def test_labels_come_from_folders_or_a_table(tmp_path):
-    names = ["cat/a.png", "dog/b.png"]
-    assert audit.targets_of(names, "folders", []) == {"cat/a.png": 0, "dog/b.png": 1}
-    assert audit.targets_of(names, "folders", ["dog", "cat"])["dog/b.png"] == 0
-    table = tmp_path / "labels.csv"
-    table.write_text("name,label\ncat/a.png,1\ndog/b.png,0\n")
-    assert audit.targets_of(names, str(table), ["x", "y"]) == {"cat/a.png": 1, "dog/b.png": 0}
-    with pytest.raises(ValueError, match=r"no label .*c\.png"):
-        audit.targets_of([*names, "c.png"], str(table), [])
-    with pytest.raises(ValueError, match="none of the model's classes"):
-        audit.targets_of(names, "folders", ["cat"])
+    made = certify.certificate(ledger, Record.load(tmp_path / "a.json"))
+    assert {entry.id for entry in ledger.entries[:5]} <= {opened.id for opened in made.opened}
+    assert verify(written(made)).ok

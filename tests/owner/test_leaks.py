@@ -13,8 +13,9 @@ from PIL import Image
 from tests.owner import containers, photos
 
 from taggant.data.decode import DAMAGED
-from taggant.owner.ledger import FolderLedger, scheme_config
-from taggant.owner.mark import in_format, mark
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.mark import mark
+from taggant.owner.typed import typed_marking
 
 pytestmark = pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")
 WIDTH, HEIGHT = 90, 60
@@ -90,10 +91,10 @@ def raw(tmp_path_factory, scene):
 
 
 def marked(raw, out, form="keep", **options):
-    config = scheme_config("scaled_sign", 4, 10, ["marking.strategy.cells=12"])
+    marking = typed_marking("scaled_sign", 4, 10, ["marking.strategy.cells=12"])
 
     def fresh(entries):
-        return in_format(FolderLedger.draw(config, "", entries), form, 90)
+        return FolderLedger.draw(marking, entries, "", form, 90)
 
     return mark(raw, out, out.with_suffix(".ledger"), fresh, form, **options)
 

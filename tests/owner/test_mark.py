@@ -21,17 +21,18 @@ from typer.testing import CliRunner
 from taggant.owner import pictures
 from taggant.owner.cli import app
 from taggant.owner.journal import RunningError
-from taggant.owner.ledger import FolderLedger, scheme_config
-from taggant.owner.mark import commitment_path, in_format, mark
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.mark import commitment_path, mark
 from taggant.owner.seals import PerPicture
+from taggant.owner.typed import typed_marking
 from taggant.store import lock
 
 EPS = 10
 
 
 def fresh(beacon="", form="keep", n=12):
-    config = scheme_config("scaled_sign", n, EPS, ["marking.strategy.cells=12"])
-    return lambda entries: in_format(FolderLedger.draw(config, beacon, entries), form, 95)
+    marking = typed_marking("scaled_sign", n, EPS, ["marking.strategy.cells=12"])
+    return lambda entries: FolderLedger.draw(marking, entries, beacon, form)
 
 
 def marked(tmp_path, form="keep", **options):

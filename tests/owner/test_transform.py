@@ -54,7 +54,7 @@ def home(tmp_path):
 
 
 def found_of(home) -> list[Found]:
-    return gather(FolderLedger.load(home / "ledger"), home / "raw", home / "out", {})
+    return gather(FolderLedger.load(home / "ledger"), home / "raw", home / "out")
 
 
 @pytest.mark.parametrize("text", ["jpeg:82", "resize:40+jpeg:91"])

@@ -13,8 +13,8 @@ from tests.victim.pairs import tiny_clip
 from typer.testing import CliRunner
 
 from taggant.owner import checkpoints
-from taggant.owner.audit import captions_of
 from taggant.owner.cli import app
+from taggant.owner.labels import Labelling
 from taggant.owner.mark import mark
 from taggant.owner.models import Options
 from taggant.owner.run_folder import captioned
@@ -58,7 +58,7 @@ def verified(*more):
 def test_an_encoder_is_audited_by_how_alike_views_are(home):
     (home / "enc.py").write_text(ENCODER)
     chosen = ("--model", "enc:embed", "--victim", "encoder")
-    audited(*chosen, "--set", "score.views=3", "--labels", "none")
+    audited(*chosen, "--set", "score.views=3")
     assert "ok    the model gives the scores" in verified(*chosen)
 
 
@@ -73,7 +73,7 @@ def test_an_encoder_is_audited_by_url(home):
     with Service(Squares(), SIDE) as service:
         threading.Thread(target=service.serve_forever, args=(0.02,), daemon=True).start()
         chosen = ("--model", service.url, "--victim", "encoder")
-        audited(*chosen, "--set", "score.views=3", "--labels", "none")
+        audited(*chosen, "--set", "score.views=3")
         assert "ok    the model gives the scores" in verified(*chosen)
         service.shutdown()
     assert service.answered > 2 * 3
@@ -85,17 +85,20 @@ def test_an_image_text_model_is_audited_with_captions(home, monkeypatch):
     torch.save(victim.net.state_dict(), home / "clip.pt")
     monkeypatch.setattr(checkpoints, "_architecture", lambda *_: tiny_clip().net)
     monkeypatch.setattr("taggant.victim.tokens.tokenizer", lambda *_: victim.tokenizer)
-    (home / "captions.csv").write_text("name,caption\np0.png,a red dog\np1.png,a blue cat\n")
     chosen = ("--model", "clip.pt", "--arch", "open_clip:tiny", "--victim", "clip")
     chosen += ("--size", str(SIDE))
-    audited(*chosen, "--captions", "captions.csv")
-    opened = json.loads((home / "c.json").read_text())["opened"]
-    assert {one["target"] for one in opened} == {"a red dog", "a blue cat"}
-    assert "ok    the model gives the scores" in verified(*chosen)
-    with pytest.raises(ValueError, match="give --captions"):
+    with pytest.raises(ValueError, match=r"p0\.png has no caption.*mark --captions"):
         audited(*chosen)
-    with pytest.raises(ValueError, match="1 pictures have no caption"):
-        captions_of(["p0.png", "p9.png"], home / "captions.csv")
+    (home / "captions.csv").write_text("name,caption\np0.png,a red dog\np1.png,a blue cat\n")
+    told = Labelling(captions=home / "captions.csv")
+    mark(home / "raw", home / "new", home / "ledger2", fresh(n=10), "keep", labelling=told)
+    (home / "ledger2").rename(home / "ledger")
+    (home / "out").rename(home / "old")
+    (home / "new").rename(home / "out")
+    audited(*chosen)
+    opened = json.loads((home / "c.json").read_text())["opened"]
+    assert {one["caption"] for one in opened} == {"a red dog", "a blue cat"}
+    assert "ok    the model gives the scores" in verified(*chosen)
 
 
 def test_an_encoders_checkpoint_is_read_without_its_head(tmp_path):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import hmac
-import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ from torch import Tensor
 from taggant.audit.controls import DRIFTED, PERIOD, most_controls
 from taggant.audit.engine import AuditError, check_published, exceeding, read
 from taggant.data.imageset import ImageSet, content_ids
-from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS, Draws
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
@@ -31,14 +28,14 @@ from taggant.owner import pictures
 from taggant.owner.journal import Journal
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.models import Model
+from taggant.owner.parts.score import ScoreForm
+from taggant.owner.record import SCHEMA, Asked, Facts, Record, Scored, Targets
 from taggant.owner.rule import EXPECTED_USED, Rule
-from taggant.owner.schema import SchemaError, check_schema
 from taggant.owner.seals import PerPicture, canonical
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, Transformed, closeness
 from taggant.score import Score
 from taggant.stats import NULL, Boundary
 
-SCHEMA = "taggant audit 2"
 BLOCK = 8
 """Hidden versions of a picture asked at once; some of the last ones are asked in vain."""
 
@@ -56,23 +53,11 @@ class Found:
     raw : Tensor, uint8 [C, H, W]
     published : Tensor, uint8 [C, H, W]
         As it was published, before any platform.
-    target : int or str
-        Class number or caption that its answers are compared with.
     """
 
     entry: Entry
     raw: Tensor
     published: Tensor
-    target: int | str
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Scores of one picture: [published, hidden in reading order], on a grid (0: none)."""
-
-    id: str
-    scores: tuple[float, ...]
-    grid: float
 
 
 @dataclass(frozen=True)
@@ -100,46 +85,72 @@ class Case:
     ----------
     ledger : FolderLedger
     model : Model
-    score : Score
-    score_config : mapping
-        Its config, for the record.
+    form : ScoreForm
+        The score, in short.
     rule : Rule
     transform : Transform
         What a platform did to the published files.
+    classes : tuple of str
+        The model's, in its order.
     """
 
     ledger: FolderLedger
     model: Model
-    score: Score
-    score_config: Mapping[str, Any]
+    form: ScoreForm
     rule: Rule
     transform: Transform
+    classes: tuple[str, ...]
 
     @cached_property
     def boundary(self) -> Boundary:
         """The test of one picture."""
         return self.rule.boundary(self.ledger.terms.n)
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What is fixed; enters the certificate and the journal's key."""
-        return {
-            "commitment": self.ledger.commitment,
-            "model": {
-                "spec": self.model.spec,
-                "fingerprint": self.model.fingerprint,
-                "answers": self.model.answers,
-            },
-            "score": dict(self.score_config),
-            "rule": {**asdict(self.rule), "options": dict(self.rule.options)},
-            "transform": str(self.transform),
-        }
+    @cached_property
+    def score(self) -> Score:
+        """The score."""
+        return self.form.build()
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is fixed; enters the certificate and the journal's key. Labels and captions are
+        under the commitment."""
+        model = Asked.of(
+            spec=self.model.spec,
+            fingerprint=self.model.fingerprint,
+            answers=self.model.answers,
+            classes=self.classes if self.form.statistic.needs == "label" else (),
+        )
+        return Facts.of(
+            commitment=self.ledger.commitment,
+            model=model,
+            score=self.form,
+            rule=self.rule,
+            transform=self.transform,
+        )
+
+    @cached_property
+    def targets(self) -> dict[str, int | str]:
+        """What each picture's answers are compared with, by id."""
+        targets = Targets(self.facts)
+        return {i: targets.of(entry) for i, entry in self.ledger.files.items()}
+
+    def check(self) -> None:
+        """Refuse what cannot be asked, before anything is.
+
+        Raises
+        ------
+        ValueError
+            If the model does not answer what the score reads, or a picture has no label.
+        """
+        check_score(self.score, self.model)
+        self.targets  # noqa: B018 - made here, so that a missing label is told before any question
 
     @property
     def key(self) -> str:
         """What a journal's answers belong to; under the owner's key, as a URL may hold keys."""
         asked = hmac.digest(self.ledger.key, self.model.address.encode(), "sha256").hex()
-        return hashlib.sha256(canonical([self.facts, asked])).hexdigest()
+        return hashlib.sha256(canonical([self.facts.plain(), asked])).hexdigest()
 
 
 def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:
@@ -171,9 +182,7 @@ def _images_asked(count: int, read: float, views: int, batch_size: int) -> float
 # --- the owner's files -------------------------------------------------------------------------
 
 
-def gather(
-    ledger: FolderLedger, raw: Path, published: Path, targets: Mapping[str, int | str]
-) -> list[Found]:
+def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[Found]:
     """Raw and published pictures of a ledger, found by content wherever they were moved to.
 
     Raises
@@ -192,7 +201,7 @@ def gather(
         if pixels is None:
             edited.append(entry.published)
             continue
-        found[entry.id] = Found(entry, raw_by_id[entry.id], pixels, targets.get(entry.name, 0))
+        found[entry.id] = Found(entry, raw_by_id[entry.id], pixels)
     if edited:
         raise ValueError(
             f"{len(edited)} published files in {published} are missing or were edited since they "
@@ -242,7 +251,7 @@ class _Published:
             return pixels if pictures.digest(pixels) == entry.pixels else None
         if self.others is None:
             self.others = self._scan()
-        return self.others.get(entry.pixels)
+        return None if entry.pixels is None else self.others.get(entry.pixels)
 
     def _scan(self) -> dict[str, Tensor]:
         found = {}
@@ -335,7 +344,7 @@ def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) ->
 
 def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Scored]:
     instances = instances_of(case, group)
-    targets = case.model.targets([one.target for one in group])
+    targets = case.model.targets([case.targets[one.entry.id] for one in group])
     recorder = _Recorder(case.score)
     readings = read(
         journal,  # type: ignore[arg-type]
@@ -358,7 +367,7 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
         scores = np.array([recorder.seen[_digest(image)] for image in made], np.float32)
         bits = bits_of(scores, indices, readings.grid, draws)
         _check_steady(bits, readings.bits[row, :depth])
-        results.append(Scored(image_id, tuple(map(float, scores)), readings.grid))
+        results.append(Scored.of(id=image_id, grid=readings.grid, scores=tuple(map(float, scores))))
     return results
 
 
@@ -436,7 +445,7 @@ def instances_of(case: Case, group: Sequence[Found]) -> Instances:
         ids,
         np.ones(len(ids), bool),
         ledger.commitment,
-        ledger.made,
+        ledger.made.build(),
     )
     apart = {i: ledger.draws(i) for i in ids}
     instances = Instances(marked, scheme, drawn, as_published, apart)
@@ -451,83 +460,68 @@ def instances_of(case: Case, group: Sequence[Found]) -> Instances:
 
 def _output_format(ledger: FolderLedger) -> Transform:
     """What publishing itself does to versions: nothing, or JPEG."""
-    return Transform(quality=ledger.quality) if ledger.format == "jpeg" else Transform()
+    return Transform(quality=ledger.terms.quality) if ledger.terms.format == "jpeg" else Transform()
 
 
-# --- the record --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Record:
-    """What an audit found; the owner's, for it holds the scores of every picture.
-
-    Attributes
-    ----------
-    facts : mapping
-        See `Case.facts`.
-    scored : tuple of Scored
-        In the order of the seals.
-    targets : tuple of int or str
-        Class numbers or captions.
-    paid : int
-        Queries answered.
-    attempts : int
-        Images sent in the last call, failures included.
-    """
-
-    facts: Mapping[str, Any]
-    scored: tuple[Scored, ...]
-    targets: tuple[int | str, ...]
-    paid: int
-    attempts: int
-
-    def save(self, path: Path) -> None:
-        """Write with mode 0600, atomically."""
-        body = {"schema": SCHEMA, **asdict(self)}
-        write_atomically(path, json.dumps(body, indent=1).encode(), mode=0o600)
-
-    @classmethod
-    def load(cls, path: Path) -> Record:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        FileNotFoundError, ValueError
-            If it is not there, or no such record.
-        """
-        if not path.exists():
-            raise FileNotFoundError(f"{path}: no such audit; `taggant audit` writes it")
-        try:
-            body = json.loads(path.read_text())
-            check_schema(body["schema"], SCHEMA, path)
-            scored = tuple(
-                Scored(one["id"], tuple(one["scores"]), one["grid"]) for one in body["scored"]
-            )
-            return cls(
-                body["facts"], scored, tuple(body["targets"]), body["paid"], body["attempts"]
-            )
-        except SchemaError:
-            raise
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path}: no audit of `taggant audit`, or damaged") from error
+# --- the whole audit ---------------------------------------------------------------------------
 
 
 def run(
     case: Case, found: Sequence[Found], out: Path, budget: int | None, told: Progress
 ) -> Record:
-    """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again."""
+    """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again.
+
+    Raises
+    ------
+    ValueError
+        If `out` is a finished audit of anything else: it stays as it is.
+    """
     oracle = case.model.oracle(case.score.access)
-    check_score(case.score, case.model)
+    case.check()
     out.parent.mkdir(parents=True, exist_ok=True)
-    journal = Journal(oracle, out.with_name(out.name + ".journal"), case.key, budget)
+    journal = Journal(oracle, journal_path(out), case.key, budget)
     try:
+        done = finished(case, out)
+        if done is not None:
+            return done
         scored = ask(case, found, journal, told)
-        attempts = int(getattr(oracle, "attempts", journal.queries))
-        targets = tuple(one.target for one in found)
-        record = Record(case.facts, tuple(scored), targets, journal.paid, attempts)
+        record = Record.of(
+            schema=SCHEMA,
+            facts=case.facts,
+            scored=tuple(scored),
+            paid=journal.paid,
+            attempts=int(getattr(oracle, "attempts", journal.queries)),
+        )
+        record.save(out)
     finally:
         journal.close()
-    record.save(out)
+    return record
+
+
+def journal_path(out: Path) -> Path:
+    """Where an audit's answers are kept."""
+    return out.with_name(out.name + ".journal")
+
+
+def finished(case: Case, out: Path) -> Record | None:
+    """The audit that `out` holds, if it holds one.
+
+    Raises
+    ------
+    ValueError
+        If it is another one. What was found once is never written over: whoever did would choose
+        among the outcomes.
+    """
+    if not out.exists():
+        return None
+    record = Record.load(out)
+    before, now = record.facts.plain(), case.facts.plain()
+    differ = [key for key in now if before[key] != now[key]]
+    if differ:
+        raise ValueError(
+            f"{out} is a finished audit of another {', '.join(differ)}; it is not overwritten. "
+            "Give this one another --out"
+        )
     return record
 
 
@@ -556,73 +550,3 @@ def bits_and_depth(
     for number, row in enumerate(rows):
         bits[number, : len(row)] = row
     return bits, depth
-
-
-# --- labels ------------------------------------------------------------------------------------
-
-
-def targets_of(names: Sequence[str], source: str, classes: Sequence[str]) -> dict[str, int]:
-    """Class number of each raw file.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Relative names of the raw files.
-    source : str
-        ``folders``: the first folder of the name; ``none``; or a CSV file with the columns name
-        and label (a class name or number).
-    classes : sequence of str
-        The model's classes in its order; empty: the labels found, sorted (as run.py numbers
-        class folders).
-
-    Raises
-    ------
-    ValueError
-        For files without a label, or labels that are no class.
-    """
-    if source == "none":
-        return dict.fromkeys(names, 0)
-    if source == "folders":
-        labels = {name: Path(name).parts[0] for name in names if len(Path(name).parts) > 1}
-    else:
-        labels = _from_csv(Path(source), "label")
-    missing = [name for name in names if name not in labels]
-    if missing:
-        raise ValueError(
-            f"{len(missing)} pictures have no label in {source} (the first: {missing[0]}). Labels "
-            "come from class folders, from a CSV file (name,label), or --labels none for scores "
-            "that need none"
-        )
-    order = list(classes) or sorted({labels[name] for name in names})
-    number = {label: k for k, label in enumerate(order)} | {
-        str(k): k for k in range(len(order)) if str(k) not in order
-    }
-    unknown = sorted({labels[name] for name in names} - set(number))
-    if unknown:
-        raise ValueError(f"labels {unknown} are none of the model's classes {order}")
-    return {name: number[labels[name]] for name in names}
-
-
-def captions_of(names: Sequence[str], path: Path) -> dict[str, str]:
-    """Caption of each raw file, from a CSV file with the columns name and caption.
-
-    Raises
-    ------
-    ValueError
-        For files without a caption.
-    """
-    captions = _from_csv(path, "caption")
-    missing = [name for name in names if not captions.get(name)]
-    if missing:
-        raise ValueError(
-            f"{len(missing)} pictures have no caption in {path} (the first: {missing[0]})"
-        )
-    return {name: captions[name] for name in names}
-
-
-def _from_csv(path: Path, column: str) -> dict[str, str]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        if not {"name", column} <= set(rows.fieldnames or ()):
-            raise ValueError(f"{path}: the columns name and {column} are needed")
-        return {row["name"]: row[column] for row in rows}

@@ -1,148 +1,260 @@
 """One JSON file that a third party can check without trusting the owner or this software's author.
 
-It opens the seals of the claimed pictures only. Everything that follows from something else in it
-is checked by `taggant.owner.verify`.
+It opens the seals of the claimed pictures only. `taggant.owner.certify` makes it of an audit; what
+follows from something else in it is recomputed by `taggant.owner.verify`, and what does not is
+listed by `unchecked`, which the page shows as well.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime, timezone
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
+from pydantic import FailFast, Field, model_validator
 
-from taggant import __version__
-from taggant.files import write_atomically
-from taggant.owner.audit import Record, bits_and_depth, bits_of, read_indices
-from taggant.owner.ledger import FolderLedger
-from taggant.owner.rule import Rule, Verdict, decide
-from taggant.owner.seals import canonical
-from taggant.store.identity import library_versions
+from taggant.owner.form import (
+    LARGEST_N,
+    MOST_PICTURES,
+    Bits,
+    Count,
+    Form,
+    Hex32,
+    Line,
+    Moment,
+    Named,
+    Probability,
+)
+from taggant.owner.parts.place import Made
+from taggant.owner.record import Facts, Grid, Scores
+from taggant.owner.seals import Described, Terms, canonical
 
-SCHEMA = "taggant certificate 3"
-OWN_DIGEST = "sha256"
+Schema = Literal["taggant certificate 4"]
+SCHEMA: Schema = "taggant certificate 4"
+Version = Annotated[int, Field(ge=0, lt=LARGEST_N)]
 
-Certificate = Mapping[str, Any]
 
+class Picture(Form):
+    """What is said of every picture, opened or not.
 
-def certificate(ledger: FolderLedger, record: Record, everything: bool = False) -> dict[str, Any]:
-    """Put together what an audit proves.
-
-    Parameters
+    Attributes
     ----------
-    ledger, record
-        The owner's, of the same pictures.
-    everything : bool
-        Open every picture, not only those claimed: then others can check the p-value of the set.
-
-    Raises
-    ------
-    ValueError
-        If the audit is of other pictures.
+    bits : str
+        Exceedances in reading order, packed.
+    read, exceedances : int
+        Hidden versions read until the test stopped, and those that beat the published one.
+    p_value, adjusted : float
+        Exact, and the smallest q at which the picture would be claimed.
+    claim : bool
     """
-    facts = record.facts
-    if facts["commitment"] != ledger.commitment or [s.id for s in record.scored] != list(
-        ledger.pictures
-    ):
-        raise ValueError(
-            "this audit is of other pictures than this ledger: their commitments differ"
+
+    bits: Bits
+    read: Version
+    exceedances: Version
+    p_value: Probability
+    adjusted: Probability
+    claim: bool
+
+    @model_validator(mode="after")
+    def _fits(self) -> Picture:
+        if len(self.bits) != 2 * -(-self.read // 8):
+            raise ValueError(f"bits = {len(self.bits)} digits: they are not of {self.read} reads")
+        return self
+
+    @property
+    def row(self) -> NDArray[np.bool_]:
+        """The bits, bool [read]."""
+        packed = np.frombuffer(bytes.fromhex(self.bits), np.uint8)
+        return np.unpackbits(packed, count=self.read).astype(bool)
+
+
+class Opened(Described):
+    """The opening of one picture's seal, and the scores of its versions.
+
+    Attributes
+    ----------
+    seal : int
+        Which one.
+    secret, nonce : str
+    published : int
+        Index of the published version.
+    published_sha256 : str
+        SHA-256 of its pixels.
+    grid : float
+    scores : tuple of float
+    """
+
+    seal: Annotated[int, Field(ge=0, lt=MOST_PICTURES)]
+    secret: Hex32
+    nonce: Hex32
+    published: Version
+    published_sha256: Hex32
+    grid: Grid
+    scores: Scores
+
+
+class Certificate(Facts):
+    """What an audit proves, and to be checked by."""
+
+    schema_: Annotated[Schema, Field(alias="schema")]
+    created: Moment
+    terms: Terms
+    value: Line
+    made: Made
+    seals: Annotated[tuple[Hex32, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
+    size: Probability
+    pictures: Annotated[tuple[Picture, ...], Field(max_length=MOST_PICTURES), FailFast()]
+    set_p: Probability
+    opened: Annotated[tuple[Opened, ...], Field(max_length=MOST_PICTURES), FailFast()]
+    queries: Count
+    software: Named
+    sha256: Hex32
+
+    @model_validator(mode="after")
+    def _fits(self) -> Certificate:
+        for wrong in self._misfits():
+            raise ValueError(wrong)
+        return self
+
+    def _misfits(self) -> Iterator[str]:
+        n = self.terms.n
+        if len(self.pictures) != len(self.seals):
+            yield f"pictures = [...] of {len(self.pictures)}: there are {len(self.seals)} seals"
+        if len(set(self.seals)) != len(self.seals):
+            yield "seals: one occurs twice"
+        if bool(self.terms.beacon) != bool(self.value):
+            yield f"value = {self.value!r}: the beacon is {self.terms.beacon!r}"
+        for number, picture in enumerate(self.pictures):
+            if picture.read >= n:
+                yield f"pictures.{number}.read = {picture.read}: there are {n} versions"
+        least = self.score.views * sum(1 + picture.read for picture in self.pictures)
+        if self.queries < least:
+            yield f"queries = {self.queries}: the versions read took {least} at least"
+        yield from self._misfits_of_openings(n)
+
+    def _misfits_of_openings(self, n: int) -> Iterator[str]:
+        before = -1
+        for number, opened in enumerate(self.opened):
+            key = f"opened.{number}"
+            if not before < opened.seal < len(self.seals):
+                yield f"{key}.seal = {opened.seal}: twice, in disorder, or there is none"
+            before = opened.seal
+            if opened.published >= n:
+                yield f"{key}.published = {opened.published}: there are {n} versions"
+            read = self.pictures[opened.seal].read
+            if len(opened.scores) != 1 + read:
+                yield f"{key}.scores = [...] of {len(opened.scores)}: {read} versions were read"
+
+
+def digest_of(certificate: Certificate) -> str:
+    """SHA-256 of everything but the digest itself."""
+    rest = {key: value for key, value in certificate.plain().items() if key != "sha256"}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+# --- what is not checked -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a verifier has beside the certificate.
+
+    Attributes
+    ----------
+    page, public, beacon, model, classes : bool
+        The page beside it, the public commitment, the beacon's value as looked up, the model with
+        the raw pictures, and the names of its classes.
+    """
+
+    page: bool = False
+    public: bool = False
+    beacon: bool = False
+    model: bool = False
+    classes: bool = False
+
+
+@dataclass(frozen=True)
+class Note:
+    """What has to be believed, and the fields of the certificate that say it."""
+
+    text: str
+    fields: tuple[str, ...] = ()
+
+
+SAID = (
+    Note("the dates, the number of queries and the versions of software", (
+        "created", "queries", "software", "made.torch", "made.name",
+    )),
+    Note("that the address or file asked is the model meant", ("model.spec",)),
+    Note("how many models, scores, tests and commitments the owner tried"),
+    Note("who owns the pictures, and whether their use was allowed"),
+)  # fmt: skip
+"""Never checked."""
+
+
+def unchecked(c: Certificate, given: Given) -> tuple[Note, ...]:
+    """What a certificate that was found right still asks one to believe."""
+    notes = list(SAID)
+    if not given.page:
+        notes.append(Note("the page for people: there is none beside it, NAME.html"))
+    if not given.public:
+        notes.append(Note("that the commitment was made public before the model (--commitment)"))
+    if c.terms.beacon and not given.beacon:
+        notes.append(Note(f"that {c.terms.beacon} said {c.value} (--beacon-value)", ("value",)))
+    if not c.terms.beacon:
+        notes.append(
+            Note(
+                "that the owner drew the published versions at random, and chose labels and "
+                "captions without looking at them: no public beacon was named"
+            )
         )
-    rule = Rule(**facts["rule"])
-    boundary = rule.boundary(ledger.terms.n)
-    rows = []
-    for one in record.scored:
-        draws = ledger.draws(one.id)
-        indices = read_indices(draws, len(one.scores) - 1)
-        rows.append(bits_of(np.array(one.scores, np.float32), indices, one.grid, draws))
-    bits, depth = bits_and_depth(rows)
-    verdict = decide(rule, boundary, bits, depth)
-    shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
-    body: dict[str, Any] = {
-        "schema": SCHEMA,
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        **{key: facts[key] for key in ("commitment", "model", "score", "rule", "transform")},
-        "terms": asdict(ledger.terms),
-        "value": ledger.value,
-        "marking": dict(ledger.config),
-        "format": [ledger.format, ledger.quality],
-        "made": asdict(ledger.made),
-        "seals": list(ledger.seals),
-        "size": boundary.size(),
-        "pictures": pictures_of(rows, verdict),
-        "set_p": verdict.set_p,
-        "opened": [_opened(ledger, record, number) for number in shown],
-        "queries": {"answered": record.paid, "sent": record.attempts},
-        "software": {"taggant": __version__, **library_versions()},
-    }
-    return sealed(body)
+    closed = len(c.seals) - len(c.opened)
+    if closed:
+        notes.append(
+            Note(
+                f"the answers for {closed} pictures that are not opened, on which the p-value of "
+                "the set rests (the claims do not)"
+            )
+        )
+    if c.transform:
+        notes.append(
+            Note(f"that a platform did {c.transform} to the published files", ("transform",))
+        )
+    if c.model.classes and not given.classes:
+        notes.append(
+            Note(
+                "that these are the model's classes, in this order (--classes)", ("model.classes",)
+            )
+        )
+    return tuple(notes) if given.model else (*notes, *_of_the_model(c))
 
 
-def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A certificate with the digest of everything else in it."""
-    rest = {key: value for key, value in body.items() if key != OWN_DIGEST}
-    return {**rest, OWN_DIGEST: hashlib.sha256(canonical(rest)).hexdigest()}
+def _of_the_model(c: Certificate) -> Iterator[Note]:
+    fields = ["model.fingerprint", "made.device", "made.threads"]
+    fields += ["opened.scores", "opened.published_sha256"] if c.opened else []
+    yield Note(
+        "that the model gives these scores, of versions whose pixels are those published (--model)",
+        tuple(fields),
+    )
+    if any(opened.grid for opened in c.opened):
+        yield Note("the rounding grid of the scores (--model)", ("opened.grid",))
+    if c.terms.network is not None:
+        yield Note("that the marker's network has the weights committed to (--model)")
 
 
-def text_of(body: Certificate) -> bytes:
-    """The one form in which a certificate is written."""
-    return (json.dumps(body, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+# --- the page ----------------------------------------------------------------------------------
 
 
-def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> list[dict[str, Any]]:
-    """What is said of every picture, opened or not."""
-    return [
-        {
-            "bits": np.packbits(row).tobytes().hex(),
-            "read": int(verdict.read[k]),
-            "exceedances": int(verdict.exceedances[k]),
-            "p_value": float(verdict.p_value[k]),
-            "adjusted": float(verdict.adjusted[k]),
-            "claim": bool(verdict.claim[k]),
-        }
-        for k, row in enumerate(rows)
-    ]
-
-
-def _opened(ledger: FolderLedger, record: Record, number: int) -> dict[str, Any]:
-    """The opening of one picture's seal, and the scores of its versions."""
-    one = record.scored[number]
-    own = ledger.pictures[one.id]
-    entry = next(entry for entry in ledger.entries if entry.id == one.id)
-    return {
-        "seal": number,
-        "id": one.id,
-        "name": entry.name,
-        "raw_sha256": own.raw_sha256[0],
-        "secret": own.secret.hex(),
-        "nonce": own.nonce.hex(),
-        "published": ledger.index(one.id),
-        "published_sha256": entry.pixels,
-        "target": record.targets[number],
-        "grid": one.grid,
-        "scores": list(one.scores),
-    }
-
-
-def page(body: Certificate) -> str:
+def page(certificate: Certificate) -> str:
     """The certificate for people: says what is proved and what is not."""
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
     template = files("taggant.owner").joinpath("certificate.html").read_text(encoding="utf-8")
-    opened = [{**opened, **body["pictures"][opened["seal"]]} for opened in body["opened"]]
-    claimed = [one for one in opened if one["claim"]]
-    return environment.from_string(template).render(c=body, claimed=claimed)
-
-
-def write(body: Certificate, path: Path) -> Path:
-    """Write the JSON file and the page beside it; returns the page's path."""
-    write_atomically(path, text_of(body))
-    html = path.with_suffix(".html")
-    write_atomically(html, page(body).encode())
-    return html
+    rows = [(opened, certificate.pictures[opened.seal]) for opened in certificate.opened]
+    claimed = [(opened, picture) for opened, picture in rows if picture.claim]
+    notes = [note.text for note in unchecked(certificate, Given(page=True))]
+    return environment.from_string(template).render(c=certificate, claimed=claimed, notes=notes)

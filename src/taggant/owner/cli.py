@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -11,24 +10,28 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from hydra.utils import instantiate
 from rich.console import Console
 
 from taggant.cli import EXPECTED
 from taggant.owner import audit as auditing
-from taggant.owner import certificate
+from taggant.owner import certify as certifying
 from taggant.owner import mark as marking
 from taggant.owner import verify as verifying
-from taggant.owner.ledger import Entry, FolderLedger, configured, scheme_config
+from taggant.owner.certificate import Certificate, Given, unchecked
+from taggant.owner.form import FormError, read_file
+from taggant.owner.labels import Labelling, classes_of
+from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.models import IMAGENET, VICTIMS, Options
 from taggant.owner.pictures import KEEP, SUFFIX_OF
 from taggant.owner.places import keep_apart
+from taggant.owner.reask import verify_scores
+from taggant.owner.record import Record
 from taggant.owner.rule import TESTS, Rule
 from taggant.owner.run_folder import victim_of
 from taggant.owner.serve import Service
 from taggant.owner.spec import open_model
 from taggant.owner.transform import Transform, fit
-from taggant.pipeline.setting import plain
+from taggant.owner.typed import typed_marking, typed_score
 from taggant.stats import __main__ as planning
 from taggant.urls import is_address, redact
 
@@ -78,6 +81,11 @@ def mark(
     strip_gps: Annotated[
         bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
     ] = False,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="folders (the first one of a name), none, or a CSV file: name,label"),
+    ] = None,
+    captions: Annotated[Path | None, typer.Option(help="CSV file: name,caption")] = None,
     beacon: Annotated[
         str, typer.Option(help="public random value that will choose the versions, by name")
     ] = "",
@@ -88,9 +96,8 @@ def mark(
         raise ValueError(f"--format {form}: accepted are {', '.join((KEEP, *SUFFIX_OF))}")
 
     def fresh(entries: Sequence[Entry]) -> FolderLedger:
-        config = scheme_config(scheme, n, eps, set_ or [])
-        made = FolderLedger.draw(config, beacon, entries)
-        return marking.in_format(made, form, quality)
+        made = typed_marking(scheme, n, eps, set_ or [])
+        return FolderLedger.draw(made, entries, beacon, form, quality)
 
     if form == "jpeg":
         console.print(
@@ -98,7 +105,10 @@ def mark(
             "and tiff keep all of it.",
             style="yellow",
         )
-    result = marking.mark(folder, out, ledger, fresh, form, beacon_value, place=not strip_gps)
+    told = None if labels is None and captions is None else Labelling(labels or "folders", captions)
+    result = marking.mark(
+        folder, out, ledger, fresh, form, beacon_value, place=not strip_gps, labelling=told
+    )
     _say(result, out, ledger)
 
 
@@ -167,13 +177,10 @@ def audit(
     out: Annotated[Path, typer.Option(help="where the audit is written; keep it to yourself")],
     victim: Victim = "classifier",
     arch: Arch = "",
-    labels: Annotated[
-        str, typer.Option(help="folders, none, or a CSV file: name,label")
-    ] = "folders",
-    captions: Annotated[
-        Path | None, typer.Option(help="CSV file: name,caption; for --victim clip")
-    ] = None,
-    classes: Annotated[str, typer.Option(help="the model's classes in its order, by commas")] = "",
+    classes: Annotated[
+        str,
+        typer.Option(help="the model's classes in its order, by commas; or the labels, sorted"),
+    ] = "",
     score: Annotated[
         str, typer.Option(help="a file of conf/score; left out: the usual one of --victim")
     ] = "",
@@ -214,15 +221,13 @@ def audit(
     for option, path in (("--ledger", ledger), ("--out", out)):
         keep_apart(option, path, folders)
     own = FolderLedger.load(ledger)
-    names = [entry.name for entry in own.entries]
-    order = [name.strip() for name in classes.split(",") if name.strip()]
-    numbered = auditing.targets_of(names, "none" if victim != "classifier" else labels, order)
-    targets = auditing.captions_of(names, _captions(captions)) if victim == "clip" else numbered
-    found = auditing.gather(own, raw, published, targets)
+    labels = [entry.label for entry in own.entries if entry.label]
+    named = classes_of(labels, _names(classes))
+    found = auditing.gather(own, raw, published)
     options = Options(
         arch=arch,
         victim=victim,
-        classes=len(order) or max(numbered.values()) + 1,
+        classes=len(named) or 1,
         size=size,
         mean=_numbers(mean),
         std=_numbers(std),
@@ -232,8 +237,7 @@ def audit(
         retries=retries,
         headers=_headers(header or []),
     )
-    shown = [f"score/access={access}"] if access else []
-    config = plain(configured(f"score={score or SCORES[victim]}", *shown, *(set_ or [])).score)
+    form = typed_score(score or SCORES[victim], access, set_ or [])
     step = _transform(found, published_copy, transform)
     rule = (
         Rule.discoveries(fdr, len(found), own.terms.n, used, level) if fdr else Rule.each(p, test)
@@ -245,19 +249,17 @@ def audit(
             "NAME=VARIABLE: what is typed stands in the shell's history.",
             markup=False,
         )
-    case = auditing.Case(own, asked, instantiate(config), config, rule, step)
-    auditing.check_score(case.score, case.model)
-    _estimate(case, auditing.estimate(case, found, batch), len(found), price, budget, yes)
+    case = auditing.Case(own, asked, form, rule, step, named)
+    case.check()
+    if auditing.finished(case, out) is None:
+        _estimate(case, auditing.estimate(case, found, batch), len(found), price, budget, yes)
     record = auditing.run(case, found, out, budget, _progress)
-    body = certificate.certificate(own, record)
-    console.print(_summary(body), markup=False)
+    console.print(_summary(certifying.certificate(own, record)), markup=False)
     console.print(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
 
 
-def _captions(path: Path | None) -> Path:
-    if path is None:
-        raise ValueError("--victim clip compares pictures with their captions: give --captions")
-    return path
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -323,14 +325,13 @@ def _progress(done: int, paid: int, count: int) -> None:
     console.print(f"{done} of {count} pictures, {paid} queries answered", style="dim")
 
 
-def _summary(body: certificate.Certificate) -> str:
-    claims = sum(one["claim"] for one in body["pictures"])
-    error = f"false discovery rate {body['rule']['q']}" if body["rule"]["q"] else ""
-    error = error or f"false-detection rate of each {body['size']:.4g}"
+def _summary(c: Certificate) -> str:
+    claims = sum(one.claim for one in c.pictures)
+    error = f"false-detection rate of each {c.size:.4g}"
+    error = error if c.rule.q is None else f"false discovery rate {c.rule.q}"
     return (
-        f'{claims} of {len(body["pictures"])} pictures claimed as used ({error}). For "none of '
-        f'them was used": p = {body["set_p"]:.3g}. {body["queries"]["answered"]} queries answered, '
-        f"{body['queries']['sent']} sent in this call."
+        f'{claims} of {len(c.pictures)} pictures claimed as used ({error}). For "none of '
+        f'them was used": p = {c.set_p:.3g}. {c.queries} queries answered.'
     )
 
 
@@ -346,10 +347,9 @@ def certify(
     """Make the certificate: it opens what is claimed, and nothing else."""
     if out.exists():
         raise ValueError(f"{out} is there already; it is not overwritten")
-    own, audited = FolderLedger.load(ledger), auditing.Record.load(record)
-    body = certificate.certificate(own, audited, everything)
-    page = certificate.write(body, out)
-    console.print(f"{_summary(body)}\nCertificate {out}, page {page}.", markup=False)
+    made = certifying.certificate(FolderLedger.load(ledger), Record.load(record), everything)
+    page = certifying.write(made, out)
+    console.print(f"{_summary(made)}\nCertificate {out}, page {page}.", markup=False)
 
 
 @app.command()
@@ -368,7 +368,9 @@ def verify(
     size: Size = 224,
     mean: Norm = MEAN,
     std: Norm = STD,
-    classes: Annotated[int, typer.Option(help="number of the model's classes")] = 1000,
+    classes: Annotated[
+        str, typer.Option(help="the model's classes in its order, by commas, as you know them")
+    ] = "",
     batch: Batch = 32,
     rate: Rate = None,
     retries: Retries = 5,
@@ -376,20 +378,25 @@ def verify(
     header: Header = None,
 ) -> None:
     """Check a certificate; exit status 1 if anything is wrong with it."""
-    content, page = file.read_bytes(), file.with_suffix(".html")
-    checks = verifying.verify(
-        content,
-        page.read_bytes() if page.exists() else None,
-        None if commitment is None else commitment.read_bytes(),
-        beacon_value,
+    page = file.with_suffix(".html")
+    given = Given(
+        page.exists(), commitment is not None, bool(beacon_value), bool(model), bool(classes)
     )
-    if model and all(check.ok for check in checks):
+    found = verifying.verify(
+        _content(file),
+        _content(page) if page.exists() else None,
+        None if commitment is None else _content(commitment),
+        beacon_value,
+        _names(classes) or None,
+    )
+    checks, c = list(found.checks), found.certificate
+    if model and c is not None:
         if raw is None:
             raise ValueError("--model needs --raw: versions are made from the raw pictures")
         options = Options(
             arch=arch,
             victim=victim,
-            classes=classes,
+            classes=len(_names(classes)) or len(c.model.classes) or 1,
             size=size,
             mean=_numbers(mean),
             std=_numbers(std),
@@ -399,15 +406,23 @@ def verify(
             retries=retries,
             headers=_headers(header or []),
         )
-        checks += verifying.verify_scores(json.loads(content), open_model(model, options), raw)
+        checks += verify_scores(c, open_model(model, options), raw)
     for check in checks:
         console.print(f"{'ok   ' if check.ok else 'WRONG'} {check.name}", style=_colour(check))
         if check.wrong:
             console.print(f"      {check.wrong}", markup=False)
-    if not all(check.ok for check in checks):
+    if c is None or not all(check.ok for check in checks):
         raise typer.Exit(1)
-    for note in verifying.unchecked(json.loads(content), bool(model), commitment is not None):
-        console.print(f"not checked: {note}", style="yellow", markup=False)
+    for note in unchecked(c, given):
+        console.print(f"not checked: {note.text}", style="yellow", markup=False)
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return read_file(file)
+    except FormError as error:
+        console.print(f"WRONG the file is whole\n      {error}", style="bold red", markup=False)
+        raise typer.Exit(1) from None
 
 
 def _colour(check: verifying.Check) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,10 +26,12 @@ from pydantic import (
 )
 
 LARGEST_FILE = 16 << 20
-"""Bytes of a file that is read."""
+"""Bytes of a stranger's file that is read."""
 MOST_VALUES = 1 << 20
-"""Values in a file: as many as ten thousand opened pictures of a hundred scores have."""
+"""Values in it: as many as ten thousand opened pictures of a hundred scores have."""
 MOST_OBJECTS = 120_000
+OWN_FILES = 64
+"""The owner's own files hold the scores of all pictures: they may be so many times as large."""
 MOST_FIELDS = 64
 """Fields of one object."""
 LARGEST_N = 10_000
@@ -37,6 +39,12 @@ LARGEST_N = 10_000
 MOST_PICTURES = 50_000
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that make a line read otherwise than it is written."""
+WORDS = {
+    "Input should be greater": "accepted are values greater",
+    "Input should be less": "accepted are values less",
+    "Input should be": "accepted is",
+    "String should match pattern": "accepted is text like",
+}
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""
 
@@ -49,10 +57,36 @@ class Form(BaseModel):
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
+    times: ClassVar[int] = 1
+    """How many times as large a file may be as a stranger's."""
+
+    @classmethod
+    def of(cls: type[AnyForm], **values: Any) -> AnyForm:
+        """The form of Python's own values, tuples and other forms among them.
+
+        Raises
+        ------
+        FormError
+            Naming the first that is wrong.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise FormError(said(error)) from None
+
+    def but(self: AnyForm, **values: Any) -> AnyForm:
+        """The same with other values of some fields, checked like all."""
+        return self.of(**{**self._fields(), **values})
+
+    def _fields(self) -> dict[str, Any]:
+        return {
+            field.alias or name: getattr(self, name)
+            for name, field in type(self).model_fields.items()
+        }
 
     def plain(self) -> dict[str, Any]:
         """Plain values, as they are written to a file."""
-        values: dict[str, Any] = self.model_dump(mode="json")
+        values: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         return values
 
 
@@ -74,22 +108,24 @@ def parsed(kind: type[AnyForm], content: bytes) -> AnyForm:
         Naming the first field that is wrong, its value, and what is accepted. No more than a few
         times the memory of `LARGEST_FILE` is taken, whatever the content.
     """
-    _sane(content)
+    _sane(content, kind.times)
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
         raise FormError(said(error)) from None
 
 
-def _sane(content: bytes) -> None:
+def _sane(content: bytes, times: int) -> None:
     """Refuse what is no JSON, and what takes long to read, before any field is looked at."""
-    if len(content) > LARGEST_FILE:
-        raise FormError(f"it has {len(content)} bytes, accepted are at most {LARGEST_FILE}")
     objects = content.count(b"{")
     values = content.count(b",") + content.count(b"[") + objects
-    for count, most, what in ((values, MOST_VALUES, "values"), (objects, MOST_OBJECTS, "objects")):
-        if count > most:
-            raise FormError(f"it holds {count} {what}, accepted are at most {most}")
+    for count, most, what in (
+        (len(content), LARGEST_FILE, "bytes"),
+        (values, MOST_VALUES, "values"),
+        (objects, MOST_OBJECTS, "objects"),
+    ):
+        if count > most * times:
+            raise FormError(f"it holds {count} {what}, accepted are at most {most * times}")
     try:
         json.loads(content, object_pairs_hook=_few)
     except RecursionError:
@@ -104,6 +140,12 @@ def _few(pairs: Sequence[tuple[str, Any]]) -> None:
         raise ValueError(f"{len(pairs)} fields of one object, accepted are at most {MOST_FIELDS}")
     if len(names) < len(pairs):
         raise ValueError(f"a field occurs twice in {sorted(names)[:SHOWN]}")
+
+
+def written(form: Form) -> bytes:
+    """The one text in which a form is written to a file."""
+    text = json.dumps(form.plain(), indent=1, sort_keys=True, allow_nan=False)
+    return (text + "\n").encode()
 
 
 def of_values(kind: type[AnyForm], values: Mapping[str, Any]) -> AnyForm:
@@ -125,8 +167,15 @@ def said(error: ValidationError) -> str:
     fault = error.errors(include_url=False)[0]
     where = ".".join(map(str, fault["loc"]))
     message = fault["msg"].removeprefix("Value error, ")
+    for theirs, ours in WORDS.items():
+        message = message.replace(theirs, ours)
     if fault["type"] == "json_invalid" or not where:
         return printable(message)
+    if where == "schema" and fault["type"] == "literal_error":
+        return (
+            f"its schema is {_short(fault['input'])}, accepted is {fault['ctx']['expected']}. What "
+            "another version of taggant wrote, that version reads"
+        )
     if fault["type"] == "missing":
         return printable(f"{where} is missing")
     if fault["type"] == "extra_forbidden":
@@ -236,6 +285,7 @@ Bits = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$", max_length=
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_line)]
 """Text of one line."""
 Named = Annotated[Line, StringConstraints(min_length=1)]
+Label = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 Caption = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_line)]
 RelativeName = Annotated[
     str, StringConstraints(min_length=1, max_length=1000), AfterValidator(_relative)

@@ -2,54 +2,64 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, ClassVar, Literal
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.utils import instantiate
+from pydantic import FailFast, Field
 
-from taggant.cli import CONF
 from taggant.files import write_atomically
-from taggant.marking.draws import Draws, check_derivation
+from taggant.marking.draws import Draws
 from taggant.marking.ledger import KEY_BYTES, Ledger, read_private
-from taggant.marking.place import Place
 from taggant.marking.scheme import Scheme
-from taggant.owner.schema import SchemaError, check_schema
-from taggant.owner.seals import Terms, commitment, draws_of, picture_ledger, seal
-from taggant.pipeline.setting import plain
+from taggant.owner.form import (
+    MOST_PICTURES,
+    OWN_FILES,
+    Form,
+    FormError,
+    Hex32,
+    Line,
+    RelativeName,
+    parsed,
+    written,
+)
+from taggant.owner.parts.marking import Marking
+from taggant.owner.parts.place import Made
+from taggant.owner.seals import Described, Terms, commitment, draws_of, picture_ledger, seal
 
-SCHEMA = "taggant owner ledger 2"
+Schema = Literal["taggant owner ledger 3"]
+SCHEMA: Schema = "taggant owner ledger 3"
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Described):
     """One picture file.
 
     Attributes
     ----------
-    name : str
-        Of the raw file, relative to the folder.
-    id : str
-        Content id; two files with the same pixels share it.
-    raw_sha256 : str
-        SHA-256 of the raw pixels.
     published : str
         Name of the published file, relative to its folder.
     pixels : str
-        SHA-256 of the published pixels; empty until they are published.
+        SHA-256 of the published pixels; None until they are published.
     """
 
-    name: str
-    id: str
-    raw_sha256: str
-    published: str
-    pixels: str = ""
+    published: RelativeName
+    pixels: Hex32 | None
+
+
+class Kept(Form):
+    """A ledger as it is written."""
+
+    times: ClassVar[int] = OWN_FILES
+    schema_: Annotated[Schema, Field(alias="schema")]
+    key: Hex32
+    terms: Terms
+    value: Line
+    made: Made
+    commitment: Hex32
+    entries: Annotated[tuple[Entry, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
 
 
 @dataclass(frozen=True, repr=False)
@@ -60,44 +70,42 @@ class FolderLedger:
     ----------
     key : bytes
         32 random bytes; every picture's secret follows from it.
-    config : mapping
-        The scheme's config, with its ``_target_``.
     terms : Terms
+        Its marking, and what else the commitment says openly.
     entries : tuple of Entry
     value : str
         The beacon's value; empty while it is awaited, or without a beacon.
-    format : str
-        In which format the files are published.
-    quality : int
-        Of published JPEG files.
-    made : Place
+    made : Made
         Where they were marked.
     """
 
     key: bytes
-    config: Mapping[str, Any]
     terms: Terms
     entries: tuple[Entry, ...]
     value: str = ""
-    format: str = "keep"
-    quality: int = 95
-    made: Place = field(default_factory=Place.here)
+    made: Made = field(default_factory=Made.here)
 
     def __repr__(self) -> str:
         return f"FolderLedger({len(self.entries)} pictures, n={self.terms.n}, secrets withheld)"
 
     @classmethod
-    def draw(cls, config: Mapping[str, Any], beacon: str, entries: Sequence[Entry]) -> FolderLedger:
+    def draw(
+        cls,
+        marking: Marking,
+        entries: Sequence[Entry],
+        beacon: str = "",
+        form: str = "keep",
+        quality: int = 95,
+    ) -> FolderLedger:
         """A ledger with a fresh key."""
-        scheme: Scheme = instantiate(config)
-        terms = Terms(dict(scheme.parameters()), scheme.n, beacon)
-        return cls(secrets.token_bytes(KEY_BYTES), dict(config), terms, tuple(entries))
+        terms = Terms.of_scheme(marking, marking.build(), form, quality, beacon)
+        return cls(secrets.token_bytes(KEY_BYTES), terms, tuple(entries))
 
     @cached_property
     def scheme(self) -> Scheme:
         """The marking scheme."""
-        made: Scheme = instantiate(dict(self.config))
-        if canonical_plain(made.parameters()) != canonical_plain(self.terms.scheme):
+        made: Scheme = self.terms.marking.build()
+        if dict(made.parameters()) != self.terms.scheme:
             raise ValueError(
                 "the ledger's scheme has other parameters here than where it was made (another "
                 "marker network?); hidden versions cannot be made"
@@ -105,15 +113,22 @@ class FolderLedger:
         return made
 
     @cached_property
+    def files(self) -> dict[str, Entry]:
+        """The first file of each picture, by id, in the order of the seals."""
+        first: dict[str, Entry] = {}
+        for entry in sorted(self.entries, key=lambda entry: entry.name):
+            first.setdefault(entry.id, entry)
+        return {i: first[i] for i in sorted(first)}
+
+    @cached_property
     def pictures(self) -> dict[str, Ledger]:
-        """Each picture's own ledger, by id, in the order of the seals."""
-        digests = {entry.id: entry.raw_sha256 for entry in self.entries}
-        return {i: picture_ledger(self.key, self.terms, i, digests[i]) for i in sorted(digests)}
+        """Each picture's own ledger, by id."""
+        return {i: picture_ledger(self.key, self.terms, one) for i, one in self.files.items()}
 
     @cached_property
     def seals(self) -> tuple[str, ...]:
         """Commitments to the pictures, one by one."""
-        return tuple(seal(ledger) for ledger in self.pictures.values())
+        return tuple(seal(self.pictures[i], one.described) for i, one in self.files.items())
 
     @cached_property
     def commitment(self) -> str:
@@ -155,19 +170,16 @@ class FolderLedger:
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
-        record = {
-            "schema": SCHEMA,
-            "key": self.key.hex(),
-            "config": dict(self.config),
-            "terms": asdict(self.terms),
-            "value": self.value,
-            "format": self.format,
-            "quality": self.quality,
-            "made": asdict(self.made),
-            "commitment": self.commitment,
-            "entries": [asdict(entry) for entry in self.entries],
-        }
-        write_atomically(path, json.dumps(record, indent=1).encode(), mode=0o600)
+        kept = Kept.of(
+            schema=SCHEMA,
+            key=self.key.hex(),
+            terms=self.terms,
+            value=self.value,
+            made=self.made,
+            commitment=self.commitment,
+            entries=self.entries,
+        )
+        write_atomically(path, written(kept), mode=0o600)
 
     @classmethod
     def load(cls, path: Path) -> FolderLedger:
@@ -188,49 +200,13 @@ class FolderLedger:
                 "can make it again: look in your backups"
             )
         try:
-            record = json.loads(read_private(path))
-            check_schema(record["schema"], SCHEMA, path)
-            check_derivation(record["terms"]["derivation"])
-            ledger = cls(
-                key=bytes.fromhex(record["key"]),
-                config=record["config"],
-                terms=Terms(**record["terms"]),
-                entries=tuple(Entry(**entry) for entry in record["entries"]),
-                value=record["value"],
-                format=record["format"],
-                quality=record["quality"],
-                made=Place(**record["made"]),
-            )
-            same = ledger.commitment == record["commitment"]
-        except SchemaError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
-            raise ValueError(
-                f"{path}: no ledger of `taggant mark`, or damaged ({what}). Nobody can make it "
+            kept = parsed(Kept, read_private(path))
+        except FormError as error:
+            raise FormError(
+                f"{path}: no ledger of `taggant mark`, or damaged: {error}. Nobody can make it "
                 "again: look in your backups"
-            ) from error
-        if not same:
+            ) from None
+        ledger = cls(bytes.fromhex(kept.key), kept.terms, kept.entries, kept.value, kept.made)
+        if ledger.commitment != kept.commitment:
             raise ValueError(f"{path}: the ledger was changed: its commitment is another one")
         return ledger
-
-
-def canonical_plain(value: Any) -> str:
-    """Text by which plain values are compared."""
-    return json.dumps(plain(value), sort_keys=True)
-
-
-def configured(*overrides: str) -> Any:
-    """A config as ``run.py`` composes it, with these overrides."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(overrides))
-
-
-def scheme_config(strategy: str, n: int, epsilon: int, overrides: Sequence[str]) -> dict[str, Any]:
-    """Plain config of the n-version scheme with a strategy of ``conf/marking/strategy``."""
-    cfg = configured(
-        f"marking/strategy={strategy}", f"marking.n={n}", f"marking.epsilon={epsilon}", *overrides
-    )
-    config: dict[str, Any] = plain(cfg.marking.scheme)
-    return config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections import Counter
@@ -18,10 +17,13 @@ from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
 from taggant.owner import pictures
+from taggant.owner.form import FormError, written
 from taggant.owner.journal import RunningError
-from taggant.owner.ledger import Entry, FolderLedger, canonical_plain
+from taggant.owner.labels import Labelling
+from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.places import inside, keep_apart
 from taggant.owner.publisher import Publisher, Told
+from taggant.owner.seals import WHAT, Public
 from taggant.owner.sheet import draw
 from taggant.store.lock import locked
 
@@ -57,6 +59,7 @@ def mark(
     beacon_value: str = "",
     told: Told = lambda _: None,
     place: bool = True,
+    labelling: Labelling | None = None,
 ) -> Marked:
     """Mark the pictures of a folder, or go on where an earlier call stopped.
 
@@ -79,6 +82,9 @@ def mark(
         Told of each picture.
     place : bool
         Whether published files say where they were taken, as far as the raw ones do.
+    labelling : Labelling, optional
+        Where labels and captions come from; left out, the first call takes class folders, and a
+        further one what the ledger holds.
 
     Raises
     ------
@@ -93,7 +99,7 @@ def mark(
     entries, notes = _survey(folder, form, place)
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse, ledger_path)):
-        ledger = _ledger(ledger_path, entries, fresh)
+        ledger = _ledger(ledger_path, entries, fresh, labelling)
         if beacon_value:
             ledger = ledger.with_value(beacon_value)
             ledger.save(ledger_path)
@@ -117,13 +123,6 @@ def _refuse(ledger_path: Path) -> None:
     )
 
 
-def in_format(ledger: FolderLedger, form: str, quality: int) -> FolderLedger:
-    """The ledger of files that are published in a format."""
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality {quality}: accepted are 1 to 100")
-    return replace(ledger, format=form, quality=quality)
-
-
 def commitment_path(ledger_path: Path) -> Path:
     """Where the public commitment lies: beside the ledger."""
     return ledger_path.with_suffix(".commitment.json")
@@ -131,13 +130,13 @@ def commitment_path(ledger_path: Path) -> Path:
 
 def write_commitment(ledger: FolderLedger, path: Path) -> None:
     """Write the public commitment, and an RFC 3161 query for it where openssl is at hand."""
-    public = {
-        "what": "commitment to marked pictures (taggant)",
-        "commitment": ledger.commitment,
-        "pictures": len(ledger.seals),
-        "beacon": ledger.terms.beacon,
-    }
-    content = json.dumps(public, indent=1).encode()
+    public = Public.of(
+        what=WHAT,
+        commitment=ledger.commitment,
+        pictures=len(ledger.seals),
+        beacon=ledger.terms.beacon,
+    )
+    content = written(public)
     if path.exists() and path.read_bytes() != content:
         raise ValueError(f"{path} holds another commitment; it is not overwritten")
     write_atomically(path, content)
@@ -167,13 +166,13 @@ def _survey(folder: Path, form: str, place: bool) -> tuple[list[Entry], tuple[st
     for name in names:
         try:
             picture = pictures.read(folder / name)
-        except pictures.PictureError as error:
+            entries.append(_entry(name, picture.pixels, targets[name]))
+        except (pictures.PictureError, FormError) as error:
             failures.append(str(error))
             continue
         notes += [f"{name}: {note}" for note in picture.notes]
         left_out.update(picture.left_out)
         located += picture.located
-        entries.append(_entry(name, picture.pixels, targets[name]))
     if failures:
         raise ValueError(
             f"{len(failures)} of {len(names)} pictures cannot be marked; move them elsewhere:\n  "
@@ -197,7 +196,15 @@ def _on_metadata(left_out: Counter[str], located: int, place: bool) -> Iterator[
 
 def _entry(name: str, pixels: Tensor, target: str) -> Entry:
     one = pixels[None]
-    return Entry(name, content_ids(one)[0], raw_sha256(one)[0], target)
+    return Entry.of(
+        name=name,
+        id=content_ids(one)[0],
+        raw_sha256=raw_sha256(one)[0],
+        label="",
+        caption="",
+        published=target,
+        pixels=None,
+    )
 
 
 def published_names(names: Sequence[str], form: str) -> dict[str, str]:
@@ -212,15 +219,18 @@ def published_names(names: Sequence[str], form: str) -> dict[str, str]:
 
 
 def _ledger(
-    path: Path, entries: Sequence[Entry], fresh: Callable[[Sequence[Entry]], FolderLedger]
+    path: Path,
+    entries: Sequence[Entry],
+    fresh: Callable[[Sequence[Entry]], FolderLedger],
+    labelling: Labelling | None,
 ) -> FolderLedger:
     if not path.exists():
-        ledger = fresh(entries)
+        ledger = fresh(_labelled(entries, labelling or Labelling()))
         ledger.save(path)
         return ledger
     ledger = FolderLedger.load(path)
     _same_settings(path, ledger, fresh(entries))
-    before = {e.name: replace(e, pixels="") for e in ledger.entries}
+    before = {e.name: e.but(pixels=None, label="", caption="") for e in ledger.entries}
     now = {e.name: e for e in entries}
     if before != now:
         changed = sorted(n for n in before.keys() | now.keys() if before.get(n) != now.get(n))
@@ -229,20 +239,37 @@ def _ledger(
             f"(the first: {changed[0]}). Mark new or changed pictures into another folder, with a "
             "ledger of their own"
         )
+    if labelling is not None:
+        _same_labels(path, ledger, _labelled(entries, labelling))
     return ledger
+
+
+def _labelled(entries: Sequence[Entry], labelling: Labelling) -> list[Entry]:
+    told = labelling.of([entry.name for entry in entries])
+    return [entry.but(label=told[entry.name][0], caption=told[entry.name][1]) for entry in entries]
+
+
+def _same_labels(path: Path, ledger: FolderLedger, asked: Sequence[Entry]) -> None:
+    """Refuse other labels than those committed to: chosen later, they would choose the claims."""
+    kept = {entry.name: entry for entry in ledger.entries}
+    for now in asked:
+        for key in ("label", "caption"):
+            before, after = getattr(kept[now.name], key), getattr(now, key)
+            if before != after:
+                raise ValueError(
+                    f"{path} commits to the {key} {before!r} of {now.name}, and this call asks for "
+                    f"{after!r}. What was committed to stays: leave --labels and --captions out, "
+                    "or mark the raw pictures anew, with another --ledger and --out"
+                )
 
 
 def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> None:
     """Refuse other settings than those of the first call, which would be ignored."""
-    pairs = {
-        "scheme": (ledger.terms.scheme, asked.terms.scheme),
-        "format": (ledger.format, asked.format),
-        "quality": (ledger.quality, asked.quality),
-        "beacon": (ledger.terms.beacon, asked.terms.beacon or ledger.terms.beacon),
-    }
-    for name, (before, now) in pairs.items():
-        if canonical_plain(before) != canonical_plain(now):
+    before, now = ledger.terms.plain(), asked.terms.plain()
+    now["beacon"] = now["beacon"] or before["beacon"]
+    for name in before:
+        if before[name] != now[name]:
             raise ValueError(
-                f"{path} was made with {name} {before}, and this call asks for {now}. Give the "
-                "options of the first call, or another --ledger and --out"
+                f"{path} was made with {name} {before[name]}, and this call asks for {now[name]}. "
+                "Give the options of the first call, or another --ledger and --out"
             )

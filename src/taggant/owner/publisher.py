@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +39,8 @@ class Publisher:
         raw = pictures.read(self.folder / entry.name).pixels
         made = self._version(entry.id, raw)
         target, source = self.out / entry.published, self.folder / entry.name
-        kind = pictures.format_of(entry.name, self.ledger.format)
-        content = pictures.encode(made, source, kind, self.ledger.quality, self.place)
+        kind = pictures.format_of(entry.name, self.ledger.terms.format)
+        content = pictures.encode(made, source, kind, self.ledger.terms.quality, self.place)
         if target.exists():
             self._check_kept(target, content, entry)
             self.kept += 1
@@ -53,11 +52,11 @@ class Publisher:
             raise RuntimeError(f"{target}: reads back as other pixels than were written")
         self._measure(entry, raw, shown)
         told(entry.name)
-        return replace(entry, pixels=pictures.digest(shown))
+        return entry.but(pixels=pictures.digest(shown))
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:
         index = np.array([[self.ledger.index(image_id)]])
-        made = self.ledger.made.versions(self.scheme, b"", raw[None], [image_id], index)
+        made = self.ledger.made.build().versions(self.scheme, b"", raw[None], [image_id], index)
         return made[0, 0].cpu()
 
     def _check_kept(self, target: Path, content: bytes, entry: Entry) -> None:

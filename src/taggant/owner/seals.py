@@ -10,19 +10,32 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from taggant.marking.draws import DERIVATION, Draws
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
+from taggant.owner.form import (
+    MOST_PICTURES,
+    Caption,
+    ContentId,
+    Form,
+    Hex32,
+    Label,
+    Line,
+    Named,
+    RelativeName,
+)
+from taggant.owner.parts.marking import Marking
 
-SCHEMA = "taggant commitment 3"
+SCHEMA = "taggant commitment 4"
 
 
 def canonical(value: Any) -> bytes:
@@ -30,16 +43,24 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-@dataclass(frozen=True)
-class Terms:
+class Network(Form):
+    """The network that a marking looks through, where it needs one."""
+
+    marker: Named
+    weights: ContentId
+
+
+class Terms(Form):
     """What a commitment says openly.
 
     Attributes
     ----------
-    scheme : mapping
-        Parameters of the marking scheme.
-    n : int
-        Versions per picture.
+    marking : Marking
+    network : Network or None
+    format : str
+        In which format files are published.
+    quality : int
+        Of published JPEG files.
     beacon : str
         Which public random value will choose the published versions ("drand quicknet round
         9123456", say); empty where the owner's own secret does.
@@ -47,40 +68,106 @@ class Terms:
         By which rule index, reading order, tie keys and views follow from a picture's secret.
     """
 
-    scheme: Mapping[str, Any]
-    n: int
-    beacon: str = ""
-    derivation: int = DERIVATION
+    marking: Marking
+    network: Network | None
+    format: Literal["keep", "png", "jpeg", "webp", "tiff"]
+    quality: Annotated[int, Field(ge=1, le=100)]
+    beacon: Line
+    derivation: Literal[1]
+
+    @classmethod
+    def of_scheme(
+        cls, marking: Marking, scheme: Scheme, form: str, quality: int, beacon: str
+    ) -> Terms:
+        """Terms of a marking as it is made here, with the weights found here."""
+        told = scheme.parameters()
+        network = {key: told[key] for key in Network.model_fields if key in told}
+        return cls.of(
+            marking=marking,
+            network=Network.of(**network) if network else None,
+            format=form,
+            quality=quality,
+            beacon=beacon,
+            derivation=DERIVATION,
+        )
+
+    @property
+    def n(self) -> int:
+        """Versions per picture."""
+        return self.marking.n
+
+    @property
+    def scheme(self) -> dict[str, Any]:
+        """Parameters of the marking scheme, as the scheme tells them itself."""
+        network = {} if self.network is None else self.network.plain()
+        return {**self.marking.parameters, **network}
 
 
-def seal(ledger: Ledger) -> str:
-    """Commitment to one picture: its id, pixels, secret and scheme.
+What = Literal["commitment to marked pictures (taggant)"]
+WHAT: What = "commitment to marked pictures (taggant)"
+
+
+class Public(Form):
+    """The file that is made public, and timestamped."""
+
+    what: What
+    commitment: Hex32
+    pictures: Annotated[int, Field(ge=1, le=MOST_PICTURES)]
+    beacon: Line
+
+
+class Described(Form):
+    """What is sealed of a picture beside its secret, and no longer the owner's to choose.
+
+    Attributes
+    ----------
+    id : str
+        Content id. Whoever could change it later would choose index, order and ties by it.
+    raw_sha256 : str
+        SHA-256 of the raw pixels.
+    name : str
+        Of the raw file, relative to its folder; the first of those with these pixels.
+    label, caption : str
+        What a model's answers are compared with; empty if there is none. Chosen after the scores
+        were seen, they would claim what was not used.
+    """
+
+    id: ContentId
+    raw_sha256: Hex32
+    name: RelativeName
+    label: Label
+    caption: Caption
+
+    @property
+    def described(self) -> Described:
+        """This alone, of what holds more."""
+        return Described.of(**{key: getattr(self, key) for key in Described.model_fields})
+
+
+def seal(ledger: Ledger, described: Described) -> str:
+    """Commitment to one picture: its secret, and what describes it.
 
     The published index is left out: like reading order, tie keys and views it follows from secret
-    and id, and from the beacon if any. The id must be in: whoever could change it later would
-    choose all of them by it.
+    and id, and from the beacon if any.
     """
-    body = {"ids": list(ledger.ids), "ledger": replace(ledger, published=()).commitment()}
+    body = {
+        "described": described.plain(),
+        "ledger": replace(ledger, published=()).commitment(),  # blinded by the picture's nonce
+    }
     return hashlib.sha256(canonical(body)).hexdigest()
 
 
 def commitment(terms: Terms, seals: Sequence[str]) -> str:
     """Public commitment to a folder, 64 hex digits."""
-    body = {
-        "schema": SCHEMA,
-        "scheme": dict(terms.scheme),
-        "n": terms.n,
-        "beacon": terms.beacon,
-        "derivation": terms.derivation,
-        "seals": list(seals),
-    }
+    body = {"schema": SCHEMA, "terms": terms.plain(), "seals": list(seals)}
     return hashlib.sha256(canonical(body)).hexdigest()
 
 
-def picture_ledger(key: bytes, terms: Terms, image_id: str, raw_sha256: str) -> Ledger:
+def picture_ledger(key: bytes, terms: Terms, described: Described) -> Ledger:
     """One picture's ledger: a secret, a nonce and an index that no other picture shares."""
-    context = f"picture/{image_id}"
-    return Ledger.draw(key, context, terms.scheme, terms.n, [image_id], [raw_sha256])
+    context = f"picture/{described.id}"
+    ids, digests = [described.id], [described.raw_sha256]
+    return Ledger.draw(key, context, terms.scheme, terms.n, ids, digests)
 
 
 def draws_of(secret: bytes, terms: Terms, image_id: str, root: str, value: str) -> Draws:

@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 from torch import Tensor
 
 from taggant.marking.scheme import Scheme
 from taggant.owner import pictures
+from taggant.owner.form import Form, FormError
 
 ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
 CLOSE_ENOUGH = 32.0
 """dB: a platform's copy must be at least this close to what the transform makes."""
 
 
-@dataclass(frozen=True)
-class Transform:
+class Transform(Form):
     """Resize so that the longer side is at most `side`, then JPEG of `quality`; either may be None.
 
-    Raises
-    ------
-    ValueError
-        For numbers out of range.
+    Larger `side` than a picture's leaves it alone.
     """
 
-    side: int | None = None
-    quality: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.side is not None and self.side < pictures.SMALLEST:
-            raise ValueError(f"resize:{self.side}: at least {pictures.SMALLEST} pixels are needed")
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise ValueError(f"jpeg:{self.quality}: accepted are 1 to 100")
+    side: Annotated[int, Field(ge=pictures.SMALLEST, le=1 << 20)] | None = None
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
 
     @classmethod
     def parse(cls, text: str) -> Transform:
-        """Read ``resize:1024+jpeg:85``, a part of it, or nothing."""
+        """Read ``resize:1024+jpeg:85``, a part of it, or nothing.
+
+        Raises
+        ------
+        ValueError
+            For anything else, or numbers out of range.
+        """
         found: dict[str, int] = {}
         for part in filter(None, text.split("+")):
             name, _, number = part.partition(":")
             key = {"resize": "side", "jpeg": "quality"}.get(name)
-            if key is None or not number.isdecimal() or key in found or "quality" in found:
+            if key is None or not re.fullmatch(r"\d{1,9}", number) or {key, "quality"} & set(found):
                 raise ValueError(f"transform {text!r}: {ACCEPTED}")
             found[key] = int(number)
-        return cls(**found)
+        try:
+            return cls.of(**found)
+        except FormError as error:
+            raise ValueError(f"transform {text!r}: {error}; {ACCEPTED}") from None
 
     def __str__(self) -> str:
         parts = ((self.side, "resize"), (self.quality, "jpeg"))
@@ -131,7 +132,7 @@ def fit(copies: Sequence[Path], published: Sequence[Tensor]) -> Transform:
             f"the platform's copies do not agree on one transform (longer sides {sorted(sides)}, "
             f"JPEG qualities {sorted(map(str, qualities))}); name it with --transform"
         )
-    return Transform(next(iter(sides), None), next(iter(qualities), None))
+    return Transform.of(side=next(iter(sides), None), quality=next(iter(qualities), None))
 
 
 def jpeg_quality(path: Path) -> int | None:

@@ -12,9 +12,9 @@ from tests.conftest import ROOT, random_set
 from tests.test_contracts import options
 
 from taggant.owner.form import FormError, of_values
-from taggant.owner.ledger import configured
 from taggant.owner.parts import marking, net, score, victim
 from taggant.owner.parts.part import short_name
+from taggant.owner.typed import configured
 from taggant.pipeline.setting import plain
 
 NEED_PUBLIC = {"captioning", "image_text_contrastive", "image_text_margin", "view_contrast"}

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints
 
 from taggant.data import emoji
 from taggant.marking import marker, n_version, trained
+from taggant.marking.scheme import Scheme
 from taggant.marking.strategies import feature, jacobian, maxmin, scaled_sign, sign
 from taggant.owner.form import LARGEST_N, Form, FormError
 from taggant.owner.parts.part import Part, short, table
@@ -183,9 +184,11 @@ class Marking(Form):
         named = {"n": self.n, "epsilon": self.epsilon, "strategy": strategy.pop("kind")}
         return {**named, **strategy, **seen}
 
-    def build(self) -> n_version.NVersion:
+    def build(self) -> Scheme:
         """The scheme; the network is loaded when it is first needed."""
-        return n_version.NVersion(self.n, self.epsilon, self.strategy.build())
+        made: Any = n_version.NVersion(self.n, self.epsilon, self.strategy.build())
+        scheme: Scheme = made
+        return scheme
 
 
 def marking_form(config: Mapping[str, Any]) -> Marking:

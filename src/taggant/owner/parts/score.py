@@ -24,6 +24,7 @@ class Confidences(Function):
 
     answers: ClassVar[str] = "logits"
     against: ClassVar[str | None] = None
+    needs: ClassVar[str] = "label"
 
 
 class Loss(Confidences):
@@ -43,6 +44,7 @@ class Hinge(Confidences):
 
 class Entropy(Confidences):
     kind: Literal["entropy"]
+    needs: ClassVar[str] = "nothing"
     makes = staticmethod(membership.entropy)
 
 
@@ -58,6 +60,7 @@ class Cosine(Function):
     makes = staticmethod(image_text.cosine)
     answers: ClassVar[str] = "embedding"
     against: ClassVar[str | None] = "captions"
+    needs: ClassVar[str] = "caption"
 
 
 class Views(Function):
@@ -65,6 +68,7 @@ class Views(Function):
 
     answers: ClassVar[str] = "embedding"
     against: ClassVar[str | None] = None
+    needs: ClassVar[str] = "nothing"
 
 
 class NearestView(Views):

@@ -1,0 +1,121 @@
+"""Put together what an audit proves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from taggant import __version__
+from taggant.files import write_atomically
+from taggant.owner.audit import bits_of, read_indices
+from taggant.owner.certificate import SCHEMA, Certificate, Opened, Picture, digest_of, page
+from taggant.owner.form import written
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.record import Record, Scored
+from taggant.owner.rule import Verdict, decide
+from taggant.owner.seals import Described
+from taggant.store.identity import library_versions
+
+
+def certificate(ledger: FolderLedger, record: Record, everything: bool = False) -> Certificate:
+    """Put together what an audit proves.
+
+    Parameters
+    ----------
+    ledger, record
+        The owner's, of the same pictures.
+    everything : bool
+        Open every picture, not only those claimed: then others can check the p-value of the set.
+
+    Raises
+    ------
+    ValueError
+        If the audit is of other pictures.
+    """
+    facts = record.facts
+    if facts.commitment != ledger.commitment or [s.id for s in record.scored] != list(
+        ledger.pictures
+    ):
+        raise ValueError(
+            "this audit is of other pictures than this ledger: their commitments differ"
+        )
+    boundary = facts.rule.boundary(ledger.terms.n)
+    rows = [bits(ledger, one) for one in record.scored]
+    verdict = decide(facts.rule, boundary, rows)
+    shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
+    made = Certificate.of(
+        **{key: getattr(facts, key) for key in type(facts).model_fields},
+        schema=SCHEMA,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        terms=ledger.terms,
+        value=ledger.value,
+        made=ledger.made,
+        seals=ledger.seals,
+        size=boundary.size(),
+        pictures=pictures_of(rows, verdict),
+        set_p=verdict.set_p,
+        opened=tuple(_opened(ledger, record, number) for number in shown),
+        queries=record.paid,
+        software=software(),
+        sha256="0" * 64,
+    )
+    return sealed(made)
+
+
+def sealed(certificate: Certificate) -> Certificate:
+    """A certificate with the digest of everything else in it."""
+    return certificate.but(sha256=digest_of(certificate))
+
+
+def software() -> str:
+    """Versions that an audit ran with."""
+    versions = {"taggant": __version__, **library_versions()}
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def bits(ledger: FolderLedger, one: Scored) -> NDArray[np.bool_]:
+    """Exceedances of a picture in reading order."""
+    draws = ledger.draws(one.id)
+    return bits_of(one.array, read_indices(draws, len(one.scores) - 1), one.grid, draws)
+
+
+def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Picture, ...]:
+    """What is said of every picture, opened or not."""
+    return tuple(
+        Picture.of(
+            bits=np.packbits(row).tobytes().hex(),
+            read=int(verdict.read[k]),
+            exceedances=int(verdict.exceedances[k]),
+            p_value=float(verdict.p_value[k]),
+            adjusted=float(verdict.adjusted[k]),
+            claim=bool(verdict.claim[k]),
+        )
+        for k, row in enumerate(rows)
+    )
+
+
+def _opened(ledger: FolderLedger, record: Record, number: int) -> Opened:
+    one = record.scored[number]
+    own, entry = ledger.pictures[one.id], ledger.files[one.id]
+    return Opened.of(
+        **{key: getattr(entry, key) for key in Described.model_fields},
+        seal=number,
+        secret=own.secret.hex(),
+        nonce=own.nonce.hex(),
+        published=ledger.index(one.id),
+        published_sha256=entry.pixels,
+        grid=one.grid,
+        scores=one.scores,
+    )
+
+
+def write(certificate: Certificate, path: Path) -> Path:
+    """Write the JSON file and the page beside it; returns the page's path."""
+    write_atomically(path, written(certificate))
+    html = path.with_suffix(".html")
+    write_atomically(html, page(certificate).encode())
+    return html

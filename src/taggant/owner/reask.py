@@ -1,0 +1,102 @@
+"""Ask the model of a certificate again: every score of the opened pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from taggant.data.imageset import content_ids
+from taggant.marking.draws import VIEWS
+from taggant.marking.publish import raw_sha256
+from taggant.owner import pictures
+from taggant.owner.audit import check_score, read_indices
+from taggant.owner.certificate import Certificate, Opened
+from taggant.owner.models import Model
+from taggant.owner.record import Targets
+from taggant.owner.seals import PerPicture
+from taggant.owner.transform import Transform, Transformed
+from taggant.owner.verify import Check, checked, draws, want
+from taggant.score import Score
+
+NEAR = 1e-3
+"""Largest difference of a score that another machine's arithmetic explains, relative to 1 + |s|."""
+
+
+def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
+    """Make the versions of the opened pictures again and ask the model every score.
+
+    Parameters
+    ----------
+    c : Certificate
+        That `verify` found nothing wrong with.
+    model : Model
+    raw : Path
+        Folder with the raw pictures; found by content.
+    """
+    same = model.fingerprint == c.model.fingerprint
+    return list(
+        checked(
+            [
+                ("the model is the one named", lambda: want(same, "it is another model")),
+                ("the model gives the scores", lambda: _ask_again(c, model, _raw(c, raw))),
+            ]
+        )
+    )
+
+
+def _raw(c: Certificate, folder: Path) -> dict[str, Tensor]:
+    wanted = {opened.id: opened for opened in c.opened}
+    found: dict[str, Tensor] = {}
+    for name in pictures.find(folder)[0]:
+        try:
+            pixels = pictures.read(folder / name).pixels[None]
+        except pictures.PictureError:
+            continue
+        image_id = content_ids(pixels)[0]
+        if image_id in wanted and raw_sha256(pixels)[0] == wanted[image_id].raw_sha256:
+            found[image_id] = pixels[0]
+    missing = [opened.name for i, opened in wanted.items() if i not in found]
+    want(not missing, f"{len(missing)} raw pictures are not in {folder}: {missing[:3]}")
+    return found
+
+
+def _ask_again(c: Certificate, model: Model, raw: Mapping[str, Tensor]) -> None:
+    score = c.score.build()
+    check_score(score, model)
+    oracle = model.oracle(score.access)
+    made = c.terms.marking.build()
+    want(dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here")
+    secrets = {one.id: bytes.fromhex(one.secret) for one in c.opened}
+    step = Transform(quality=c.terms.quality) if c.terms.format == "jpeg" else Transform()
+    scheme = Transformed(PerPicture(made, secrets), step)
+    targets = Targets(c)
+    for opened in c.opened:
+        target = model.targets([targets.of(opened)])
+        _ask_one(c, opened, target, score, oracle, scheme, raw[opened.id])
+
+
+def _ask_one(
+    c: Certificate,
+    opened: Opened,
+    target: Tensor,
+    score: Score,
+    oracle: Any,
+    scheme: Transformed,
+    raw: Tensor,
+) -> None:
+    own, image_id = draws(c, opened), opened.id
+    indices = read_indices(own, len(opened.scores) - 1)
+    made = c.made.build().versions(scheme, b"", raw[None], [image_id], indices[None])[0]
+    want(pictures.digest(made[0].cpu()) == opened.published_sha256, "other published pixels")
+    images = torch.stack([c.transform(one) for one in made.cpu()])
+    targets = target.expand(len(images), *target.shape[1:])
+    views = score.draw_views([own.seed(VIEWS)]).expand(len(images), -1, -1)
+    again = score(oracle, images, targets, views).float().cpu().numpy()
+    before = np.array(opened.scores, np.float32)
+    far = np.abs(again - before) > NEAR * (1 + np.abs(before))
+    want(not far.any(), f"{opened.name}: {int(far.sum())} of {len(far)} scores differ")

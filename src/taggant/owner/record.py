@@ -1,0 +1,176 @@
+"""What an audit fixed before its first query, and what it found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, FailFast, Field, model_validator
+
+from taggant.files import write_atomically
+from taggant.owner.form import (
+    LARGEST_N,
+    MOST_PICTURES,
+    OWN_FILES,
+    ContentId,
+    Count,
+    Form,
+    FormError,
+    Hex32,
+    Named,
+    parsed,
+    written,
+)
+from taggant.owner.labels import Classes
+from taggant.owner.models import Target
+from taggant.owner.parts.score import ScoreForm
+from taggant.owner.rule import Rule
+from taggant.owner.seals import Described
+from taggant.owner.transform import Transform
+
+Schema = Literal["taggant audit 3"]
+SCHEMA: Schema = "taggant audit 3"
+
+
+def _float32(scores: tuple[float, ...]) -> tuple[float, ...]:
+    with np.errstate(over="ignore"):
+        same = np.array(scores, np.float32).tolist() == list(scores)
+    if not same:
+        raise ValueError("accepted are float32 numbers")
+    return scores
+
+
+Scores = Annotated[
+    tuple[float, ...],
+    Field(min_length=1, max_length=LARGEST_N),
+    FailFast(),
+    AfterValidator(_float32),
+]
+"""Of one picture: its published version, then hidden ones in reading order."""
+Grid = Annotated[float, Field(ge=0, le=1e6)]
+"""Scores are rounded to multiples of it before they are compared; 0: they are not."""
+
+
+class Asked(Form):
+    """A model that was asked.
+
+    Attributes
+    ----------
+    spec, fingerprint, answers
+        See `taggant.owner.models.Model`.
+    classes : tuple of str
+        In the model's order, by which labels become numbers; empty for scores that need no label.
+    """
+
+    spec: Named
+    fingerprint: Hex32
+    answers: Literal["logits", "embedding"]
+    classes: Annotated[tuple[Named, ...], Field(max_length=100_000), FailFast()]
+
+
+class Facts(Form):
+    """What is fixed before the first query."""
+
+    commitment: Hex32
+    model: Asked
+    score: ScoreForm
+    rule: Rule
+    transform: Transform
+
+    @model_validator(mode="after")
+    def _match(self) -> Facts:
+        statistic, classes = self.score.statistic, self.model.classes
+        if self.model.answers != statistic.answers:
+            raise ValueError(
+                f"model.answers = {self.model.answers!r}: the score reads {statistic.answers}"
+            )
+        if (statistic.needs == "label") != bool(classes) or len(set(classes)) < len(classes):
+            raise ValueError(
+                f"model.classes = [...] of {len(classes)} values: accepted are different names "
+                "where the score needs labels, and none where it does not"
+            )
+        return self
+
+
+class Targets:
+    """What each picture's answers are compared with; it follows from what is sealed."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.needs = facts.score.statistic.needs
+        self.classes = Classes(facts.model.classes)
+
+    def of(self, picture: Described) -> Target:
+        """Class number or caption; 0 for a score that needs neither.
+
+        Raises
+        ------
+        ValueError
+            If the picture has none, or its label is no class of the model.
+        """
+        if self.needs == "nothing":
+            return 0
+        told: str = getattr(picture, self.needs)
+        if not told:
+            raise ValueError(
+                f"{picture.name} has no {self.needs}, which this score needs. They are committed "
+                f"to when pictures are marked (`taggant mark --{self.needs}s FILE.csv`): chosen "
+                "later, they would choose the claims"
+            )
+        return told if self.needs == "caption" else self.classes.number(told)
+
+
+class Scored(Form):
+    """Scores of one picture."""
+
+    id: ContentId
+    grid: Grid
+    scores: Scores
+
+    @property
+    def array(self) -> NDArray[np.float32]:
+        """The scores, float32 [1 + read]."""
+        return np.array(self.scores, np.float32)
+
+
+class Record(Form):
+    """What an audit found; the owner's, for it holds the scores of every picture.
+
+    Attributes
+    ----------
+    facts : Facts
+    scored : tuple of Scored
+        In the order of the seals.
+    paid : int
+        Queries answered.
+    attempts : int
+        Images sent in the last call, failures included.
+    """
+
+    times: ClassVar[int] = OWN_FILES
+    schema_: Annotated[Schema, Field(alias="schema")]
+    facts: Facts
+    scored: Annotated[tuple[Scored, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
+    paid: Count
+    attempts: Count
+
+    def save(self, path: Path) -> None:
+        """Write with mode 0600, atomically."""
+        write_atomically(path, written(self), mode=0o600)
+
+    @classmethod
+    def load(cls, path: Path) -> Record:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError, FormError
+            If it is not there, or no such record.
+        """
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: no such audit; `taggant audit` writes it")
+        try:
+            return parsed(cls, path.read_bytes())
+        except FormError as error:
+            raise FormError(f"{path}: no audit of `taggant audit`, or damaged: {error}") from None

@@ -1,0 +1,121 @@
+"""A true certificate, and what a forger makes of it who renews its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tests.owner import photos
+from tests.owner.test_mark import fresh
+
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.mark import mark
+from taggant.owner.parts.score import ScoreForm
+from taggant.owner.record import SCHEMA, Asked, Facts, Record, Scored
+from taggant.owner.rule import Rule
+from taggant.owner.seals import canonical
+from taggant.owner.transform import Transform
+
+N, COUNT, USED = 40, 6, 4
+BEACON, VALUE = "pulse 7", "beef"
+CLASSES = ("class0", "class1")
+MARGIN = {
+    "statistic": {"kind": "margin"},
+    "access": {"kind": "full"},
+    "views": 1,
+    "augment": None,
+    "average": "scores",
+}
+Body = dict[str, Any]
+Change = Callable[[Body], None]
+
+
+def marked(root: Path, beacon: str = BEACON) -> FolderLedger:
+    """Marked pictures."""
+    photos.folder(root / "raw", COUNT, classes=1)
+    for value in ("", VALUE) if beacon else ("",):
+        mark(root / "raw", root / "out", root / "ledger", fresh(beacon, n=N), "keep", value)
+    return FolderLedger.load(root / "ledger")
+
+
+def record_of(ledger: FolderLedger, rule: Rule | None = None) -> Record:
+    """An audit in which the first four pictures stand out."""
+    rule = rule or Rule.each("0.1")
+    boundary = rule.boundary(N)
+    rng = np.random.default_rng(0)
+    scored = []
+    for number, image_id in enumerate(ledger.pictures):
+        scores = rng.random(N).astype(np.float32)
+        scores[0] = 2 if number < USED else 0.5
+        depth = int(boundary.run((scores[1:] > scores[0])[None]).read[0])
+        told = tuple(map(float, scores[: depth + 1]))
+        scored.append(Scored.of(id=image_id, grid=0.0, scores=told))
+    model = Asked.of(spec="m:f", fingerprint="0" * 64, answers="logits", classes=CLASSES)
+    facts = Facts.of(
+        commitment=ledger.commitment,
+        model=model,
+        score=ScoreForm.of(**MARGIN),
+        rule=rule,
+        transform=Transform(),
+    )
+    return Record.of(schema=SCHEMA, facts=facts, scored=tuple(scored), paid=200, attempts=200)
+
+
+def text(body: Body) -> bytes:
+    """As certificates are written."""
+    return (json.dumps(body, indent=1, sort_keys=True) + "\n").encode()
+
+
+def renewed(body: Body) -> bytes:
+    """The same with the digest of what it holds now."""
+    rest = {key: value for key, value in body.items() if key != "sha256"}
+    return text({**rest, "sha256": hashlib.sha256(canonical(rest)).hexdigest()})
+
+
+def put(*path: Any, value: Any = None, by: Callable[[Any], Any] | None = None) -> Change:
+    """A change of one leaf: to a value, or by a function."""
+
+    def change(body: Body) -> None:
+        *way, last = path
+        place: Any = body
+        for step in way:
+            place = place[step]
+        place[last] = value if by is None else by(place[last])
+
+    return change
+
+
+def drop(*path: Any) -> Change:
+    """A change that takes a part out."""
+
+    def change(body: Body) -> None:
+        *way, last = path
+        place: Any = body
+        for step in way:
+            place = place[step]
+        del place[last]
+
+    return change
+
+
+def all_of(*changes: Change) -> Change:
+    """Several changes at once."""
+
+    def change(body: Body) -> None:
+        for one in changes:
+            one(body)
+
+    return change
+
+
+def changed(body: Body, change: Change) -> Body:
+    """A changed copy."""
+    made = deepcopy(body)
+    change(made)
+    assert made != body
+    return made
