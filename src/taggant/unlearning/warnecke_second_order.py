@@ -40,7 +40,7 @@ class WarneckeSecondOrder(Method):
     l2 : float
         Weight decay of the victim's training, part of H.
     images : int, optional
-        Images of the retain set that H is taken from, drawn once; None takes all.
+        Images of the retain set that H is taken from at most, drawn once; None takes all.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class WarneckeSecondOrder(Method):
     tolerance: float = 1e-3
     limit: int = 2000
     l2: float = 0.0
-    images: int | None = None
+    images: int | None = 1024
 
     def __post_init__(self) -> None:
         super().__post_init__()
