@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from tests.victim.pairs import pairs, tiny_clip
@@ -70,3 +72,33 @@ def test_victims_without_captions_are_refused():
     with pytest.raises(ValueError, match=r"compares answers with captions.*knows nothing"):
         score(cosine).check(Classifier)
     score(cosine).check(type(VICTIM))
+
+
+def test_contrastive_divides_by_the_models_own_temperature():
+    own = math.exp(-VICTIM.net.logit_scale.item())
+    assert VICTIM.temperature == pytest.approx(own)
+    assert torch.equal(scores_of(Contrastive(10)), scores_of(Contrastive(10, VICTIM.temperature)))
+    assert not torch.allclose(scores_of(Contrastive(10)), scores_of(Contrastive(10, 2 * own)))
+
+
+def test_a_model_without_a_temperature_is_asked_for_one():
+    class Answering:
+        """Image and text embeddings, and no more."""
+
+        pictures, targets = VICTIM.pictures, VICTIM.targets
+
+    told = r"score\.statistic\.temperature = null: Answering tells none of its own"
+    with pytest.raises(ValueError, match=told):
+        Contrastive(4).prepare(Answering(), PUBLIC, Embedding())
+
+
+def test_pairs_that_are_all_but_certain_are_told_apart():
+    """At a temperature of .04, of pairs that the others are far from: float32 would end at 0."""
+    statistic = Contrastive(4, 0.04).prepare(VICTIM, PUBLIC, Embedding())
+    images, texts = VICTIM.pictures(PUBLIC), VICTIM.targets(PUBLIC)[:4]
+    basis = torch.linalg.qr(torch.cat([texts, images[:4]]).T).Q
+    apart = normalize(images[4:] - images[4:] @ basis @ basis.T, dim=1)
+    values = statistic(apart, apart)
+    assert (values > -1e-7).sum() >= 4
+    assert (values < 0).all()
+    assert len(values.unique()) == len(values)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -44,3 +46,48 @@ def test_finite_for_extreme_answers_and_blind_to_other_rows(score, level):
     alone = torch.cat([score(level(logits[i : i + 1]), labels[i : i + 1]) for i in range(3)])
     assert torch.isfinite(together).all()
     assert torch.equal(together, alone)
+
+
+MARGINS = torch.linspace(20, 30, 1000)
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("level", [Full(), TopK(2), TopK(3), TopK(9)])
+def test_memorised_images_are_told_apart(score, level):
+    """Float32 has no number between 1 - 6e-8 and 1, where their confidences lie."""
+    logits = torch.stack([MARGINS, torch.zeros(1000), torch.full((1000,), -1.0)], 1)
+    values = score(level(logits), torch.zeros(1000, dtype=torch.int64))
+    assert len(values.unique()) > 990
+    assert values.diff().min() >= 0
+    assert values[-1] > values[0]
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("own", [0, 1, 2])
+def test_values_are_those_of_float64(score, own):
+    """As the definitions say them, of images that are learned by heart, right or wrong."""
+    logits = torch.stack([MARGINS, torch.zeros(1000), torch.full((1000,), -1.0)], 1)
+    p = logits.double().softmax(1)
+    rest = torch.stack([p[:, [1, 2]].sum(1), p[:, [0, 2]].sum(1), p[:, [0, 1]].sum(1)], 1)
+    log_p = torch.log1p(-rest).where(rest < 0.5, p.log())
+    log_rest = torch.log1p(-p).where(p < 0.5, rest.log())
+    others = [c for c in range(3) if c != own]
+    expected = {
+        membership.loss: log_p[:, own],
+        membership.margin: log_p[:, own] - log_rest[:, own],
+        membership.hinge: logits[:, own] - logits[:, others].amax(1),
+        membership.entropy: (p * log_p).sum(1),
+        membership.modified_entropy: rest[:, own] * log_p[:, own]
+        + (p * log_rest)[:, others].sum(1),
+    }[score]
+    values = score(Full()(logits), torch.full((1000,), own))
+    assert torch.allclose(values.double(), expected.double(), rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_averaged_confidences_of_memorised_images_are_told_apart(score):
+    """Their mean over views is taken in the score, of confidences next to 1."""
+    logits = torch.stack([MARGINS, torch.zeros(1000), torch.full((1000,), -1.0)], 1)
+    averaged = torch.stack([Full()(logits), Full()(logits + 0.1)]).logsumexp(0) - math.log(2)
+    values = score(averaged, torch.zeros(1000, dtype=torch.int64))
+    assert len(values.unique()) > 990

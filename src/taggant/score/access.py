@@ -30,7 +30,7 @@ class Full:
 
 @dataclass(frozen=True)
 class TopK:
-    """The `k` largest confidences; the others share what is left evenly.
+    """The `k` largest confidences; the others share what is left evenly, none above the k-th.
 
     Raises
     ------
@@ -47,14 +47,14 @@ class TopK:
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Log-confidences [B, classes]."""
-        confidences = logits.float().softmax(1)
-        classes = confidences.shape[1]
-        if self.k >= classes:
-            return confidences.log()
+        confidences = logits.float().log_softmax(1)
+        hidden = confidences.shape[1] - self.k
+        if hidden <= 0:
+            return confidences
         shown = confidences.topk(self.k, dim=1)
-        rest = (1 - shown.values.sum(1, keepdim=True)).clamp(min=HIDDEN)
-        visible = (rest / (classes - self.k)).expand(-1, classes)
-        return visible.scatter(1, shown.indices, shown.values).log()
+        left = (1 - shown.values.exp().sum(1, keepdim=True)).clamp(min=HIDDEN) / hidden
+        rest = torch.minimum(left.log(), shown.values[:, -1:])
+        return rest.expand_as(confidences).scatter(1, shown.indices, shown.values)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taggant.answers import log_probability
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import Access
 from taggant.score.score import Statistic
@@ -38,34 +39,48 @@ class Contrastive:
     ----------
     pairs : int
         Public pairs, the first ones of the held-out split; fewer where it has fewer.
-    temperature : float
-        Cosines are divided by it.
+    temperature : float, optional
+        Cosines are divided by it; None takes the victim's own.
 
     Raises
     ------
     ValueError
-        For pairs < 1 or a temperature that is not positive.
+        For pairs < 1, a temperature that is not positive, or none where the victim has none.
     """
 
     pairs: int
-    temperature: float
+    temperature: float | None = None
 
     def __post_init__(self) -> None:
         _check_positive("pairs", self.pairs)
-        _check_positive("temperature", self.temperature)
+        if self.temperature is not None:
+            _check_positive("temperature", self.temperature)
 
     def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
         """The statistic beside public pairs, as this victim embeds them."""
+        temperature = self._of(victim)
         others = _first(public, self.pairs)
         pictures, texts = victim.pictures(others), victim.targets(others)
 
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             own = cosine(images, captions)[:, None]
             sides = (images @ texts.T.to(images), captions @ pictures.T.to(captions))
-            logits = torch.stack([torch.cat([own, side], 1) for side in sides]) / self.temperature
-            return (logits[..., 0] - logits.logsumexp(-1)).mean(0)
+            logits = torch.stack([torch.cat([own, side], 1) for side in sides]) / temperature
+            own_pair = torch.zeros(logits.shape[:-1], dtype=torch.int64, device=logits.device)
+            return log_probability(logits, own_pair).mean(0)
 
         return statistic
+
+    def _of(self, victim: Any) -> float:
+        found = (
+            getattr(victim, "temperature", None) if self.temperature is None else self.temperature
+        )
+        if found is None:
+            raise ValueError(
+                f"score.statistic.temperature = null: {type(victim).__name__} tells none of its "
+                "own; accepted are positive numbers"
+            )
+        return float(found)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from taggant.answers import log_odds, log_probability
 
 
 def loss(log_confidences: Tensor, labels: Tensor) -> Tensor:
     """Minus the cross-entropy of the true label."""
-    return log_confidences.gather(1, labels[:, None])[:, 0]
+    return log_probability(log_confidences, labels)
 
 
 def margin(log_confidences: Tensor, labels: Tensor) -> Tensor:
@@ -20,19 +23,19 @@ def margin(log_confidences: Tensor, labels: Tensor) -> Tensor:
 
     Source: Carlini et al., "Membership inference attacks from first principles" (2022).
     """
-    others = log_confidences.scatter(1, labels[:, None], -torch.inf)
-    return loss(log_confidences, labels) - others.logsumexp(1)
+    return log_odds(log_confidences, labels)
 
 
 def hinge(log_confidences: Tensor, labels: Tensor) -> Tensor:
     """Logit of the true label minus the best other logit."""
     others = log_confidences.scatter(1, labels[:, None], -torch.inf)
-    return loss(log_confidences, labels) - others.amax(1)
+    return _of(log_confidences, labels) - others.amax(1)
 
 
 def entropy(log_confidences: Tensor, labels: Tensor) -> Tensor:
     """Minus the entropy of the confidences; needs no label."""
-    return (log_confidences.exp() * log_confidences).sum(1)
+    log_p, _ = _both(log_confidences)
+    return (log_p.exp() * log_p).sum(1)
 
 
 def modified_entropy(log_confidences: Tensor, labels: Tensor) -> Tensor:
@@ -40,8 +43,25 @@ def modified_entropy(log_confidences: Tensor, labels: Tensor) -> Tensor:
 
     Source: Song & Mittal, "Systematic evaluation of privacy risks" (2021).
     """
-    p = log_confidences.exp()
-    log_rest = torch.log1p(-p.clamp(max=1 - 1e-7))
-    own = (1 - p).gather(1, labels[:, None]) * log_confidences.gather(1, labels[:, None])
-    others = (p * log_rest).scatter(1, labels[:, None], 0.0)
-    return own[:, 0] + others.sum(1)
+    log_p, log_rest = _both(log_confidences)
+    own = _of(log_rest, labels).exp() * _of(log_p, labels)
+    others = (log_p.exp() * log_rest).scatter(1, labels[:, None], 0.0)
+    return own + others.sum(1)
+
+
+def _both(log_confidences: Tensor) -> tuple[Tensor, Tensor]:
+    """log p_c and log(1 - p_c), both [B, classes], exact to rounding however near 1 p_c is.
+
+    Float32 has no numbers between 1 - 6e-8 and 1; what the other classes' confidences add up to
+    has no such gap.
+    """
+    largest = log_confidences.argmax(1)
+    odds = log_odds(log_confidences, largest)[:, None]
+    small = log_confidences.clamp(max=-1e-7)  # others than the largest are at most 1/2
+    log_p = log_confidences.scatter(1, largest[:, None], logsigmoid(odds))
+    log_rest = torch.log1p(-small.exp()).scatter(1, largest[:, None], logsigmoid(-odds))
+    return log_p, log_rest
+
+
+def _of(values: Tensor, labels: Tensor) -> Tensor:
+    return values.gather(1, labels[:, None])[:, 0]

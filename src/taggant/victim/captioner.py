@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from taggant.answers import evaluating
+from taggant.answers import evaluating, log_probability
 from taggant.data.imageset import ImageSet
 from taggant.victim.clip import Clip, contrastive, padded
 
@@ -74,7 +74,10 @@ class Captioner(Clip):
         images, tokens = batch
         out = self.net(self.pixels(images), tokens)
         pairs = contrastive(self.cosines(out["image_features"], out["text_features"]))
-        return pairs + self.caption_weight * written(out["logits"], tokens)
+        words = cross_entropy(
+            out["logits"].float().transpose(1, 2), tokens[:, 1:], reduction="none"
+        )
+        return pairs + self.caption_weight * per_caption(words, tokens)
 
     @torch.no_grad()
     def captioning_loss(self, seen: Tensor, tokens: Tensor) -> Tensor:
@@ -91,7 +94,7 @@ class Captioner(Clip):
         rows = [padded(part.to(self.device), ROWS) for part in (seen, tokens)]
         with evaluating(self):
             parts = [
-                written(self._decode(*part), part[1])
+                per_caption(-log_probability(self._decode(*part).float(), part[1][:, 1:]), part[1])
                 for part in zip(*(side.split(ROWS) for side in rows), strict=True)
             ]
         return torch.cat(parts)[: len(seen)]
@@ -110,20 +113,17 @@ class Captioner(Clip):
         return {**super().measures(data), "caption_loss": float(losses.mean())}
 
 
-def written(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Mean cross-entropy of each caption's tokens but the first, float32 [B].
+def per_caption(losses: Tensor, tokens: Tensor) -> Tensor:
+    """Mean loss of each caption's tokens but the first, float32 [B].
 
     Parameters
     ----------
-    logits : Tensor [B, context - 1, vocabulary]
+    losses : Tensor [B, context - 1]
         Of the second token onwards.
     tokens : Tensor, int64 [B, context]
     """
-    wanted = tokens[:, 1:]
-    losses = cross_entropy(
-        logits.float().transpose(1, 2), wanted, ignore_index=PADDING, reduction="none"
-    )
-    return losses.sum(1) / (wanted != PADDING).sum(1)
+    there = tokens[:, 1:] != PADDING
+    return losses.where(there, 0).sum(1) / there.sum(1)
 
 
 def completed(config: Mapping[str, Any], decoder: Mapping[str, Any]) -> dict[str, Any]:
