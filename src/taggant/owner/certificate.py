@@ -238,7 +238,8 @@ def _of_the_model(c: Certificate) -> Iterator[Note]:
     fields = ["model.fingerprint", "score", "made.device", "made.threads"]
     fields += ["opened.scores", "opened.published_sha256"] if c.opened else []
     yield Note(
-        "that the model gives these scores, by this score, of versions whose pixels are those published (--model)",
+        "that the model gives these scores, by this score, of versions whose pixels"
+        " are those published (--model)",
         tuple(fields),
     )
     if any(opened.grid for opened in c.opened):
