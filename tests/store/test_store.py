@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,18 +102,24 @@ def test_write_atomically_replaces_whole_files_and_leaves_no_drafts(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_stage_computes_in_passing_is_not_in_its_own_time(tmp_path):
+def test_what_a_stage_computes_in_passing_is_not_in_its_own_time(tmp_path, monkeypatch):
     """As when an audit watches a training: the sum over stages is what the run took."""
-    store, naps = Store(tmp_path), {"outer": 0.02, "inner": 0.06}
+    clock = SimpleNamespace(now=0)
+    monkeypatch.setattr("time.perf_counter", lambda: clock.now)
+    store = Store(tmp_path)
 
-    def nap(name):
-        return lambda folder: (write(folder), time.sleep(naps[name]))
+    def taking(seconds):
+        def compute(folder):
+            write(folder)
+            clock.now += seconds
+
+        return compute
 
     def outer(folder):
-        nap("outer")(folder)
+        taking(2)(folder)
         for i in range(2):
-            store.get(stage(nap("inner"), value=i))
+            store.get(stage(taking(60), value=i))
 
-    took = store.get(Stage("train", {}, outer)).seconds
-    assert naps["outer"] <= took < naps["inner"]
-    assert store.get(stage(nap("inner"), value=0)).seconds >= naps["inner"]
+    assert store.get(Stage("train", {}, outer)).seconds == 2
+    assert [store.get(stage(write, value=i)).seconds for i in range(2)] == [60, 60]
+    assert store.get(Stage("audit", {}, taking(5))).seconds == 5
