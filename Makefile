@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint typecheck bench figures gallery clean
+.PHONY: help setup demo test test-slow test-browser lint typecheck bench figures gallery clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,11 +18,15 @@ demo: setup  ## Mark, train, audit and report on the embedded images (3 to 5 min
 	$(PY) run.py +experiment=demo
 
 test: lint typecheck  ## Lint, type-check, run the tests, and the notebooks at tiny size
-	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow" --nbmake tests notebooks
+	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow and not browser" --nbmake tests notebooks
 
 test-slow:  ## Run every test, the long ones and all launchers too
 	@tools/setup.sh dev,launchers
-	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile --nbmake tests notebooks
+	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile -m "not browser" --nbmake tests notebooks
+
+test-browser: setup  ## Measure a report of each kind in Chromium (Debian's, installed if need be)
+	@tools/browser.sh
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m browser tests/report
 
 lint: setup  ## ruff: style and formatting
 	$(PY) -m ruff check .

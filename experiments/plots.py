@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator, PercentFormatter
 
 from taggant.report import style
+from taggant.report.intervals import band, bars
 
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1b1f24")
 """Colours of Okabe and Ito, for people who see few of them too."""
@@ -44,7 +45,7 @@ def rates(
     table = table.sort(x)
     fig, axes = panels(utility is not None)
     for rate, name, colour, marker in PARTS:
-        band(axes[0], table, x, rate, name, colour, marker)
+        with_band(axes[0], table, x, rate, name, colour, marker)
     level(axes[0], table)
     axes[0].legend(loc="best")
     if utility is not None:
@@ -94,7 +95,7 @@ def series(
     kinds = table[by].unique(maintain_order=True).to_list()
     for kind, colour, marker in zip(kinds, PALETTE, MARKERS, strict=False):
         rows = table.filter(pl.col(by).eq_missing(kind)).sort(x)
-        band(ax, rows, x, USED, (names or {}).get(kind, str(kind)), colour, marker)
+        with_band(ax, rows, x, USED, (names or {}).get(kind, str(kind)), colour, marker)
         ax.plot(rows[x], rows[UNUSED], color=colour, linestyle=":", linewidth=1.2)
     level(ax, table)
     ax.set_xlabel(label)
@@ -119,7 +120,7 @@ def categories(table: pl.DataFrame, column: str, names: Mapping[Any, str] | None
     ax = fig.subplots()
     places = np.arange(table.height)
     for (rate, name, colour, marker), shift in zip(PARTS, (-0.12, 0.12), strict=True):
-        points(ax, table, places + shift, rate, name, colour, marker)
+        with_bars(ax, table, places + shift, rate, name, colour, marker)
     labels = [(names or {}).get(value, str(value)) for value in table[column]]
     ax.set_yticks(places, labels)
     ax.invert_yaxis()
@@ -132,16 +133,14 @@ def categories(table: pl.DataFrame, column: str, names: Mapping[Any, str] | None
     return fig
 
 
-def band(
+def with_band(
     ax: Axes, rows: pl.DataFrame, x: str, rate: str, name: str, colour: str, marker: str
 ) -> None:
-    """A rate as a line, its interval as a band."""
-    low, high = (rows[f"{rate}_{side}"].to_numpy() for side in ("low", "high"))
-    ax.fill_between(rows[x].to_numpy(), low, high, color=colour, alpha=0.18, linewidth=0)
-    ax.plot(rows[x], rows[rate], color=colour, marker=marker, label=name)
+    """A rate along x with its interval, which the columns ``RATE_low`` and ``RATE_high`` hold."""
+    band(ax, rows[x], *sides(rows, rate), colour, marker, name)
 
 
-def points(
+def with_bars(
     ax: Axes,
     rows: pl.DataFrame,
     places: Sequence[float] | np.ndarray,
@@ -151,11 +150,12 @@ def points(
     marker: str,
 ) -> None:
     """A rate as a point for each row, its interval as a bar along x."""
-    value = rows[rate].to_numpy()
-    spread = [value - rows[f"{rate}_low"].to_numpy(), rows[f"{rate}_high"].to_numpy() - value]
-    ax.errorbar(
-        value, places, xerr=spread, fmt=marker, color=colour, label=name, capsize=2, elinewidth=1.4
-    )
+    bars(ax, places, *sides(rows, rate), colour, marker, name)
+
+
+def sides(rows: pl.DataFrame, rate: str) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """A rate, and the two ends of its interval."""
+    return rows[rate], rows[f"{rate}_low"], rows[f"{rate}_high"]
 
 
 def level(ax: Axes, table: pl.DataFrame) -> None:

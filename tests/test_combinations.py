@@ -22,6 +22,7 @@ from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import check_captions, publish, raw_sha256
 from taggant.pipeline.line import check_data
+from taggant.report.meanings import METRICS
 from taggant.score import Oracle
 from taggant.score.access import Embedding
 
@@ -91,6 +92,13 @@ PAIRS = [(name, asked) for name in VICTIMS for asked in options("score")]
 
 def test_every_scheme_is_here():
     assert set(SCHEMES) == set(options("marking"))
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_what_a_victim_measures_has_a_meaning_in_the_report(name):
+    model = victim(name)
+    with torch.no_grad():
+        assert set(model.measures(PUBLIC)) <= set(METRICS)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from tests.conftest import ROOT
 from tests.forks import warmed
+
+from taggant.report.meanings import METRICS
 
 CONF = ROOT / "conf"
 FOLDER = CONF / "experiment"
@@ -109,4 +112,6 @@ def test_every_experiment_composes_under_its_own_name(name):
 def test_every_experiment_runs_at_tiny_size(name, store):
     status = warmed().run(store, *tiny(name))
     assert status == 0, (store / "output.txt").read_text()[-2000:]
-    assert list((store / "runs" / name).rglob("result.json"))
+    (path,) = (store / "runs" / name).rglob("result.json")
+    keys = {key for key in json.loads(path.read_text())["metrics"] if not key.endswith("_ci")}
+    assert not keys - set(METRICS), "say in taggant/report/meanings.py what they mean"

@@ -63,13 +63,13 @@ def draw(table: pl.DataFrame) -> Figure:
     figure = Figure(figsize=(style.WIDTH, 6.0))
     above, below = figure.subplots(2, 1, sharex=True)
     for rate, name, colour, marker in plots.PARTS:
-        plots.band(above, table, "used_owners", rate, name, colour, marker)
+        plots.with_band(above, table, "used_owners", rate, name, colour, marker)
     plots.level(above, table)
     above.legend(loc="best")
     for (name, title), colour, marker in zip(
         CLAIMS.items(), plots.PALETTE[2:], plots.MARKERS[2:], strict=False
     ):
-        plots.band(below, table, "used_owners", f"unused_{name}", title, colour, marker)
+        plots.with_band(below, table, "used_owners", f"unused_{name}", title, colour, marker)
     below.axhline(P, color=style.INK, linestyle=plots.DASHED, linewidth=1)
     below.axhline(1 - (1 - P) ** IMAGES, color=style.INK, linestyle=":", linewidth=1)
     below.set_ylim(-0.02, 1.02)

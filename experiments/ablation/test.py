@@ -10,6 +10,7 @@ from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from experiments import Expected, plots
 from taggant.report import style
+from taggant.report.intervals import bars
 
 EXPECTED = [
     Expected({"audit/test": "optimal", "audit.p": 0.05}, "detection_rate", 0.92, 0.08),
@@ -26,16 +27,9 @@ def draw(table: pl.DataFrame) -> Figure:
     for test, colour in zip(tests, plots.PALETTE, strict=False):
         for p, marker in ((0.05, "o"), (0.01, "s")):
             rows = table.filter((pl.col("audit/test") == test) & (pl.col("audit.p") == p))
-            rate = rows["detection_rate"].to_numpy()
-            spread = [
-                rate - rows["detection_rate_low"].to_numpy(),
-                rows["detection_rate_high"].to_numpy() - rate,
-            ]
             name = test.replace("_", "-") if p == 0.05 else None
-            ax.errorbar(
-                rows["mean_versions_read_used"], rate, yerr=spread, fmt=marker, color=colour,
-                label=name, capsize=2, elinewidth=1.2, markersize=6,
-            )  # fmt: skip
+            rates = plots.sides(rows, "detection_rate")
+            bars(ax, rows["mean_versions_read_used"], *rates, colour, marker, name, across="y")
     ax.set_xscale("log")
     ax.set_xlabel("hidden versions read per used image, mean")
     ax.set_ylabel("used images claimed (circles p = 5%, squares 1%)")

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from experiments.plots import MARKERS, PALETTE, panels
+from experiments.plots import MARKERS, PALETTE, panels, sides
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from scipy.stats import t
 
 from taggant.report import style
+from taggant.report.intervals import band
 from taggant.stats import clopper_pearson
 
 USED = "marking.used"
@@ -141,10 +142,7 @@ def against(
         rows = _alike(table, dict(zip(by, key, strict=True))).sort(x)
         places = rows[x].to_numpy()
         said = (names or {}).get(key, ", ".join(map(str, key)))
-        upper.fill_between(
-            places, rows["log10_p_low"], rows["log10_p_high"], color=colour, alpha=0.18, linewidth=0
-        )
-        upper.plot(places, rows["log10_p"], color=colour, marker=marker, label=said)
+        band(upper, places, *sides(rows, "log10_p"), colour, marker, said)
         lower.plot(places, rows["utility"], color=colour, marker=marker)
     upper.axhline(
         float(np.log10(table["p"][0])), color=style.INK, linestyle=(0, (4, 3)), linewidth=1

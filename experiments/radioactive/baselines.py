@@ -8,7 +8,7 @@ n sets is never below 1/n. Below, what it costs in accuracy.
 import numpy as np
 import polars as pl
 from experiments.experiment import Experiment
-from experiments.plots import MARKERS, PALETTE, panels
+from experiments.plots import MARKERS, PALETTE, panels, sides
 from experiments.radioactive._power import USED, pooled
 from experiments.radioactive.table2 import WINDOW
 from matplotlib.figure import Figure
@@ -16,6 +16,7 @@ from matplotlib.ticker import PercentFormatter
 
 from experiments import Expected, plots
 from taggant.report import style
+from taggant.report.intervals import band
 
 RUNS = (
     "radioactive/backdoor",
@@ -53,9 +54,7 @@ def draw(table: pl.DataFrame) -> Figure:
     for (title, line), colour, marker in zip(lines.items(), PALETTE, MARKERS, strict=False):
         rows = line.sort(USED)
         places = rows[USED].to_numpy()
-        low, high = rows["log10_p_low"], rows["log10_p_high"]
-        upper.fill_between(places, low, high, color=colour, alpha=0.12, linewidth=0)
-        upper.plot(places, rows["log10_p"], color=colour, marker=marker, label=title)
+        band(upper, places, *sides(rows, "log10_p"), colour, marker, title)
         lower.plot(places, rows["accuracy_lost"], color=colour, marker=marker)
     level = float(np.log10(table["p"][0]))
     upper.axhline(level, color=style.INK, linestyle=plots.DASHED, linewidth=1)

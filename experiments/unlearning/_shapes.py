@@ -12,12 +12,13 @@ from itertools import chain
 
 import numpy as np
 import polars as pl
-from experiments.plots import DASHED, PALETTE, points
+from experiments.plots import DASHED, PALETTE, sides, with_bars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from taggant.report import style
+from taggant.report.intervals import bars
 
 ENDS = {"none": ("before", "o"), "retrain": ("retrained without them", "*")}
 """The ends of every comparison: nothing done, and exact unlearning. Strength plays no part."""
@@ -86,7 +87,7 @@ def parts(table: pl.DataFrame) -> Figure:
     ax = figure.subplots()
     places = np.arange(table.height)
     for (rate, name, colour, marker), shift in zip(PARTS, (-0.2, 0, 0.2), strict=True):
-        points(ax, table, places + shift, rate, name, colour, marker)
+        with_bars(ax, table, places + shift, rate, name, colour, marker)
     accuracy = table["utility"].to_list()
     names = [title(name) for name in table[METHOD]]
     ax.set_yticks(places, [f"{n} ({u:.1%})" for n, u in zip(names, accuracy, strict=True)])
@@ -152,11 +153,7 @@ def errors(
     ax: Axes, rows: pl.DataFrame, x: np.ndarray, colour: str, marker: str, name: str
 ) -> None:
     """Detection rates of forgotten images with their intervals."""
-    rate = rows["forgotten_rate"].to_numpy()
-    sides = [rate - rows["forgotten_rate_low"], rows["forgotten_rate_high"] - rate]
-    ax.errorbar(
-        x, rate, yerr=sides, fmt=marker, color=colour, label=name, capsize=1.5, elinewidth=1.1
-    )
+    bars(ax, x, *sides(rows, "forgotten_rate"), colour, marker, name, across="y")
 
 
 def lost(rows: pl.DataFrame) -> np.ndarray:

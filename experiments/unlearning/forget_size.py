@@ -5,7 +5,7 @@ defaults. The fewer there are, the wider the interval.
 """
 
 import polars as pl
-from experiments.plots import MARKERS, PALETTE, band, level, logarithmic
+from experiments.plots import MARKERS, PALETTE, level, logarithmic, with_band
 from experiments.unlearning import _shapes
 from experiments.unlearning._shapes import collect as collect
 from matplotlib.figure import Figure
@@ -25,7 +25,7 @@ def draw(table: pl.DataFrame) -> Figure:
     names = table[_shapes.METHOD].unique(maintain_order=True)
     for name, colour, marker in zip(names, PALETTE, MARKERS, strict=False):
         rows = table.filter(pl.col(_shapes.METHOD) == name).sort("forgotten")
-        band(ax, rows, "forgotten", "forgotten_rate", _shapes.title(name), colour, marker)
+        with_band(ax, rows, "forgotten", "forgotten_rate", _shapes.title(name), colour, marker)
     level(ax, table)
     ax.set_ylabel(f"forgotten images claimed at p = {table['p'][0]:.0%}")
     ax.set_xlabel("images to forget")

@@ -5,11 +5,12 @@ below its hidden versions tells that it was used just as surely as one that reme
 """
 
 import polars as pl
-from experiments.plots import MARKERS, PALETTE, level, logarithmic
+from experiments.plots import MARKERS, PALETTE, level, logarithmic, sides
 from experiments.unlearning import _shapes
 from matplotlib.figure import Figure
 
 from taggant.report import style
+from taggant.report.intervals import band
 
 RUNS = ("unlearning/strength",)  # of which `unlearning/two_sided` is a part
 SHOWN = ("none", "retrain", "gradient_ascent", "random_labels", "scrub", "bad_teacher")
@@ -26,9 +27,7 @@ def draw(table: pl.DataFrame) -> Figure:
     for name, colour, marker in zip(_shapes.methods(table), PALETTE, MARKERS, strict=False):
         rows = table.filter(pl.col(_shapes.METHOD) == name).sort(_shapes.STRENGTH)
         x = rows[_shapes.STRENGTH].to_numpy()
-        low, high = (rows[f"{RATE}_{side}"].to_numpy() for side in ("low", "high"))
-        ax.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
-        ax.plot(x, rows[RATE], color=colour, marker=marker, label=_shapes.title(name))
+        band(ax, x, *sides(rows, RATE), colour, marker, _shapes.title(name))
         ax.plot(x, rows[OVER], color=colour, linestyle=":", linewidth=1.2)
     for (end, (name, _)), dashes in zip(_shapes.ENDS.items(), ("-.", "-"), strict=True):
         rate = float(table.filter(pl.col(_shapes.METHOD) == end)[RATE][0])

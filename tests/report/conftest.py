@@ -12,6 +12,8 @@ import polars as pl
 import pytest
 from safetensors.numpy import save_file
 
+from taggant.stats import clopper_pearson
+
 N = 100
 GROUP = 12
 
@@ -113,7 +115,7 @@ def context() -> dict[str, Any]:
         "scheme": "sign",
         "score": "margin",
         "access": "confidence",
-        "test": "optimal",
+        "audit": "instance (optimal)",
         "n": N,
         "p": 0.05,
         "seed": 7,
@@ -137,6 +139,53 @@ def samples(channels: int = 3, count: int = 3, size: int = 8) -> dict[str, Any]:
     return {"raw": raw, "published": (raw + mark).astype(np.uint8)}
 
 
+PARTS = ["forgotten"] * 5 + ["retained"] * 7 + ["unused"] * 12
+"""What becomes of the 24 images where 5 of the used ones are to be forgotten."""
+
+
+def unlearning() -> dict[str, Any]:
+    """Metrics of unlearning: 4 of the 5 forgotten images were claimed before, none after."""
+    claims = {"forgotten": (4, 0, 5), "retained": (5, 6, 7), "unused": (1, 1, 12)}
+    found: dict[str, Any] = {
+        "status": "ok",
+        "utility_before": 0.52,
+        "auc": 0.5,
+        "auc_ci": [0.3, 0.7],
+    }
+    for group, (before, after, total) in claims.items():
+        found[group] = total
+        for suffix, count in (("_before", before), ("", after)):
+            bounds = clopper_pearson(count, total)
+            ends = [float(bounds.low), float(bounds.high)]
+            for rate in ("rate", "rate_two_sided", "over_rate_two_sided"):
+                name = f"{group}_{rate}{suffix}"
+                found |= {name: count / total, f"{name}_ci": ends}
+    return found
+
+
+def evidence() -> dict[str, Any]:
+    """Metrics of an audit of a whole set with 200 controls, of which 17 were found."""
+    bounds = clopper_pearson(17, 200)
+    return {
+        "p": 0.05,
+        "log10_p": -1.0,
+        "claim": False,
+        "mean_cosine": 0.034,
+        "sigmas": 1.7,
+        "marker_features": 256,
+        "controls": 200,
+        "control_rate": 0.085,
+        "control_rate_ci": [float(bounds.low), float(bounds.high)],
+        "black_box_p": 0.75,
+        "loss_gap": 0.01,
+        "loss_gap_ci": [-0.02, 0.04],
+        "utility": 0.21,
+        "train_loss": 2.1,
+        "psnr": 32.0,
+        "marked_fraction": 0.2,
+    }
+
+
 Edit = Callable[[str, Callable[[dict[str, Any]], None]], None]
 
 
@@ -153,13 +202,42 @@ def run_folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def edit(run_folder: Path) -> Edit:
-    """Change one of the JSON files of the run folder."""
+def set_folder(tmp_path: Path) -> Path:
+    """A complete folder of a run on a whole set."""
+    whole = {**result(), "metrics": evidence()}
+    (tmp_path / "result.json").write_text(json.dumps(whole), encoding="utf-8")
+    about = {**context(), "audit": "radioactive", "secret": "simulated"}
+    (tmp_path / "context.json").write_text(json.dumps(about), encoding="utf-8")
+    rows = [{"epoch": e, "log10_p": -e / 3, "utility": 0.2 + e / 500} for e in (1, 2, 3)]
+    pl.DataFrame(rows).write_csv(tmp_path / "log10_p.csv")
+    names, cosines = ["cat", "a class with a long name", "dog"], [0.1, -0.02, 0.03]
+    pl.DataFrame({"class": names, "cosine": cosines}).write_parquet(tmp_path / "classes.parquet")
+    levels = [-i / 10 for i in range(20)]
+    pl.DataFrame({"log10_p": levels}).write_parquet(tmp_path / "controls.parquet")
+    save_file(samples(), tmp_path / "samples.safetensors")
+    return tmp_path
+
+
+@pytest.fixture
+def unlearned_folder(run_folder: Path, edit: Edit) -> Path:
+    """A complete folder of a run that forgot 5 of its 12 used images."""
+    shares = {"beaten_before": [0.0] * 24, "beaten": [0.0, 0.2, 0.5, 0.9, 1.0] + [0.1] * 19}
+    path = run_folder / "instances.parquet"
+    columns = (pl.Series(name, values) for name, values in {"part": PARTS, **shares}.items())
+    pl.read_parquet(path).with_columns(columns).write_parquet(path)
+    edit("result.json", lambda value: value["metrics"].update(unlearning()))
+    edit("context.json", lambda value: value.update(unlearning="retrain"))
+    return run_folder
+
+
+@pytest.fixture
+def edit(tmp_path: Path) -> Edit:
+    """Change one of the JSON files of the run folder, of whatever kind."""
 
     def change(name: str, by: Callable[[dict[str, Any]], None]) -> None:
-        value = json.loads((run_folder / name).read_text(encoding="utf-8"))
+        value = json.loads((tmp_path / name).read_text(encoding="utf-8"))
         by(value)
-        (run_folder / name).write_text(json.dumps(value), encoding="utf-8")
+        (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
 
     return change
 

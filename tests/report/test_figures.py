@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
-from taggant.report import figures
+from taggant.report import figures, pictures, whole_set
 
 Tables = dict[str, pl.DataFrame]
 
@@ -55,6 +55,36 @@ def test_curves_of_one_epoch_and_of_missing_measurements(tables: Tables) -> None
     assert len(drawn(figures.curves(nothing, p=0.05)).axes) == 1
     zero = tables["curves"].with_columns(pl.lit(0.0).alias("train_loss"))
     assert drawn(figures.curves(zero, p=0.05)).axes[1].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("epochs", [[40], [20, 40], [1, 7, 40]])
+def test_few_epochs_are_the_ticks(tables: Tables, epochs: list[int]) -> None:
+    few = pl.concat(
+        tables["curves"].filter(pl.col("epoch") == 3).with_columns(pl.lit(e).alias("epoch"))
+        for e in epochs
+    )
+    bottom = drawn(figures.curves(few, p=0.05)).axes[-1]
+    assert [label.get_text() for label in bottom.get_xticklabels()] == list(map(str, epochs))
+
+
+@pytest.mark.parametrize("shares", [[0.08, 0.083, 0.084], [0.0, 0.0, 0.0], [0.999, 1.0, 0.998]])
+def test_ticks_of_a_share_differ_however_little_it_moves(
+    tables: Tables, shares: list[float]
+) -> None:
+    flat = pl.DataFrame({"epoch": [1, 2, 3], "log10_p": [-1.0, -2.0, -3.0], "utility": shares})
+    rows = tables["curves"].filter((pl.col("p") == 0.05) & (pl.col("epoch") > 0))
+    rows = rows.with_columns(pl.Series("utility", shares))
+    for fig in (figures.curves(rows, p=0.05), whole_set.curve(flat, p=0.05)):
+        ax = drawn(fig).axes[-1]
+        low, high = ax.get_ylim()
+        seen = [
+            label.get_text()
+            for label, place in zip(ax.get_yticklabels(), ax.get_yticks(), strict=True)
+            if low <= place <= high
+        ]
+        assert len(seen) == len(set(seen)) >= 2
+        assert low <= min(shares)
+        assert max(shares) <= high
 
 
 def test_rank_histogram_counts_every_instance(tables: Tables) -> None:
@@ -103,7 +133,7 @@ def test_samples_amplify_the_difference(
     images: Callable[..., dict[str, Any]], channels: int, count: int
 ) -> None:
     made = images(channels=channels, count=count)
-    fig = drawn(figures.samples(**made))
+    fig = drawn(pictures.samples(**made))
     shown = [ax for ax in fig.axes if ax.get_visible()]
     assert len(shown) == 3 * min(count, 6)
     difference = np.asarray(shown[-1].images[0].get_array())

@@ -5,15 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pytest
 
 from taggant.audit import unlearning
 from taggant.audit.engine import Readings
 from taggant.audit.instance import replay
-from taggant.report import RunFolder
-from taggant.report.html import KNOWN_METRICS, render, sections
-from taggant.report.unlearning import METRICS, PART
+from taggant.report import RunFolder, load
+from taggant.report.meanings import METRICS
+from taggant.report.sections import sections
 from taggant.stats import rank, two_sided
 
 
@@ -34,29 +33,21 @@ def audited() -> dict[str, Any]:
 def test_every_metric_of_the_audit_has_a_label():
     found = audited()
     named = {name for name in found if not name.endswith("_ci")}
-    assert named <= set(KNOWN_METRICS)
-    assert {"forgotten_rate_before", "unused_over_rate_two_sided", "auc"} <= named & set(METRICS)
+    assert named <= set(METRICS)
+    assert {"forgotten_rate_before", "unused_over_rate_two_sided", "auc"} <= named
 
 
 @pytest.fixture
-def unlearned(run_folder: Path, edit: Any) -> RunFolder:
-    """A run that forgot 5 of its 12 used images, of which one is still ranked first."""
-    part = ["forgotten"] * 5 + ["retained"] * 7 + ["unused"] * 12
-    shares = {"beaten_before": [0.0] * 24, "beaten": [0.0, 0.2, 0.5, 0.9, 1.0] + [0.1] * 19}
-    path = run_folder / "instances.parquet"
-    columns = (pl.Series(name, values) for name, values in {PART: part, **shares}.items())
-    pl.read_parquet(path).with_columns(columns).write_parquet(path)
-    edit("result.json", lambda value: value["metrics"].update(audited()))
-    edit("context.json", lambda value: value.update(unlearning="scrub"))
-    return RunFolder.load(run_folder)
+def unlearned(unlearned_folder: Path) -> RunFolder:
+    run = load(unlearned_folder)
+    assert isinstance(run, RunFolder)
+    return run
 
 
 def test_the_report_shows_groups_and_every_image_before_and_after(unlearned: RunFolder):
     drawn = {section.name: section for section in sections(unlearned)}
     assert [*drawn][:2] == ["forgetting", "instances"]
-    page = render(unlearned, [drawn["forgetting"], drawn["instances"]])
-    assert "Before and after unlearning" in page
-    assert "Every image before and after" in page
+    assert drawn["curves"].title == "Detection over training, before unlearning"
     panels = drawn["instances"].figure.axes
     assert [ax.get_title("left") for ax in panels] == [
         "forgotten (5)",
@@ -69,13 +60,22 @@ def test_the_report_shows_groups_and_every_image_before_and_after(unlearned: Run
         "forgotten, before",
         "forgotten, after",
     ]
+    shown = [bar.lines[0].get_xdata()[0] for bar in rates.containers]
+    assert shown == pytest.approx([0.8, 0.8, 0, 0, 5 / 7, 5 / 7, 6 / 7, 6 / 7] + [1 / 12] * 4)
 
 
-def test_the_loss_in_training_is_that_of_the_model_before(unlearned: RunFolder):
-    assert "before unlearning" in render(unlearned, ())
+def test_a_void_audit_has_no_rates_to_draw(unlearned: RunFolder, edit: Any):
+    def void(value: dict[str, Any]) -> None:
+        metrics = value["metrics"]
+        metrics.update({name: None for name in metrics if "rate" in name}, fault="it drifts")
+
+    edit("result.json", void)
+    drawn = {section.name: section for section in sections(load(unlearned.path))}
+    assert drawn["forgetting"].figure is None
+    assert drawn["instances"].figure is not None
 
 
 def test_a_run_that_forgot_nothing_shows_neither(run_folder: Path):
-    names = {section.name for section in sections(RunFolder.load(run_folder))}
+    names = {section.name for section in sections(load(run_folder))}
     assert not names & {"forgetting", "instances"}
     assert json.loads((run_folder / "context.json").read_text())["unlearning"] == "none"

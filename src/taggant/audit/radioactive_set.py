@@ -55,7 +55,6 @@ class RadioactiveAudit:
 
     line: ClassVar[str] = "taggant.pipeline.set_line.SetLine"
     together: ClassVar[bool] = True
-    title: ClassVar[str] = "radioactive data"
 
     p: float = 0.05
     images: int = 100

@@ -31,7 +31,6 @@ class RankSumAudit(SetRankAudit):
     """
 
     together: ClassVar[bool] = False
-    title: ClassVar[str] = "sum of the images' ranks"
 
     def check(self, scheme: Scheme, kind: Any) -> None:
         """Refuse victims that are no classifiers.

@@ -75,7 +75,6 @@ class SetRankAudit:
 
     line: ClassVar[str] = "taggant.pipeline.set_line.SetLine"
     together: ClassVar[bool] = True
-    title: ClassVar[str] = "rank of the set"
 
     p: float = 0.05
     images: int = 100

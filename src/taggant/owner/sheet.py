@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taggant.marking.quality import Quality
 from taggant.owner.pictures import to_image
-from taggant.report.figures import GAIN
+from taggant.report.pictures import GAIN
 
 TILE = 192
 LINE = 18

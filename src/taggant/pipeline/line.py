@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,6 @@ from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.score import Scores
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.report.numbers import percent
 from taggant.store.identity import digest
 from taggant.store.store import Stage
 
@@ -110,18 +109,6 @@ class Line:
         self.unlearn.check()
         for part in (self.scores.boundaries, self.stages):
             assert part
-
-    def summary(self, metrics: Mapping[str, Any]) -> str:
-        """What came out, in a line."""
-        if metrics["fault"] is not None:
-            return f"[bold]no claim:[/bold] {metrics['fault']}."
-        low, high = metrics["false_detection_rate_ci"]
-        return (
-            f"[bold]used images claimed: {percent(metrics['detection_rate'])}[/bold] "
-            f"({metrics['used']} audited), unused images claimed: "
-            f"{percent(metrics['false_detection_rate'])} [{percent(low)}, {percent(high)}] "
-            f"at p = {metrics['p']:g}."
-        )
 
     def record(self) -> dict[str, Any]:
         """``result.json``: what ran, what it took, what came out."""

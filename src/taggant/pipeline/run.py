@@ -20,6 +20,7 @@ from taggant.files import write_atomically
 from taggant.pipeline.line import Line
 from taggant.pipeline.plan import plan
 from taggant.pipeline.setting import Plain, Setting, plain
+from taggant.report.wording import summary
 from taggant.store.store import MANIFEST
 
 OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
@@ -58,7 +59,7 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     finally:
         for logger in loggers:
             logger.finalize("finished")
-    console.print(f"{line.summary(metrics)} {_where(folder)}")
+    console.print(f"{summary(metrics)} {_where(folder)}")
     return metrics
 
 

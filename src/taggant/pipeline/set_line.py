@@ -15,7 +15,7 @@ from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit_set import AuditSet
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark_set import MarkSet
-from taggant.pipeline.stages.report_set import ReportSet
+from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.store.store import Stage
@@ -33,7 +33,7 @@ class SetLine(Line):
         self.train = Train(setting, self.data, self.mark, self._watchers)
         self.unlearn = Unlearn(setting, self.data, self.mark, self.train)
         self.audit_set = AuditSet(setting, self.data, self.mark, self.train, self.unlearn)
-        self.report = ReportSet(setting, self.audit_set, self.record)
+        self.report = Report(setting, self.audit_set, self.record)
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -58,15 +58,6 @@ class SetLine(Line):
         self.audit_set.score.check(self.train.kind)
         self.unlearn.check()
         assert self.stages
-
-    def summary(self, metrics: Mapping[str, Any]) -> str:
-        """What came out, in a line."""
-        verdict = "used" if metrics["claim"] else "not detected"
-        return (
-            f"[bold]the set: {verdict}, log10 p = {metrics['log10_p']:.2f}[/bold] "
-            f"({metrics['marked_fraction']:.1%} of the training images marked) "
-            f"at p = {metrics['p']:g}."
-        )
 
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
         return [AuditCallback(epochs, self._live)] if self.audit_set.audit.live else []

@@ -6,7 +6,7 @@ any time, on any machine: ``python -m taggant.report FOLDER``.
 
 from __future__ import annotations
 
-from taggant.report.folder import RunFolder, RunFolderError
+from taggant.report.folder import RunFolder, RunFolderError, SetFolder, load
 from taggant.report.report import write
 
-__all__ = ["RunFolder", "RunFolderError", "write"]
+__all__ = ["RunFolder", "RunFolderError", "SetFolder", "load", "write"]

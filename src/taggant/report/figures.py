@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom
 
 from taggant.report import style
+from taggant.report.intervals import band, line
 from taggant.report.numbers import level, quantity
 
 Array = NDArray[np.float64]
@@ -31,8 +32,8 @@ RATES = (
 )
 """Column prefix of a rate, whose rate it is, and its colour."""
 
-GAIN = 8
-"""How many times the difference of raw and published is amplified."""
+NARROWEST = 0.04
+"""An axis in percent shows at least one and a half times this range."""
 
 
 @style.styled
@@ -50,12 +51,12 @@ def curves(table: pl.DataFrame, p: float, utility: str = "test accuracy") -> Fig
     """
     shown = min(table["p"].unique().to_list(), key=lambda value: (abs(value - p), value))
     rows = table.filter(pl.col("p") == shown).sort("epoch")
-    epochs = _column(rows, "epoch")
+    epochs = column(rows, "epoch")
     measured = [
         (values, title, colour, scale)
         for values, title, colour, scale in (
-            (_column(rows, "train_loss"), "Train loss", style.LOSS, _loss_axis),
-            (_column(rows, "utility"), utility[:1].upper() + utility[1:], style.EXTRA, _share_axis),
+            (column(rows, "train_loss"), "Train loss", style.LOSS, _loss_axis),
+            (column(rows, "utility"), utility[:1].upper() + utility[1:], style.EXTRA, share_axis),
         )
         if np.isfinite(values).any()
     ]
@@ -65,14 +66,25 @@ def curves(table: pl.DataFrame, p: float, utility: str = "test accuracy") -> Fig
     )
     _claimed(rates, epochs, rows, shown)
     for ax, (values, title, colour, scale) in zip(others, measured, strict=True):
-        _line(ax, epochs, values, colour)
+        line(ax, epochs, values, colour)
         ax.set_title(title)
         words = scale(ax, values)
         _end_labels(ax, [(_last(values), words(_last(values)), colour)])
     bottom = others[-1] if others else rates
-    bottom.set_xlabel("epoch")
-    bottom.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    epoch_axis(bottom, epochs)
     return fig
+
+
+def epoch_axis(ax: Axes, epochs: Array) -> None:
+    """Ticks at whole epochs; where few were measured, at these."""
+    ax.set_xlabel("epoch")
+    measured = np.unique(epochs)
+    if len(measured) <= 6:
+        ax.set_xticks(measured, [f"{epoch:.0f}" for epoch in measured])
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    if len(measured) == 1:
+        ax.set_xlim(measured[0] - 1, measured[0] + 1)
 
 
 def _claimed(ax: Axes, epochs: Array, rows: pl.DataFrame, p: float) -> None:
@@ -80,7 +92,7 @@ def _claimed(ax: Axes, epochs: Array, rows: pl.DataFrame, p: float) -> None:
     labels = []
     for prefix, name, colour in RATES:
         _rate(ax, epochs, rows, prefix, colour)
-        rate = _last(_column(rows, f"{prefix}_rate"))
+        rate = _last(column(rows, f"{prefix}_rate"))
         labels.append((rate, f"{name} {_percent(rate)}", colour))
     ax.axhline(p, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
     ax.set_ylim(-0.02, 1.02)
@@ -98,11 +110,13 @@ def _loss_axis(ax: Axes, values: Array) -> Callable[[float], str]:
     return quantity
 
 
-def _share_axis(ax: Axes, values: Array) -> Callable[[float], str]:
-    """A linear axis in percent; gives how to write a share."""
+def share_axis(ax: Axes, values: Array) -> Callable[[float], str]:
+    """A linear axis in whole percent, wide enough to have ticks that differ; gives how to write."""
+    middle = (np.nanmin(values) + np.nanmax(values)) / 2
+    half = max(float(np.ptp(values[np.isfinite(values)])), NARROWEST) * 0.75
+    ax.set_ylim(max(middle - half, -0.02), min(middle + half, 1.02))
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.yaxis.set_major_locator(MaxNLocator(3))
-    ax.margins(y=0.25)
+    ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
     return _percent
 
 
@@ -152,7 +166,7 @@ def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
     panels[1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
     panels[1].set_xlabel(f"rank of the published version, 1 to {n:,} (1 = highest score)")
     panels[1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    _legend_of_uniform(panels[0])
+    _legend_of_uniform(fig, panels[0])
     return fig
 
 
@@ -171,7 +185,7 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
         The error probability of the run, marked by a line.
     """
     rows = table.filter(pl.col("p") > 0).sort("p")
-    grid = _column(rows, "p")
+    grid = column(rows, "p")
     logarithmic = grid[0] <= 0.02 and grid[-1] / grid[0] >= 20
     fig = Figure(figsize=(style.WIDTH, 4.0))
     ax = fig.subplots()
@@ -182,10 +196,6 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
     ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
     if p is not None:
         ax.axvline(p, color=style.FAINT, linewidth=1, zorder=0.9)
-        ax.annotate(
-            f"p = {level(p)}", (p, 0), xycoords=("data", "axes fraction"), xytext=(4, 5),
-            textcoords="offset points", color=style.FAINT,
-        )  # fmt: skip
     if logarithmic:
         ax.set_xscale("log")
         ax.set_yscale("log")
@@ -198,10 +208,10 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: level(value)))
     ax.set_xlabel("p (probability of a false claim that is accepted)")
-    ax.set_title("Images claimed; dashed: claimed = p")
+    ax.set_title("Images claimed; dashed: claimed = p" + (f"; line: p = {level(p)}" if p else ""))
     labels = []
     for prefix, name, colour in RATES:
-        rate = _last(_column(rows, f"{prefix}_rate"))
+        rate = _last(column(rows, f"{prefix}_rate"))
         labels.append((max(rate, floor), name, colour))
     _end_labels(ax, labels)
     return fig
@@ -244,52 +254,8 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     return fig
 
 
-@style.styled
-def samples(
-    raw: NDArray[np.uint8], published: NDArray[np.uint8], gain: int = GAIN, limit: int = 6
-) -> Figure:
-    """Images before marking, as published, and what was changed.
-
-    Parameters
-    ----------
-    raw, published : ndarray
-        uint8 [k, C, H, W], pixel values 0..255, C = 1 or 3.
-    gain : int
-        The difference is shown ``gain`` times as strong around mid-grey (128), clipped to 0..255.
-    limit : int
-        At most so many images are drawn: more would be too small to see.
-    """
-    raw, published = raw[:limit], published[:limit]
-    change = published.astype(np.int16) - raw.astype(np.int16)
-    amplified = np.clip(128 + gain * change, 0, 255).astype(np.uint8)
-    count, _, height, width = raw.shape
-    columns = max(count, 4)  # one or two images need not fill the width
-    cell = (style.WIDTH - 0.9) / columns
-    fig = Figure(figsize=(style.WIDTH, 3 * cell * height / width + 0.06))
-    panels = fig.subplots(3, columns, squeeze=False)
-    rows = (("raw", raw), ("published", published), (f"difference\n× {gain}", amplified))
-    for line, (name, images) in enumerate(rows):
-        for ax, image in zip(panels[line], images, strict=False):
-            _pixels(ax, image)
-        for ax in panels[line][count:]:
-            ax.set_visible(False)
-        panels[line][0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
-    fig.set_layout_engine("constrained", w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
-    return fig
-
-
-def _pixels(ax: Axes, image: NDArray[np.uint8]) -> None:
-    """Show uint8 [C, H, W] pixel by pixel, without any smoothing between pixels."""
-    shown = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
-    ax.imshow(shown, interpolation="none")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.grid(visible=False)
-    for spine in ax.spines.values():
-        spine.set_visible(False)
-
-
-def _column(table: pl.DataFrame, name: str) -> Array:
+def column(table: pl.DataFrame, name: str) -> Array:
+    """A column as floats; null becomes NaN."""
     return np.asarray(table[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), np.float64)
 
 
@@ -303,27 +269,13 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f}%"
 
 
-def _line(ax: Axes, x: Array, y: Array, colour: str) -> None:
-    there = np.isfinite(y)
-    if not there.any():
-        return
-    ax.plot(
-        x[there], y[there], color=colour, marker="o" if there.sum() <= 25 else "", clip_on=False
-    )
-
-
 def _rate(
     ax: Axes, x: Array, rows: pl.DataFrame, prefix: str, colour: str, floor: float = 0.0
 ) -> None:
-    """A rate with its interval shaded; a bar where there is only one point to shade."""
-    rate, low, high = (_column(rows, f"{prefix}_{name}") for name in ("rate", "low", "high"))
-    there = np.isfinite(low) & np.isfinite(high)
-    low = np.maximum(low, floor)
-    if there.sum() == 1:
-        ax.vlines(x[there], low[there], high[there], color=colour, alpha=0.4, linewidth=6)
-    else:
-        ax.fill_between(x[there], low[there], high[there], color=colour, alpha=0.22, linewidth=0)
-    _line(ax, x, np.where(rate > floor, rate, np.nan) if floor else rate, colour)
+    """A rate with its interval; below `floor` there is no point."""
+    rate, low, high = (column(rows, f"{prefix}_{name}") for name in ("rate", "low", "high"))
+    shown = np.where(rate > floor, rate, np.nan) if floor else rate
+    band(ax, x, shown, np.maximum(low, floor), high, colour)
 
 
 def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
@@ -333,10 +285,12 @@ def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
     x = ax.get_xlim()[1]
     known = [label for label in labels if np.isfinite(label[0])]
     placed = -np.inf
-    line = 0.17 / (ax.get_window_extent().height / ax.figure.dpi)  # a line of text is 0.17 inches
+    height_of_line = 0.17 / (
+        ax.get_window_extent().height / ax.figure.dpi
+    )  # a line of text is 0.17 inches
     for value, text, colour in sorted(known):
         height = float(to_axes.transform((x, value))[1])
-        placed = max(min(max(height, 0.0), 1.0), placed + line)
+        placed = max(min(max(height, 0.0), 1.0), placed + height_of_line)
         ax.text(
             1.02, placed, text, color=colour, transform=ax.transAxes, va="center",
             fontweight="bold", clip_on=False,
@@ -352,8 +306,10 @@ def _band_behind(ax: Axes, low: Array, high: Array, edges: Array) -> None:
         )
 
 
-def _legend_of_uniform(ax: Axes) -> None:
-    line = ax.plot([], [], color=style.INK, linewidth=1.2, label="if it knew nothing")[0]
-    band = Patch(facecolor=style.BAND, edgecolor=style.FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
-    band.set_label("95% of the time")
-    ax.legend(handles=[line, band], loc="upper right", handlelength=1.4)
+def _legend_of_uniform(fig: Figure, ax: Axes) -> None:
+    uniform = ax.plot([], [], color=style.INK, linewidth=1.2, label="if it knew nothing")[0]
+    chance = Patch(
+        facecolor=style.BAND, edgecolor=style.FAINT, linewidth=0.8, linestyle=(0, (3, 2))
+    )
+    chance.set_label("95% of the time")
+    fig.legend(handles=[uniform, chance], loc="outside upper right", ncols=2, handlelength=1.4)

@@ -26,6 +26,7 @@ METRICS = (
     "false_detection_rate_ci",
     "unused",
 )
+SET_METRICS = ("p", "log10_p", "claim", "marked_fraction", "utility")
 SETTING = ("experiment", "data", "n", "secret")
 SECRETS = ("file", "simulated")
 INSTANCES = ("id", "group", "exceedances", "versions_read", "queries", "claim", "p_value")
@@ -40,6 +41,9 @@ _RATES = (
 )
 CURVES = ("epoch", *_RATES, "train_loss", "utility")
 CLAIMS = _RATES
+EVIDENCE = ("epoch", "log10_p", "utility")
+CLASSES = ("class", "cosine")
+CONTROLS = ("log10_p",)
 
 
 class RunFolderError(ValueError):
@@ -61,8 +65,8 @@ class Samples:
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """What a run left behind.
+class Folder:
+    """What every run leaves behind.
 
     Attributes
     ----------
@@ -72,12 +76,6 @@ class RunFolder:
         ``result.json``: schema, experiment, digest, stages, metrics.
     context : mapping
         ``context.json``: the setting, for the reader; nothing is computed from it but n.
-    instances : DataFrame
-        One row per audited instance (`INSTANCES`).
-    curves : DataFrame or None
-        Rates over epochs (`CURVES`); None when the run kept no snapshots.
-    claims : DataFrame or None
-        Rates over p (`CLAIMS`) of the rank test; None when not every version was read.
     samples : Samples or None
         Raw and published images; None when the run kept none.
     """
@@ -85,46 +83,32 @@ class RunFolder:
     path: Path
     result: Mapping[str, Any]
     context: Mapping[str, Any]
+    samples: Samples | None
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """``metrics`` of ``result.json``."""
+        found: Mapping[str, Any] = self.result["metrics"]
+        return found
+
+
+@dataclass(frozen=True)
+class RunFolder(Folder):
+    """What a run that audits images one by one left behind.
+
+    Attributes
+    ----------
+    instances : DataFrame
+        One row per audited instance (`INSTANCES`).
+    curves : DataFrame or None
+        Rates over epochs (`CURVES`); None when the run kept no snapshots.
+    claims : DataFrame or None
+        Rates over p (`CLAIMS`) of the rank test; None when not every version was read.
+    """
+
     instances: pl.DataFrame
     curves: pl.DataFrame | None
     claims: pl.DataFrame | None
-    samples: Samples | None
-
-    @classmethod
-    def load(cls, path: Path) -> RunFolder:
-        """Read and check a run folder.
-
-        Raises
-        ------
-        RunFolderError
-            If the folder, ``result.json``, ``context.json`` or ``instances.parquet`` is missing,
-            or if any file that is there cannot be read or lacks a column or key. ``curves.csv``,
-            ``claims.csv`` and ``samples.safetensors`` may be missing; a table without rows counts
-            as missing.
-        """
-        if not path.is_dir():
-            raise RunFolderError(f"{path} is not a folder; expected the folder of a finished run")
-        result = _json(path / "result.json", ("stages", "metrics"))
-        if result.get("schema") != SCHEMA:
-            raise RunFolderError(
-                f"{path / 'result.json'}: schema {result.get('schema')!r}; accepted: {SCHEMA}"
-            )
-        _require(path / "result.json", "metric", METRICS, result["metrics"])
-        context = _json(path / "context.json", SETTING)
-        if context["secret"] not in SECRETS:
-            raise RunFolderError(
-                f"{path / 'context.json'}: secret {context['secret']!r}; "
-                f"accepted: {', '.join(SECRETS)}"
-            )
-        return cls(
-            path=path,
-            result=result,
-            context=context,
-            instances=_table(path / "instances.parquet", pl.read_parquet, INSTANCES),
-            curves=_optional_table(path / "curves.csv", CURVES),
-            claims=_optional_table(path / "claims.csv", CLAIMS),
-            samples=_samples(path / "samples.safetensors"),
-        )
 
     @property
     def ranks_complete(self) -> bool:
@@ -133,6 +117,66 @@ class RunFolder:
         Ranks of only those that were are a biased choice: an audit that stops early stops by rank.
         """
         return self.instances.height > 0 and self.instances["exceedances"].null_count() == 0
+
+
+@dataclass(frozen=True)
+class SetFolder(Folder):
+    """What a run that audits a whole set left behind.
+
+    Attributes
+    ----------
+    curve : DataFrame or None
+        The set's p-value over epochs (`EVIDENCE`); None when the run kept no snapshots.
+    classes : DataFrame or None
+        Evidence class by class (`CLASSES`), where the audit has it.
+    controls : DataFrame or None
+        p-values of secrets that marked nothing (`CONTROLS`), where there were any.
+    """
+
+    curve: pl.DataFrame | None
+    classes: pl.DataFrame | None
+    controls: pl.DataFrame | None
+
+
+def load(path: Path) -> RunFolder | SetFolder:
+    """Read and check the folder of a finished run.
+
+    Raises
+    ------
+    RunFolderError
+        If the folder, ``result.json``, ``context.json`` or, of an audit image by image,
+        ``instances.parquet`` is missing, or if any file that is there cannot be read or lacks a
+        column or key. Other files may be missing; a table without rows counts as missing.
+    """
+    if not path.is_dir():
+        raise RunFolderError(f"{path} is not a folder; expected the folder of a finished run")
+    result = _json(path / "result.json", ("stages", "metrics"))
+    if result.get("schema") != SCHEMA:
+        raise RunFolderError(
+            f"{path / 'result.json'}: schema {result.get('schema')!r}; accepted: {SCHEMA}"
+        )
+    whole = "log10_p" in result["metrics"]
+    needed = SET_METRICS if whole else METRICS
+    _require(path / "result.json", "metric", needed, result["metrics"])
+    context = _json(path / "context.json", SETTING)
+    if context["secret"] not in SECRETS:
+        raise RunFolderError(
+            f"{path / 'context.json'}: secret {context['secret']!r}; accepted: {', '.join(SECRETS)}"
+        )
+    common = path, result, context, _samples(path / "samples.safetensors")
+    if whole:
+        return SetFolder(
+            *common,
+            curve=_numbers(path / "log10_p.csv", EVIDENCE),
+            classes=_optional(path / "classes.parquet", CLASSES),
+            controls=_optional(path / "controls.parquet", CONTROLS),
+        )
+    return RunFolder(
+        *common,
+        instances=_table(path / "instances.parquet", pl.read_parquet, INSTANCES),
+        curves=_numbers(path / "curves.csv", CURVES),
+        claims=_numbers(path / "claims.csv", CLAIMS),
+    )
 
 
 def _json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
@@ -159,7 +203,11 @@ def _table(
     return table
 
 
-def _optional_table(path: Path, columns: tuple[str, ...]) -> pl.DataFrame | None:
+def _optional(path: Path, columns: tuple[str, ...]) -> pl.DataFrame | None:
+    return _table(path, pl.read_parquet, columns) if path.exists() else None
+
+
+def _numbers(path: Path, columns: tuple[str, ...]) -> pl.DataFrame | None:
     if not path.exists():
         return None
     # Every column is a number; an empty cell is a measurement that was not made. No types are

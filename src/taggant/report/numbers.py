@@ -23,11 +23,11 @@ def level(p: float) -> str:
     return f"{100 * p:.8g}%"
 
 
-def interval(bounds: Sequence[float | None] | None, joined: str = "–") -> str:
+def interval(bounds: Sequence[float | None] | None, joined: str = "–", digits: int = 1) -> str:
     """An interval of rates: ``[0.549, 0.687]`` gives ``54.9–68.7%``."""
     if bounds is None or len(bounds) != 2 or not all(known(bound) for bound in bounds):
         return MISSING
-    low, high = (percent(bound) for bound in bounds)
+    low, high = (percent(bound, digits) for bound in bounds)
     return f"{low[:-1]}{joined}{high}"
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from taggant.report import style
-from taggant.report.folder import RunFolder
-from taggant.report.html import Section, render, sections
+from taggant.report.folder import load
+from taggant.report.page import render
+from taggant.report.sections import Section, sections
 
 
 def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
@@ -21,8 +22,8 @@ def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
     Parameters
     ----------
     folder : Path
-        Folder with ``result.json``, ``context.json``, ``instances.parquet`` and, where the run
-        has them, ``curves.csv``, ``claims.csv`` and ``samples.safetensors``.
+        Folder of any kind of run: ``result.json``, ``context.json`` and the tables that
+        `taggant.report.folder` names.
     formats : iterable of str
         Formats of the figures in ``figures/``: ``png``, ``pdf``, ``svg``, ...
 
@@ -39,12 +40,12 @@ def write(folder: Path, formats: Iterable[str] = ("png",)) -> Path:
         If a format is unknown.
     """
     folder = Path(folder)
-    run = RunFolder.load(folder)
+    run = load(folder)
     drawn = sections(run)
-    return put(folder, drawn, render(run, drawn), formats)
+    return _put(folder, drawn, render(run, drawn), formats)
 
 
-def put(folder: Path, drawn: Sequence[Section], text: str, formats: Iterable[str]) -> Path:
+def _put(folder: Path, drawn: Sequence[Section], text: str, formats: Iterable[str]) -> Path:
     """Put figures and page into a folder, each atomically and the page last; return the page."""
     formats = tuple(formats)
     with TemporaryDirectory(dir=folder, prefix=".report-") as temporary:

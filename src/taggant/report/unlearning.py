@@ -1,62 +1,22 @@
-"""How an audit after unlearning is shown in a report: words for its metrics, and figures."""
+"""Figures of an audit after unlearning: each group of images before and after."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from taggant.report import style
-from taggant.report.numbers import level, percent, quantity
+from taggant.report.intervals import bars
+from taggant.report.meanings import GROUPS, MOMENTS
+from taggant.report.numbers import level
 
-Words = Callable[[Any], str]
-Entry = tuple[str, tuple[str, Words, str]]
-
-GROUPS = {
-    "forgotten": "published versions that the request named",
-    "retained": "trained on, to be kept",
-    "unused": "marked, never trained on",
-}
 COLOURS = {"forgotten": style.USED, "retained": style.EXTRA, "unused": style.UNUSED}
-MOMENTS = {"_before": "before", "": "after"}
 PART = "part"
 """The column of the instances that says which group an image is in."""
-
-
-def _entries() -> Iterator[Entry]:
-    for group, meaning in GROUPS.items():
-        if group != "unused":  # every audit has them
-            yield group, (f"{group.capitalize()} images", quantity, meaning)
-        for suffix, moment in MOMENTS.items():
-            yield from _rates(group, suffix, moment)
-    for suffix, moment in MOMENTS.items():
-        told = "forgotten against unused images, by raw scores; no bound on errors"
-        area = f"Membership inference AUC, {moment}"
-        yield f"auc{suffix}", (area, lambda value: f"{value:.3f}", told)
-    yield "status", ("Outcome of unlearning", str, "ok, diverged (NaN) or collapsed")
-    yield "gradient_steps", ("Unlearning, gradient steps", quantity, "batches, there and back")
-    yield "unlearning_seconds", ("Unlearning, seconds", quantity, "")
-    yield "utility_before", ("Utility before unlearning", percent, "on the test split")
-    yield "utility_drop", ("Utility lost", percent, "in percentage points")
-    yield "recall_at_5_before", ("Recall at 5 before unlearning", percent, "on the test split")
-    yield "utility_loss", ("Utility lost, relative", percent, "share of what there was")
-
-
-def _rates(group: str, suffix: str, moment: str) -> Iterator[Entry]:
-    name = f"{group.capitalize()} claimed, {moment}"
-    yield f"{group}_rate{suffix}", (name, percent, "one-sided: used")
-    both = f"{name}, two-sided"
-    yield f"{group}_rate_two_sided{suffix}", (both, percent, "used, or over-forgotten")
-    over = f"{group.capitalize()} over-forgotten, {moment}"
-    yield f"{group}_over_rate_two_sided{suffix}", (over, percent, "ranks last among its versions")
-
-
-METRICS: Mapping[str, tuple[str, Words, str]] = dict(_entries())
-"""Metric -> label, how its value is worded, what it means; in reading order."""
 
 
 @style.styled
@@ -77,9 +37,11 @@ def rates(metrics: Mapping[str, Any]) -> Figure:
     for place, name in enumerate(members):
         for shift, (suffix, moment) in zip((-0.2, 0.2), MOMENTS.items(), strict=True):
             ticks.append((place + shift, f"{name}, {moment}"))
-            _point(ax, metrics, f"{name}_rate{suffix}", place + shift - 0.06, COLOURS[name], True)
-            both = f"{name}_rate_two_sided{suffix}"
-            _point(ax, metrics, both, place + shift + 0.06, COLOURS[name], False)
+            for sides, off in (("", -0.07), ("_two_sided", 0.07)):
+                rate = f"{name}_rate{sides}{suffix}"
+                low, high = metrics[f"{rate}_ci"]
+                at, hollow = place + shift + off, bool(sides)
+                bars(ax, at, metrics[rate], low, high, COLOURS[name], hollow=hollow)
     ax.set_yticks(*zip(*ticks, strict=True))
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
@@ -89,14 +51,6 @@ def rates(metrics: Mapping[str, Any]) -> Figure:
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"images claimed at p = {level(p)} (dashed); hollow: two-sided")
     return fig
-
-
-def _point(
-    ax: Axes, metrics: Mapping[str, Any], name: str, place: float, colour: str, full: bool
-) -> None:
-    ax.plot(metrics[f"{name}_ci"], [place, place], color=colour, linewidth=1.4)
-    face = colour if full else style.PAPER
-    ax.plot(metrics[name], place, "o", color=colour, markerfacecolor=face, clip_on=False)
 
 
 @style.styled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,15 @@ from taggant.store.store import Stage
 if TYPE_CHECKING:
     from taggant.pipeline.setting import Setting
     from taggant.pipeline.stages.audit import Audit
+    from taggant.pipeline.stages.audit_set import AuditSet
+
+Records = Callable[[], Mapping[str, Any]]
 
 
 class Report:
-    """What a person reads of a run."""
+    """What a person reads of a run, whatever it audits."""
 
-    def __init__(self, setting: Setting, audit: Audit, records: Any) -> None:
+    def __init__(self, setting: Setting, audit: Audit | AuditSet, records: Records) -> None:
         self.setting = setting
         self.audit = audit
         self.records = records
@@ -46,19 +50,19 @@ class Report:
 
     def _context(self) -> dict[str, Any]:
         """The setting, for the reader of a report."""
-        cfg, mark, scores = self.setting.cfg, self.audit.mark, self.audit.scores
-        splits, scheme = self.audit.data.splits, mark.scheme
+        cfg, mark, splits = self.setting.cfg, self.audit.mark, self.audit.data.splits
+        parameters = mark.scheme.parameters().items()
         return {
             "experiment": cfg.name,
             "data": splits.train.name,
-            "victim": f"{cfg.victim._target_.rpartition('.')[2]} ({option('victim/net')})",
-            "scheme": ", ".join(f"{k} {v}" for k, v in scheme.parameters().items()),
+            "victim": _with_part("victim", "victim/net"),
+            "scheme": ", ".join(f"{k} {v}" for k, v in parameters if v is not None),
             "score": option("score"),
             "access": option("score/access"),
-            "views": scores.score.views,
-            "test": option("audit/test"),
-            "n": scheme.n,
-            "p": scores.audit.p,
+            "views": int(cfg.score.views),
+            "audit": _with_part("audit", "audit/test"),
+            "n": mark.scheme.n,
+            "p": float(cfg.audit.p),
             "seed": int(cfg.seed),
             "secret": SIMULATED if cfg.marking.secret == SIMULATED else "file",
             "commitment": mark.published.commitment,
@@ -67,7 +71,7 @@ class Report:
             "torch": torch.__version__,
             "train_images": len(mark.training_set),
             "test_images": len(splits.test),
-            "class_count": len(splits.train.class_names),
+            "class_count": len(splits.train.class_names) or None,
             "unlearning": option("unlearning"),
             "command": " ".join(["python run.py", *HydraConfig.get().overrides.task]),
         }
@@ -77,3 +81,9 @@ def option(group: str) -> str:
     """The option chosen for a config group."""
     choice = HydraConfig.get().runtime.choices.get(group)
     return "none" if choice is None else str(choice)
+
+
+def _with_part(group: str, part: str) -> str:
+    """An option, and in brackets the one chosen for a part of it, if it has that part."""
+    inner = option(part)
+    return option(group) if inner == "none" else f"{option(group)} ({inner})"

@@ -7,19 +7,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from taggant.report import RunFolder
-from taggant.report.html import render, sections
+from taggant.report import load
+from taggant.report.page import render
+from taggant.report.sections import sections
 
 
 def page(folder: Path) -> str:
     """The page with its figures."""
-    run = RunFolder.load(folder)
+    run = load(folder)
     return render(run, sections(run))
 
 
 def words_of(folder: Path) -> str:
     """The text of the page, drawn without its figures to be quick."""
-    return Outline(render(RunFolder.load(folder), ())).text
+    return Outline(render(load(folder), ())).text
 
 
 class Outline(HTMLParser):
@@ -55,7 +56,8 @@ def test_says_the_key_numbers_and_what_they_prove(run_folder: Path) -> None:
         "contains p = 5%",
         "28.2 dB",
         "1 min 23 s",
-        "something_new",
+        "Something new",
+        "something_new in result.json",
         "12,346",
         "python run.py +experiment=smoke",
     ):
@@ -96,28 +98,6 @@ def test_a_simulated_secret_is_no_evidence(run_folder: Path, edit) -> None:  # t
     assert "An experiment, not evidence" in words_of(run_folder)
 
 
-def test_not_detected_after_unlearning_is_not_erased(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
-    assert "Not detected is not erased" not in words_of(run_folder)
-    edit("context.json", lambda value: value.update(unlearning="finetune"))
-    assert "Not detected is not erased: as many as 94.5%" in words_of(run_folder)
-
-
-@pytest.mark.parametrize(
-    ("bounds", "words"),
-    [
-        ([0.06, 0.2], "lies above p = 5%"),
-        ([0.0, 0.04], "lies below p = 5%"),
-        ([0.0, 0.05], "contains p = 5%"),
-        (None, "No unused image was audited"),
-    ],
-)
-def test_judges_the_false_detection_rate(  # type: ignore[no-untyped-def]
-    run_folder: Path, edit, bounds: list[float] | None, words: str
-) -> None:
-    edit("result.json", lambda value: value["metrics"].update(false_detection_rate_ci=bounds))
-    assert words in words_of(run_folder)
-
-
 def test_leaves_out_what_is_missing_and_says_so(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
     for name in ("curves.csv", "claims.csv", "samples.safetensors"):
         (run_folder / name).unlink()
@@ -134,7 +114,48 @@ def test_leaves_out_what_is_missing_and_says_so(run_folder: Path, edit) -> None:
     )
     outline = Outline(page(run_folder))
     assert outline.tags.count("svg") == 1
-    for words in ("No curves over epochs", "No ranks", "No claims over p", "No images"):
+    for words in ("No curve over training", "No ranks", "No claims over p", "No images"):
         assert words in outline.text
     assert "none of 0 that it was not" in outline.text
     assert "nan" not in re.findall(r"\w+", outline.text.lower())
+
+
+def test_what_does_not_apply_is_left_out(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
+    assert "Classes 10" in words_of(run_folder)
+    for none in (0, None):
+        edit("context.json", lambda value, none=none: value.update(class_count=none))
+        assert "Classes" not in words_of(run_folder)
+
+
+def test_the_report_of_a_whole_set_has_its_own_figures(set_folder: Path) -> None:
+    outline = Outline(page(set_folder))
+    assert outline.tags.count("svg") == 4
+    for words in ("Evidence over training", "Class by class", "An experiment, not evidence"):
+        assert words in outline.text
+    assert "Detection over training" not in outline.text
+
+
+@pytest.mark.parametrize("file", ["log10_p.csv", "curves.csv"])
+def test_one_snapshot_is_no_curve(request: pytest.FixtureRequest, file: str) -> None:
+    folder = request.getfixturevalue("run_folder" if file == "curves.csv" else "set_folder")
+    table = pl.read_csv(folder / file)
+    table.filter(pl.col("epoch") == table["epoch"].max()).write_csv(folder / file)
+    assert "No curve over training" in Outline(page(folder)).text
+
+
+def test_rules_that_keep_a_page_within_its_width(set_folder: Path) -> None:
+    """What `make test-browser` measures, as far as it can be told without a browser."""
+    html = page(set_folder)
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert re.search(r"body \{[^}]*overflow-wrap: anywhere", style)
+    assert re.search(r"pre \{[^}]*white-space: pre-wrap", style)
+    assert re.search(r"svg \{[^}]*width: 100%", style)
+    for hides in ("nowrap", "overflow: hidden", "overflow-x", "min-width:", "text-overflow"):
+        assert hides not in style, hides
+    for columns in re.findall(r"grid-template-columns: ([^;]+);", style):
+        assert re.fullmatch(
+            r"(minmax\(0, [^)]+\) ?)+|repeat\(.+, minmax\((0|155px), 1fr\)\)", columns
+        )
+    telephone = style[style.index("@media (max-width: 720px)") :]
+    assert "thead { display: none; }" in telephone
+    assert "tbody tr { display: flex; flex-wrap: wrap;" in telephone
