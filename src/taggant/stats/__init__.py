@@ -2,6 +2,13 @@
 
 from taggant.stats.alternatives import NULL, Alternative, Beta, Fixed, Histogram
 from taggant.stats.boundary import Boundary
+from taggant.stats.controlled import (
+    combined,
+    control_p_values,
+    control_set,
+    permutation_p,
+    used_at_least,
+)
 from taggant.stats.evidence import anytime, anytime_p_values, e_process, log_e_value
 from taggant.stats.intervals import Interval, clopper_pearson
 from taggant.stats.mirrored import two_sided
@@ -40,6 +47,9 @@ __all__ = [
     "besag_clifford",
     "bonferroni",
     "clopper_pearson",
+    "combined",
+    "control_p_values",
+    "control_set",
     "e_bh",
     "e_process",
     "exceedances",
@@ -48,6 +58,7 @@ __all__ = [
     "log_cosine_p",
     "log_e_value",
     "optimal",
+    "permutation_p",
     "pprm",
     "radioactive_p",
     "randomised_p_values",
@@ -61,5 +72,6 @@ __all__ = [
     "twins_log_e",
     "twins_pprm",
     "two_sided",
+    "used_at_least",
     "wins_needed",
 ]
