@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from taggant.owner.models import Options
+from taggant.owner.models import IMAGENET, Options, squares
 from taggant.owner.spec import open_model
 from taggant.score.access import Full, Label
 
@@ -44,25 +44,65 @@ def test_checkpoints_of_torchvision_and_timm(tmp_path, wrapped):
         open_model(str(path), SMALL)
 
 
-def test_unpickling_is_refused(tmp_path):
-    torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
-    with pytest.raises(ValueError, match="holds more than weights"):
-        open_model(str(tmp_path / "whole.pt"), Options(arch="timm:test_vit", classes=3))
-
-
-def test_onnx_graphs(tmp_path):
-    pool = onnx.helper.make_node("GlobalAveragePool", ["x"], ["pooled"])
-    flat = onnx.helper.make_node("Flatten", ["pooled"], ["y"])
-    shape = ["n", 3, 32, 32]
-    graph = onnx.helper.make_graph(
-        [pool, flat],
-        "means",
-        [onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, shape)],
-        [onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, ["n", 3])],
-    )
+def graph(path, shape, kind=onnx.TensorProto.FLOAT, outputs=("y",)):
+    """Means of the channels, as an ONNX file."""
+    nodes = [onnx.helper.make_node("ReduceMean", ["x"], ["pooled"], axes=[2, 3])]
+    nodes += [onnx.helper.make_node("Flatten", ["pooled"], [name]) for name in outputs]
+    given = onnx.helper.make_tensor_value_info("x", kind, shape)
+    taken = [onnx.helper.make_tensor_value_info(name, kind, [shape[0], 3]) for name in outputs]
+    made = onnx.helper.make_graph(nodes, "means", [given], taken)
     opset = [onnx.helper.make_opsetid("", 13)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "m.onnx")
-    assert answers(tmp_path / "m.onnx").shape == (3, 3)
+    onnx.save(onnx.helper.make_model(made, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+MEANS = (
+    (
+        (squares(PICTURES, 32) / 255 - torch.tensor(IMAGENET[0]).view(3, 1, 1))
+        / torch.tensor(IMAGENET[1]).view(3, 1, 1)
+    )
+    .mean((2, 3))
+    .log_softmax(1)
+)
+
+
+@pytest.mark.parametrize("batch", ["n", None, 1, 2, 3, 7])
+@pytest.mark.parametrize("asked", [1, 2, 5])
+def test_onnx_graphs_are_fed_in_the_batch_that_they_were_made_for(tmp_path, batch, asked):
+    path = graph(tmp_path / "m.onnx", [batch, 3, 32, 32])
+    found = answers(path, Options(classes=3, size=32, batch_size=asked))
+    assert torch.allclose(found, MEANS, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", [onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE])
+def test_onnx_graphs_of_other_floats(tmp_path, kind):
+    found = answers(graph(tmp_path / "m.ONNX", [2, 3, 32, 32], kind))
+    assert torch.allclose(found.float(), MEANS, atol=2e-3)
+
+
+def test_onnx_graphs_of_other_pictures_are_refused(tmp_path):
+    floats, bytes_ = onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8
+    for shape, kind in (
+        (["n", 3, 64, 64], floats),
+        (["n", 32, 32, 3], floats),
+        (["n", 1, 32, 32], floats),
+    ):
+        path = graph(tmp_path / "m.onnx", shape, kind)
+        with pytest.raises(ValueError, match=r"m.onnx: its graph takes x .*--size 32"):
+            open_model(str(path), SMALL)
+    identity = onnx.helper.make_node("Identity", ["x"], ["y"])
+    ends = [onnx.helper.make_tensor_value_info(name, bytes_, [1, 3, 32, 32]) for name in "xy"]
+    made = onnx.helper.make_graph([identity], "same", ends[:1], ends[1:])
+    opset = [onnx.helper.make_opsetid("", 13)]
+    onnx.save(onnx.helper.make_model(made, opset_imports=opset, ir_version=8), path)
+    with pytest.raises(ValueError, match=r"takes x tensor\(uint8\)"):
+        open_model(str(path), SMALL)
+
+
+def test_of_several_outputs_the_one_that_is_read_is_said(tmp_path):
+    path = graph(tmp_path / "m.onnx", [1, 3, 32, 32], outputs=("y", "features"))
+    assert open_model(str(path), SMALL).note.endswith("gives y, features; y is read")
+    assert not open_model(str(graph(tmp_path / "n.onnx", [1, 3, 32, 32])), SMALL).note
 
 
 def test_python_functions(tmp_path, monkeypatch):
@@ -99,7 +139,7 @@ def test_a_damaged_file_ends_in_a_line(tmp_path, suffix, content):
 def test_a_file_without_weights_is_told(tmp_path):
     for value in (torch.zeros(3), [1, 2], {"a": 1}, {"state_dict": {"b": "c"}}):
         torch.save(value, tmp_path / "w.pt")
-        with pytest.raises(ValueError, match="holds no state_dict"):
+        with pytest.raises(ValueError, match="it holds no state_dict"):
             open_model(str(tmp_path / "w.pt"), Options(arch="timm:test_vit", classes=3, size=160))
 
 

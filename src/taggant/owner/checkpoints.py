@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import difflib
-import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from taggant.files import sha256
 from taggant.owner.models import LIBRARIES, Fed, Model, Options, Target, local
+from taggant.owner.state import NoFitError, State, find_state
+from taggant.owner.weights import read_weights
 
+HEADS = (
+    *("fc", "head", "classifier", "last_linear", "predictor", "projector", "projection"),
+    *("projection_head", "prototypes"),
+)
+"""What encoders are trained with, and asked without."""
 ACCEPTED = f"LIBRARY:NAME of {', '.join(LIBRARIES)}"
 
 
@@ -34,23 +39,40 @@ def checkpoint(path: Path, options: Options) -> Model:
     if (library == "open_clip") != (options.victim == "clip") and options.victim != "encoder":
         raise ValueError(f"--arch {options.arch}: --victim {options.victim} does not fit it")
     net = _architecture(library, name, 0 if options.victim == "encoder" else options.classes)
-    weights = _weights(path)
-    if options.victim == "encoder":  # without the head that it may have been trained with
-        weights = {key: value for key, value in weights.items() if key in net.state_dict()}
     try:
-        net.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{path} does not fit {options.arch} with {options.classes} classes: {error}"
-        ) from error
+        state = find_state(read_weights(path), net.state_dict(), _heads(net, options))
+    except NoFitError as error:
+        classes = "" if options.victim == "encoder" else f" with {options.classes} classes"
+        raise ValueError(f"{path} does not fit {options.arch}{classes}: it {error}") from error
+    net.load_state_dict(state.tensors, strict=False)  # what is derived may be missing
+    facts: dict[str, Any] = {"note": _note(path, state)}
+    fed = Fed(net, options.size, options.mean, options.std)
     if library == "open_clip":
-        return _open_clip(path, name, net, options)
-    return local(
-        str(path), sha256(path), Fed(net, options.size, options.mean, options.std), options
+        fed = Fed(net.encode_image, options.size, options.mean, options.std)
+        fed.add_module("whole", net)
+        facts |= {"targets": _captions(name, net)} if options.victim == "clip" else {}
+    return local(str(path), sha256(path), fed, options, **facts)
+
+
+def _note(path: Path, state: State) -> str:
+    if not state.others:
+        return ""
+    return (
+        f"the weights are those at {state.place or 'the top'} of {path}; at "
+        f"{', '.join(place or 'the top' for place in state.others)} there are others, which would "
+        "be another model: save the ones that are meant alone"
     )
 
 
-def _open_clip(path: Path, name: str, net: Any, options: Options) -> Model:
+def _heads(net: Any, options: Options) -> tuple[str, ...]:
+    """Modules of a checkpoint that an encoder is asked without."""
+    if options.victim != "encoder":
+        return ()
+    named = getattr(net, "default_cfg", {}).get("classifier") or ()
+    return (*HEADS, *([named] if isinstance(named, str) else named))
+
+
+def _captions(name: str, net: Any) -> Callable[[Sequence[Target]], Tensor]:
     from taggant.victim.tokens import tokenizer
 
     cut = tokenizer(name, net.context_length, {})
@@ -60,10 +82,7 @@ def _open_clip(path: Path, name: str, net: Any, options: Options) -> Model:
         embedded: Tensor = net.eval().encode_text(cut([str(c) for c in captions]), normalize=True)
         return embedded.float().cpu()
 
-    fed = Fed(net.encode_image, options.size, options.mean, options.std)
-    fed.add_module("whole", net)
-    facts = {"targets": targets} if options.victim == "clip" else {}
-    return local(str(path), sha256(path), fed, options, **facts)
+    return targets
 
 
 def _architecture(library: str, name: str, classes: int) -> Any:
@@ -103,28 +122,3 @@ def _known(name: str, names: Sequence[str], library: str) -> None:
     if name not in names:
         near = difflib.get_close_matches(name, names, 5) or names[:5]
         raise ValueError(f"--arch {library}:{name}: unknown to {library}. Near: {', '.join(near)}")
-
-
-def _weights(path: Path) -> dict[str, Tensor]:
-    """A state dict; whatever was wrapped around it by a training script is taken off."""
-    loaded = _loaded(path)
-    for key in ("state_dict", "model_state_dict", "model"):
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(key), Mapping):
-            loaded = loaded[key]
-    if not isinstance(loaded, Mapping) or not all(map(torch.is_tensor, loaded.values())):
-        raise ValueError(f"{path}: holds no state_dict")
-    return {str(name).removeprefix("module."): value for name, value in loaded.items()}
-
-
-def _loaded(path: Path) -> Any:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"{path}: holds more than weights, which could run code when read; save its "
-            "state_dict, or safetensors"
-        ) from error
-    except Exception as error:  # a damaged file makes torch and safetensors raise almost anything
-        raise ValueError(f"{path}: no file of weights, or damaged ({error!r:.200})") from error

@@ -21,7 +21,7 @@ from taggant.owner.certificate import Certificate, Given, unchecked
 from taggant.owner.form import FormError, read_file
 from taggant.owner.labels import Labelling, classes_of
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.models import IMAGENET, VICTIMS, Options
+from taggant.owner.models import IMAGENET, VICTIMS, Model, Options
 from taggant.owner.pictures import KEEP, SUFFIX_OF
 from taggant.owner.places import keep_apart
 from taggant.owner.reask import verify_scores
@@ -242,7 +242,7 @@ def audit(
     rule = (
         Rule.discoveries(fdr, len(found), own.terms.n, used, level) if fdr else Rule.each(p, test)
     )
-    asked = open_model(model, options)
+    asked = _opened(model, options)
     if is_address(model) and asked.spec != model:
         console.print(
             f"note: records name the model {asked.spec}. Keys are better given as --header "
@@ -260,6 +260,13 @@ def audit(
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _opened(spec: str, options: Options) -> Model:
+    model = open_model(spec, options)
+    if model.note:
+        console.print(f"note: {model.note}", markup=False)
+    return model
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -406,7 +413,7 @@ def verify(
             retries=retries,
             headers=_headers(header or []),
         )
-        checks += verify_scores(c, open_model(model, options), raw)
+        checks += verify_scores(c, _opened(model, options), raw)
     for check in checks:
         console.print(f"{'ok   ' if check.ok else 'WRONG'} {check.name}", style=_colour(check))
         if check.wrong:

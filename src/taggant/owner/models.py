@@ -13,7 +13,7 @@ from taggant.data.decode import square
 from taggant.owner.pictures import to_image
 from taggant.score import Oracle
 
-CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".safetensors")
+CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
 LIBRARIES = ("torchvision", "timm", "open_clip")
 NAMED = (
     "accepted are a URL, module:function, a run.py run folder, FILE.onnx, or a checkpoint "
@@ -109,6 +109,8 @@ class Model:
         Class numbers or captions -> what scores compare answers with, [N, ...].
     address : str
         The whole URL of an endpoint, which may hold keys; never written anywhere.
+    note : str
+        What its user should know before it is asked.
     """
 
     spec: str
@@ -118,6 +120,7 @@ class Model:
     oracle: Callable[[Any], Any] = field(repr=False)
     targets: Callable[[Sequence[Target]], Tensor] = field(default=numbers, repr=False)
     address: str = field(default="", repr=False)
+    note: str = ""
 
 
 class Fed(nn.Module):

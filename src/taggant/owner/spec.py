@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from taggant.files import sha256
 from taggant.owner.checkpoints import checkpoint
-from taggant.owner.models import CHECKPOINTS, NAMED, Fed, Model, Options, local
+from taggant.owner.models import CHECKPOINTS, NAMED, Model, Options
+from taggant.owner.onnx_graph import onnx_graph
 from taggant.owner.python_model import check_access, python_model, transport
 from taggant.owner.run_folder import run_folder
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
@@ -32,15 +28,14 @@ def open_model(spec: str, options: Options) -> Model:
     path = Path(spec)
     if path.is_dir():
         return run_folder(path, options)
-    if path.suffix in CHECKPOINTS and path.exists():
+    if path.suffix.lower() in CHECKPOINTS and path.exists():
         return checkpoint(path, options)
     if options.victim == "clip":
         raise ValueError(
             f"--victim clip: accepted are a run folder, or --arch open_clip:NAME; {spec}"
         )
-    if path.suffix == ".onnx" and path.exists():
-        fed = Fed(_onnx(path), options.size, options.mean, options.std)
-        return local(spec, sha256(path), fed, options)
+    if path.suffix.lower() == ".onnx" and path.exists():
+        return onnx_graph(path, options)
     if ":" in spec and not path.exists():
         return python_model(spec, options)
     if not path.exists():
@@ -65,21 +60,3 @@ def _endpoint(url: str, options: Options) -> Model:
     named = shown(url)
     fingerprint = hashlib.sha256(named.encode()).hexdigest()
     return Model(named, fingerprint, options.answers, options.against, oracle, address=url)
-
-
-def _onnx(path: Path) -> Callable[[Tensor], Tensor]:
-    try:
-        import onnxruntime
-    except ModuleNotFoundError as error:
-        message = "ONNX files need onnxruntime: pip install 'taggant[onnx]'"
-        raise ModuleNotFoundError(message) from error
-    try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # each of onnxruntime's errors derives from Exception alone
-        raise ValueError(f"{path}: no ONNX graph ({str(error)[:200]})") from error
-    name = session.get_inputs()[0].name
-
-    def run(pixels: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {name: pixels.cpu().numpy()})[0])
-
-    return run
