@@ -115,6 +115,7 @@ def test_scores_are_functions_of_one_image(name, access, views):
 
 class _Float(torch.nn.Module):
     device = torch.device("cpu")
+    temperature = 0.1
 
     def __init__(self, net):
         super().__init__()
