@@ -133,7 +133,10 @@ def test_a_runs_victim_is_found_beside_its_store(smoke, tmp_path, monkeypatch):
     ("overrides", "told"),
     [
         (["victim=simclr", "score=margin"], "this score reads logits"),
-        (["victim=simclr", "score=pairwise_cosine", "unlearning=scrub"], "Scrub needs logits and wrong"),
+        (
+            ["victim=simclr", "score=pairwise_cosine", "unlearning=scrub"],
+            "Scrub needs logits and wrong",
+        ),
     ],
 )
 def test_a_plan_refuses_what_does_not_fit(tmp_path, overrides, told):
