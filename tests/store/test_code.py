@@ -92,7 +92,7 @@ def package(tmp_path, monkeypatch) -> Iterator[Path]:
 
 def forget() -> None:
     code.sources.cache_clear()
-    code._module.cache_clear()
+    code._said.cache_clear()
 
 
 def write(package: Path, **modules: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -12,6 +11,7 @@ from hydra.utils import get_class
 
 from taggant.audit.callback import AuditCallback
 from taggant.data.imageset import ImageSet
+from taggant.pipeline.record import record, run_digest
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import Audit
 from taggant.pipeline.stages.data import Data
@@ -20,7 +20,6 @@ from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.score import Scores
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
-from taggant.store.identity import digest
 from taggant.store.store import Stage
 
 
@@ -63,7 +62,7 @@ class Line:
         self.unlearn = Unlearn(setting, self.data, self.mark, self.train)
         self.scores = Scores(setting, self.mark, self.train, self.unlearn)
         self.audit = Audit(setting, self.data, self.mark, self.train, self.unlearn, self.scores)
-        self.report = Report(setting, self.audit, self.record)
+        self.report = Report(setting, self.audit, lambda: self.stages)
 
     @classmethod
     def of(cls, setting: Setting) -> Line:
@@ -89,7 +88,7 @@ class Line:
     @property
     def digest(self) -> str:
         """What tells this run's results from any other's, 32 hex digits."""
-        return digest([stage.digest for stage in self.stages.values()])
+        return run_digest(self.stages)
 
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
@@ -112,22 +111,7 @@ class Line:
 
     def record(self) -> dict[str, Any]:
         """``result.json``: what ran, what it took, what came out."""
-        audit = self.store.get(self.stages["audit"]).path
-        return {
-            "schema": 1,
-            "experiment": self.setting.cfg.name,
-            "digest": self.digest,
-            "stages": {name: self._entry(stage) for name, stage in self.stages.items()},
-            "metrics": json.loads((audit / "metrics.json").read_text()),
-        }
-
-    def _entry(self, stage: Stage) -> dict[str, Any]:
-        manifest = self.store.manifest(stage)
-        return {
-            "digest": stage.digest,
-            "seconds": None if manifest is None else manifest["seconds"],
-            "cached": stage.digest not in self.store.computed,
-        }
+        return record(self.setting.cfg.name, self.store, self.stages)
 
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
         """The audit as a view on training, if it is wanted; a shard has no rates to show."""

@@ -33,7 +33,7 @@ class SetLine(Line):
         self.train = Train(setting, self.data, self.mark, self._watchers)
         self.unlearn = Unlearn(setting, self.data, self.mark, self.train)
         self.audit_set = AuditSet(setting, self.data, self.mark, self.train, self.unlearn)
-        self.report = Report(setting, self.audit_set, self.record)
+        self.report = Report(setting, self.audit_set, lambda: self.stages)
 
     @cached_property
     def stages(self) -> dict[str, Stage]:

@@ -121,9 +121,12 @@ def sources(package: str) -> Mapping[str, Source]:
     return found
 
 
-@cache
 def _module(name: str) -> Module:
-    source = sources(name.partition(".")[0])[name]
+    return _said(name, sources(name.partition(".")[0])[name])
+
+
+@cache
+def _said(name: str, source: Source) -> Module:
     tree = ast.parse(source.text)
     imports = [*_imports(tree, name if source.package else name.rpartition(".")[0])]
     written = syntax_digest(tree), *_digests_beside(source.path, tree)

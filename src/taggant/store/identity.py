@@ -12,7 +12,7 @@ from typing import Any
 from taggant.store import code
 
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy", "timm")
-NO_OUTCOME = ("taggant.store", "taggant.pipeline.progress")
+NO_OUTCOME = ("taggant.files", "taggant.store", "taggant.pipeline.progress")
 """What keeps or shows outcomes that others compute: none depends on it."""
 
 

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from taggant import report
 from taggant.marking.ledger import SIMULATED
+from taggant.pipeline.record import record
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
@@ -22,16 +23,17 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.audit import Audit
     from taggant.pipeline.stages.audit_set import AuditSet
 
-Records = Callable[[], Mapping[str, Any]]
+Stages = Callable[[], Mapping[str, Stage]]
+"""The stages of the run, by the names that they have in its record."""
 
 
 class Report:
     """What a person reads of a run, whatever it audits."""
 
-    def __init__(self, setting: Setting, audit: Audit | AuditSet, records: Records) -> None:
+    def __init__(self, setting: Setting, audit: Audit | AuditSet, stages: Stages) -> None:
         self.setting = setting
         self.audit = audit
-        self.records = records
+        self.stages = stages
 
     @cached_property
     def stage(self) -> Stage:
@@ -45,7 +47,8 @@ class Report:
             if path.suffix in (".parquet", ".csv", ".safetensors"):
                 shutil.copyfile(path, folder / path.name)
         (folder / "context.json").write_text(json.dumps(self._context(), indent=1))
-        (folder / "result.json").write_text(json.dumps(self.records(), indent=1))
+        made = record(self.setting.cfg.name, self.setting.store, self.stages())
+        (folder / "result.json").write_text(json.dumps(made, indent=1))
         report.write(folder)
 
     def _context(self) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""The record of a run, ``result.json``: what ran, what it took, what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from taggant.store.identity import digest
+from taggant.store.store import Stage, Store
+
+
+def record(name: str, store: Store, stages: Mapping[str, Stage]) -> dict[str, Any]:
+    """The record of a run whose stages are finished.
+
+    Parameters
+    ----------
+    name : str
+        Of the run.
+    store : Store
+    stages : mapping
+        Every stage that has results, ``audit`` among them, by the name that it has in the record.
+    """
+    audit = store.get(stages["audit"]).path
+    return {
+        "schema": 1,
+        "experiment": name,
+        "digest": run_digest(stages),
+        "stages": {title: _entry(store, stage) for title, stage in stages.items()},
+        "metrics": json.loads((audit / "metrics.json").read_text()),
+    }
+
+
+def run_digest(stages: Mapping[str, Stage]) -> str:
+    """What tells a run's results from any other's, 32 hex digits."""
+    return digest([stage.digest for stage in stages.values()])
+
+
+def _entry(store: Store, stage: Stage) -> dict[str, Any]:
+    manifest = store.manifest(stage)
+    return {
+        "digest": stage.digest,
+        "seconds": None if manifest is None else manifest["seconds"],
+        "cached": stage.digest not in store.computed,
+    }

@@ -1,0 +1,310 @@
+"""Which edit renews which stage: every module of the package, in several settings."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.pipeline.test_identity import composed
+
+from taggant.pipeline.line import Line
+from taggant.pipeline.setting import Setting
+from taggant.store import code
+
+ORDER = ("data", "mark", "mix", "train", "unlearn", "score", "audit", "report")
+
+
+def decided(**modules: str) -> dict[str, str | None]:
+    """The first stage that each module's code decides, from their names by stage; or none."""
+    return {
+        module: None if stage == "none" else stage
+        for stage, names in modules.items()
+        for module in names.split()
+    }
+
+
+FIRST = decided(
+    data=(
+        "data.assemble data.baseline data.decode data.emoji data.imageset data.options "
+        "pipeline.stages.data"
+    ),
+    mark=(
+        "marking.draws marking.instances marking.ledger marking.marker marking.n_version "
+        "marking.place marking.publish marking.quality marking.scheme "
+        "marking.strategies.sign marking.stream pipeline.stages.mark"
+    ),
+    train=(
+        "answers data.batches pipeline.stages.train victim.classifier victim.share "
+        "victim.small_net victim.training victim.victim"
+    ),
+    unlearn=(
+        "pipeline.device pipeline.stages.unlearn unlearning.method unlearning.none "
+        "unlearning.request victim.silenced"
+    ),
+    score=(
+        "audit.controls audit.engine data.augment pipeline.stages.score score.access "
+        "score.membership score.oracle score.score stats.alternatives stats.arrays "
+        "stats.boundary stats.chain stats.checks stats.levels stats.replay "
+        "stats.thresholds"
+    ),
+    audit=(
+        "audit.instance audit.unlearning pipeline.samples pipeline.stages.audit "
+        "stats.exact stats.intervals stats.mirrored stats.sequential stats.stopping"
+    ),
+    report=(
+        "pipeline.record pipeline.stages.report report report.figures report.folder "
+        "report.html report.numbers report.report report.style report.unlearning"
+    ),
+)
+"""Of the default run. All later stages follow; a module that is not listed decides none."""
+
+MARKER = decided(
+    mark=("data.augment data.batches data.beyond marking.launch marking.trained victim.small_net"),
+)
+WHOLE_SET = decided(
+    mark="marking.whole_set pipeline.stages.mark_set",
+    audit=(
+        "audit.suspect pipeline.stages.audit_set score.access score.membership "
+        "score.oracle score.score stats.alternatives stats.arrays stats.checks "
+        "stats.levels stats.ranks"
+    ),
+    report="pipeline.stages.report_set report.whole_set",
+    none=(
+        "audit.controls audit.engine audit.instance audit.unlearning "
+        "pipeline.stages.audit pipeline.stages.score stats.boundary stats.chain "
+        "stats.exact stats.mirrored stats.replay stats.sequential stats.stopping "
+        "stats.thresholds"
+    ),
+)
+
+SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
+    ((), {}),
+    (
+        ("unlearning=salun", "unlearning.forget=10"),
+        decided(
+            unlearn="unlearning.random_labels unlearning.salun",
+            none="unlearning.none",
+        ),
+    ),
+    (
+        ("unlearning=bad_teacher", "unlearning.forget=10"),
+        decided(
+            unlearn="unlearning.bad_teacher unlearning.scrub",
+            none="unlearning.none",
+        ),
+    ),
+    (
+        ("victim/net=resnet9",),
+        decided(
+            train="victim.resnet9",
+        ),
+    ),
+    (
+        ("victim=noised",),
+        decided(
+            train="data.purify victim.noised",
+        ),
+    ),
+    (
+        ("victim=linear_probe",),
+        decided(
+            train=(
+                "data.augment data.beyond marking.launch marking.trained victim.frozen "
+                "victim.linear_probe"
+            ),
+        ),
+    ),
+    (
+        ("victim=clip", "data=emoji_captions", "score=image_text"),
+        decided(
+            train="victim.clip victim.tokens",
+            score="score.image_text",
+            none="score.membership victim.classifier victim.small_net",
+        ),
+    ),
+    (
+        ("victim=simclr", "score=pairwise_cosine"),
+        decided(
+            train=(
+                "data.colour data.resized_crop victim.ssl.encoder victim.ssl.probes "
+                "victim.ssl.simclr victim.ssl.views"
+            ),
+            score="score.likeness",
+            none="score.membership victim.classifier",
+        ),
+    ),
+    (
+        ("marking/strategy=jacobian",),
+        {
+            **MARKER,
+            **decided(
+                mark="marking.strategies.jacobian",
+            ),
+        },
+    ),
+    (
+        ("audit=radioactive", "marking=radioactive"),
+        {
+            **MARKER,
+            **WHOLE_SET,
+            **decided(
+                mark="marking.class_wise marking.radioactive marking.windows",
+                audit=(
+                    "audit.features audit.radioactive audit.radioactive_set stats.multiple "
+                    "stats.radioactive victim.frozen"
+                ),
+            ),
+        },
+    ),
+    (
+        ("audit=rank_sum", "marking=twins"),
+        {
+            **MARKER,
+            **WHOLE_SET,
+            **decided(
+                mark="marking.twins",
+                audit="audit.rank_sum audit.set_rank",
+                none="stats.alternatives stats.intervals",
+            ),
+        },
+    ),
+]
+"""Settings, and where they differ from `FIRST`."""
+
+
+class Reached(dict[str, str]):
+    """A closure that remembers what was asked for."""
+
+    asked: tuple[Any, ...]
+
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory) -> list[dict[str, list[Reached]]]:
+    """The code of each stage, by its name, in each setting."""
+    closure, root = code.closure, tmp_path_factory.mktemp("root")
+
+    def remembered(names: Iterable[str], without: Sequence[str]) -> Reached:
+        found = Reached(closure(names, without))
+        found.asked = (tuple(names), without)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code, "closure", remembered)
+        return [of_line(Line.of(Setting.of(composed(root, *chosen)))) for chosen, _ in SETTINGS]
+
+
+def of_line(line: Line) -> dict[str, list[Reached]]:
+    found: dict[str, list[Reached]] = {}
+    for name, stage in {**line.stages, "report": line.report.stage}.items():
+        found.setdefault(name.partition("/")[0], []).append(stage.identity["sources"])
+    return found
+
+
+def functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def edited(text: bytes, function: ast.FunctionDef | ast.AsyncFunctionDef | None) -> bytes:
+    """Source with a statement more at the end of a function, or of the module."""
+    lines = text.splitlines(keepends=True)
+    if function is None:
+        return text + b"\nEDITED = 1\n"
+    last = function.body[-1]
+    assert last.end_lineno is not None
+    if last.lineno == function.lineno:  # def f(): ...
+        end = last.end_col_offset or 0
+        line = lines[last.end_lineno - 1]
+        lines[last.end_lineno - 1] = line[:end] + b"; pass" + line[end:]
+    else:
+        lines.insert(last.end_lineno, b" " * last.col_offset + b"pass\n")
+    return b"".join(lines)
+
+
+def edits(seed: int) -> Iterator[tuple[str, bytes]]:
+    """Each module of the package, and its source with one function of it edited."""
+    draw = random.Random(seed)
+    for name, source in code.sources("taggant").items():
+        found = functions(ast.parse(source.text))
+        yield name, edited(source.text, draw.choice(found) if found else None)
+
+
+def put(monkeypatch: pytest.MonkeyPatch, package: Mapping[str, code.Source]) -> None:
+    """Take other sources for those of this package."""
+    monkeypatch.setattr(code, "sources", lambda name: package if name == code.OWN else {})
+
+
+def expected(name: str, first: dict[str, str | None], order: list[str]) -> list[str]:
+    stage = first.get(name.removeprefix("taggant."))
+    return [] if stage is None else order[order.index(stage) :]
+
+
+def changed(
+    stages: dict[str, list[Reached]], order: list[str], known: dict[tuple[Any, ...], dict[str, str]]
+) -> list[str]:
+    """Stages whose code differs from what it was, and all that rest on them."""
+
+    def differs(found: Reached) -> bool:
+        if found.asked not in known:
+            known[found.asked] = code.closure(*found.asked)
+        return known[found.asked] != found
+
+    own = [any(map(differs, stages[name])) for name in order]
+    return order[own.index(True) :] if any(own) else []
+
+
+def test_an_edit_renews_exactly_the_stages_that_it_should(stages, monkeypatch):
+    whole = code.sources("taggant")
+    assert len(whole) > 200
+    orders = [[name for name in ORDER if name in found] for found in stages]
+    wrong = []
+    for name, text in edits(seed=0):
+        put(monkeypatch, {**whole, name: replace(whole[name], text=text)})
+        known: dict[tuple[Any, ...], dict[str, str]] = {}
+        for (chosen, more), found, order in zip(SETTINGS, stages, orders, strict=True):
+            got, should = changed(found, order, known), expected(name, {**FIRST, **more}, order)
+            if got != should:
+                wrong.append(f"{name} with {chosen}: renews {got}, should {should}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("function", "chosen", "first"),
+    [
+        ("unlearning.random_labels.relearn", "unlearning=salun", "unlearn"),
+        ("unlearning.scrub.divergence", "unlearning=bad_teacher", "unlearn"),
+        ("victim.small_net.conv", "victim/net=resnet9", "train"),
+        ("data.purify.content_noise", "victim=noised", "train"),
+        ("victim.tokens.tokenizer", "victim=clip", "train"),
+        ("victim.frozen.frozen_features", "victim=linear_probe", "train"),
+    ],
+)
+def test_code_shared_between_methods_renews_all_of_them(
+    stages, monkeypatch, function, chosen, first
+):
+    module, _, name = f"taggant.{function}".rpartition(".")
+    whole = code.sources("taggant")
+    source = whole[module]
+    (node,) = [one for one in functions(ast.parse(source.text)) if one.name == name]
+    put(monkeypatch, {**whole, module: replace(source, text=edited(source.text, node))})
+    (found,) = [s for s, (options, _) in zip(stages, SETTINGS, strict=True) if chosen in options]
+    order = [one for one in ORDER if one in found]
+    assert changed(found, order, {}) == order[order.index(first) :]
+
+
+@pytest.mark.slow
+def test_every_function_of_the_package_counts():
+    missed = []
+    for name, source in code.sources("taggant").items():
+        tree = ast.parse(source.text)
+        whole = code.syntax_digest(tree)
+        for function in functions(tree):
+            function.body.append(ast.Pass())
+            if code.syntax_digest(tree) == whole:
+                missed.append(f"{name}.{function.name}")
+            function.body.pop()
+    assert missed == []
