@@ -8,6 +8,7 @@ process: it takes requests as JSON lines and answers each with the child's exit 
 from __future__ import annotations
 
 import atexit
+import inspect
 import json
 import os
 import resource
@@ -130,6 +131,8 @@ def _child(request: dict[str, Any]) -> None:
     try:
         _stub(request)
         _count(root)
+        if request.get("watch"):
+            _watch(root)
         _fail(root, request)
         sys.argv = ["run.py", *request["overrides"]]
         import runpy
@@ -175,6 +178,43 @@ def _count(root: Path) -> None:
 
     training.fit = counted("train", training.fit)
     score.read = counted("read", score.read)
+
+
+def ran(root: Path) -> dict[str, set[str]]:
+    """Modules of which a function ran while a stage was computed, by digest; of runs watched."""
+    found: dict[str, set[str]] = {}
+    for line in (root / "ran.txt").read_text().splitlines():
+        digest, *names = line.split()
+        found.setdefault(digest, set()).update(names)
+    return found
+
+
+def _watch(root: Path) -> None:
+    """Write down what `ran` reads."""
+    from taggant.store import code
+    from taggant.store.store import Stage, Store
+
+    compute = Store._compute
+    names = {str(source.path): name for name, source in code.sources("taggant").items()}
+    seen: list[set[str]] = []
+
+    def profile(frame: Any, event: str, _: Any) -> None:
+        # The body of a module or a class runs once, whoever imports it first.
+        if event == "call" and seen and frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+            seen[-1].add(frame.f_code.co_filename)
+
+    def watched(store: Store, stage: Stage) -> Path:
+        seen.append(set())
+        sys.setprofile(profile)
+        try:
+            return compute(store, stage)
+        finally:
+            sys.setprofile(profile if seen[1:] else None)
+            found = sorted(names[path] for path in seen.pop() if path in names)
+            with (root / "ran.txt").open("a") as stream:
+                stream.write(f"{stage.digest} {' '.join(found)}\n")
+
+    Store._compute = watched  # type: ignore[method-assign]
 
 
 def _fail(root: Path, request: dict[str, Any]) -> None:
