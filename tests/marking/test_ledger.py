@@ -43,6 +43,13 @@ def test_saved_ledger_is_private_and_complete(tmp_path):
         Ledger.load(path)
 
 
+def test_a_scheme_that_marks_otherwise_is_refused_by_what_differs():
+    ledger = draw()
+    ledger.check({"epsilon": 10})
+    with pytest.raises(ValueError, match=r"epsilon = 12, there 10; weights = 'a', there None"):
+        ledger.check({"epsilon": 12, "weights": "a"})
+
+
 def test_repr_withholds_the_secret():
     ledger = draw()
     text = repr(ledger)

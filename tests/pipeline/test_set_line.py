@@ -4,10 +4,15 @@ import json
 import stat
 
 import pytest
+from safetensors.torch import load_file, save_file
 from tests.forks import warmed
 from tests.test_secrets import forms, outside
 
+from taggant.files import sha256
 from taggant.marking.ledger import Ledger
+from taggant.marking.trained import WEIGHTS
+from taggant.store.store import MANIFEST
+from taggant.store.upkeep import collect
 
 RUN = (
     "marking=radioactive",
@@ -86,3 +91,22 @@ def test_no_secret_lies_outside_the_owners_folder(runs):
     (kept,) = (root / "secrets").rglob("candidates.safetensors")
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_marker_belongs_to_what_kept_runs_were_made_from(runs):
+    root, _ = runs
+    (marker,) = (root / "store" / "marker").iterdir()
+    assert marker not in [path for path, _ in collect(root / "store", root / "runs", False)]
+
+
+def test_another_marker_than_the_ledgers_is_refused(runs):
+    root, _ = runs
+    (folder,) = (root / "store" / "marker").iterdir()
+    weights = {name: -value for name, value in load_file(folder / WEIGHTS).items()}
+    save_file(weights, folder / WEIGHTS)  # as trained elsewhere
+    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest["files"][WEIGHTS] = sha256(folder / WEIGHTS)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (root / "output.txt").unlink()
+    assert warmed().run(root, *RUN, "marking.used=24", "audit.controls=41") != 0
+    assert "the scheme marks otherwise here" in (root / "output.txt").read_text()

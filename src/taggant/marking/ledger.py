@@ -110,6 +110,28 @@ class Ledger:
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
         return hashlib.sha256(self.nonce + canonical).hexdigest()
 
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse a scheme that marks otherwise here than when the ledger was drawn.
+
+        Parameters
+        ----------
+        parameters : mapping
+            The scheme's, as it is here.
+
+        Raises
+        ------
+        ValueError
+            Naming those that differ: the weights of a marker network, say.
+        """
+        here, drawn = (json.loads(json.dumps(dict(p))) for p in (parameters, self.scheme))
+        differ = sorted(key for key in {*here, *drawn} if here.get(key) != drawn.get(key))
+        if differ:
+            told = "; ".join(f"{k} = {here.get(k)!r}, there {drawn.get(k)!r}" for k in differ)
+            raise ValueError(
+                f"the scheme marks otherwise here than where the ledger was drawn: {told}. Hidden "
+                "versions and carriers would be others, and the audit would mean nothing"
+            )
+
     def save(self, path: Path) -> None:
         """Write the ledger with mode 0600, atomically."""
         record = {

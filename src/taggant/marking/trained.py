@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -23,24 +23,107 @@ from taggant.data.batches import Batches
 from taggant.data.beyond import beyond
 from taggant.data.imageset import ImageSet, Splits
 from taggant.marking.marker import Backbone, headless
+from taggant.store.identity import sources
 from taggant.store.store import Stage, Store
 
 WEIGHTS = "marker.safetensors"
+FACTS = "facts.json"
 LEAST = 100
 """Images that a marker must learn from."""
+TARGET = f"{__name__}.trained"
+"""What a config names to have a marker trained."""
 
 
-def trained(
-    exclude: DictConfig,
-    net: DictConfig,
-    size: int = 32,
-    epochs: int = 8,
-    lr: float = 0.02,
-    batch_size: int = 64,
-    seed: int = 0,
-    store: str = "store",
-    rest: int | None = None,
-) -> Backbone:
+@dataclass(frozen=True)
+class Training:
+    """How a marker is trained, in plain values.
+
+    Attributes
+    ----------
+    exclude : mapping
+        The run's data config; its train and test images are left out.
+    net : mapping
+        Config of a partial of a network with arguments classes, channels and image_size.
+    size : int
+        Side of the images in pixels.
+    epochs, lr, batch_size, seed
+        Nesterov SGD, one cycle, crops and mirror images.
+    rest : int, optional
+        Learn from so many further training images of the run's own source; without, from the
+        embedded emoji.
+    """
+
+    exclude: Mapping[str, Any]
+    net: Mapping[str, Any]
+    size: int = 32
+    epochs: int = 8
+    lr: float = 0.02
+    batch_size: int = 64
+    seed: int = 0
+    rest: int | None = None
+
+    def stage(self, data: Stage | None = None) -> Stage:
+        """The training as a stage of a run.
+
+        Parameters
+        ----------
+        data : Stage, optional
+            Makes the images to exclude; without, a digest of their files stands for it.
+        """
+        apart = {key: value for key, value in self.exclude.items() if key != "root"}
+        identity = {
+            "config": {**vars(self), "exclude": apart},
+            "sources": sources({"_target_": TARGET, **vars(self)}),
+            "content": self._content() if data is None else None,
+        }
+        return Stage("marker", identity, self._compute, needs=() if data is None else (data,))
+
+    def load(self, folder: Path) -> Backbone:
+        """The marker in the folder of the finished stage."""
+        facts = json.loads((folder / FACTS).read_text())
+        model = self._fresh(facts)
+        model.load_state_dict(load_file(folder / WEIGHTS))
+        name = str(facts["name"])
+        return Backbone(name, headless(model, name), facts["mean"], facts["std"])
+
+    def _content(self) -> Any:
+        """Which content the files of the run's data have."""
+        module = str(self.exclude["_target_"]).rpartition(".")[0]
+        options = {key: value for key, value in self.exclude.items() if key != "_target_"}
+        return get_method(f"{module}.fingerprint")(**options)
+
+    def _compute(self, folder: Path) -> None:
+        public = self._public()
+        facts = {
+            "name": f"trained on {public.name.split(' of neither')[0]}",
+            "classes": len(public.class_names),
+            "channels": public.images.shape[1],
+            "mean": public.mean,
+            "std": public.std,
+        }
+        start = self._fresh(facts)
+        model = fit(start, public, self.epochs, self.lr, self.batch_size, self.seed)
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / WEIGHTS)
+        (folder / FACTS).write_text(json.dumps(facts, indent=1))
+
+    def _public(self) -> ImageSet:
+        """Images that no victim of the run sees."""
+        exclude = OmegaConf.create(dict(self.exclude))
+        if self.rest is not None:
+            return beyond(exclude, self.rest, "marking.marker.load.rest", LEAST)
+        run: Splits = instantiate(exclude)
+        return remainder(self.size, {*run.train.ids, *run.test.ids})
+
+    def _fresh(self, facts: Mapping[str, Any]) -> nn.Module:
+        """The network with the weights that it starts from."""
+        build: Callable[..., nn.Module] = instantiate(dict(self.net))
+        classes, channels = facts["classes"], facts["channels"]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return build(classes=classes, channels=channels, image_size=self.size)
+
+
+def trained(exclude: DictConfig, net: DictConfig, store: str = "store", **options: Any) -> Backbone:
     """A small classifier of public images, without its last layer.
 
     It learns from images that are in neither split of the run's data, and is kept in the store:
@@ -48,85 +131,30 @@ def trained(
 
     Parameters
     ----------
-    exclude : DictConfig
-        The run's data config; its train and test images are left out.
-    net : DictConfig
-        Partial of a network with arguments classes, channels and image_size.
-    size : int
-        Side of the images in pixels.
-    epochs, lr, batch_size, seed
-        Training: Nesterov SGD, one cycle, crops and mirror images.
+    exclude, net, **options
+        See `Training`.
     store : str
         The store's folder, relative to TAGGANT_ROOT or the working folder.
-    rest : int, optional
-        Learn from so many further training images of the run's own source; without, from the
-        embedded emoji.
 
     Raises
     ------
     ValueError
         If fewer than 100 images are left to learn from.
     """
-    key = json.dumps([_plain(exclude), _plain(net), size, epochs, lr, batch_size, seed, rest])
+    training = Training(_plain(exclude), _plain(net), **options)
     root = Path(os.environ.get("TAGGANT_ROOT", ".")) / store
-    if (key, root) not in _LOADED:
-        public = _public(exclude, size, rest)
-        _LOADED[key, root] = _trained(public, net, size, epochs, lr, batch_size, seed, root)
-    return _LOADED[key, root]
+    key = json.dumps(vars(training)), root
+    if key not in _LOADED:
+        _LOADED[key] = training.load(Store(root).get(training.stage()).path)
+    return _LOADED[key]
 
 
 _LOADED: dict[tuple[str, Path], Backbone] = {}
-"""Markers of this process: the jobs of a sweep need not read their images again."""
+"""Markers of this process, with the images that they were trained on as these were then."""
 
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config
-
-
-def _public(exclude: DictConfig, size: int, rest: int | None) -> ImageSet:
-    """Images that no victim of the run sees."""
-    if rest is not None:
-        return beyond(exclude, rest, "marking.marker.load.rest", LEAST)
-    run: Splits = instantiate(exclude)
-    return remainder(size, {*run.train.ids, *run.test.ids})
-
-
-def _trained(
-    public: ImageSet,
-    net: DictConfig,
-    size: int,
-    epochs: int,
-    lr: float,
-    batch_size: int,
-    seed: int,
-    root: Path,
-) -> Backbone:
-    """The marker, from the store or made anew."""
-    build: Callable[..., nn.Module] = instantiate(net)
-    settings = {"size": size, "epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
-    identity = {
-        "net": str(net),
-        "settings": settings,
-        "images": hashlib.sha256("".join(sorted(public.ids)).encode()).hexdigest(),
-        "source": hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16],
-    }
-
-    def fresh() -> nn.Module:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            channels = public.images.shape[1]
-            return build(classes=len(public.class_names), channels=channels, image_size=size)
-
-    def compute(folder: Path) -> None:
-        model = fit(fresh(), public, epochs, lr, batch_size, seed)
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / WEIGHTS)
-
-    stage = Stage("marker", identity, compute)
-    artifact = Store(root).get(stage)
-    model = fresh()
-    model.load_state_dict(load_file(artifact.path / WEIGHTS))
-    name = f"trained on {public.name.split(' of neither')[0]}"
-    return Backbone(name, headless(model, name), public.mean, public.std)
 
 
 def remainder(size: int, taken: set[str]) -> ImageSet:

@@ -12,8 +12,13 @@ from typing import Any
 from taggant.store import code
 
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy", "timm")
-NO_OUTCOME = ("taggant.files", "taggant.store", "taggant.pipeline.progress")
-"""What keeps or shows outcomes that others compute: none depends on it."""
+NO_OUTCOME = (
+    "taggant.files",
+    "taggant.store",
+    "taggant.pipeline.markers",
+    "taggant.pipeline.progress",
+)
+"""What keeps, hands over or shows outcomes that others compute: none depends on it."""
 
 
 def digest(value: Any) -> str:

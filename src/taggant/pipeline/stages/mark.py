@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import instantiate
-
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint, owner_key
 from taggant.marking.publish import (
@@ -20,6 +18,7 @@ from taggant.marking.publish import (
     raw_sha256,
 )
 from taggant.marking.quality import quality
+from taggant.pipeline.markers import Markers
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.setting import Setting
     from taggant.pipeline.stages.data import Data
 
-CONFIG = ("scheme", "used", "unused")
+CONFIG = ("used", "unused")
 QUALITY = "quality.json"
 
 
@@ -39,25 +38,27 @@ class Mark:
     def __init__(self, setting: Setting, data: Data) -> None:
         self.setting = setting
         self.data = data
+        self.markers = Markers(setting, data)
 
     @cached_property
     def scheme(self) -> Scheme:
         """The marking scheme."""
-        scheme: Scheme = instantiate(self.setting.cfg.marking.scheme)
+        scheme: Scheme = self.markers.instantiate(self.setting.cfg.marking.scheme)
         return scheme
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on the owner's key through a fingerprint, on the published indices not at all."""
         marking = self.setting.config("marking")
+        scheme, markers = self.markers.apart(marking["scheme"])
         identity = {
-            "config": {key: marking[key] for key in CONFIG},
+            "config": {**{key: marking[key] for key in CONFIG}, "scheme": scheme},
             "secret": fingerprint(self._key),
             "simulated": marking["secret"] == SIMULATED,
             "seed": self.setting.seed("mark"),
-            "sources": sources(marking["scheme"], type(self)),
+            "sources": sources(scheme, type(self)),
         }
-        return Stage("mark", identity, self._compute, needs=(self.data.stage,))
+        return Stage("mark", identity, self._compute, needs=(self.data.stage, *markers))
 
     @cached_property
     def _key(self) -> bytes:
@@ -114,14 +115,20 @@ class Mark:
         ------
         FileNotFoundError
             If the ledger is gone.
+        ValueError
+            If the scheme marks otherwise than when the ledger was drawn.
         """
-        published, train = self.published, self.data.splits.train
+        return self._brought(self.published, self.stage)
+
+    def _brought(self, published: Published, stage: Stage) -> Instances:
         if not self.ledger_path.exists():
             raise FileNotFoundError(
                 f"{self.ledger_path}: the ledger of these published images is gone; without it "
-                f"nothing can be audited. Remove {self.setting.store.folder(self.stage)} to mark "
+                f"nothing can be audited. Remove {self.setting.store.folder(stage)} to mark "
                 "again."
             )
+        train, ledger = self.data.splits.train, Ledger.load(self.ledger_path)
+        ledger.check(self.scheme.parameters())
         position = {image_id: i for i, image_id in enumerate(train.ids)}
         raw = train.select([position[i] for i in published.ids])
-        return Instances(raw, self.scheme, Ledger.load(self.ledger_path), published)
+        return Instances(raw, self.scheme, ledger, published)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from taggant.marking.instances import Instances
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
 from taggant.marking.publish import Published, publish, raw_sha256, remake_place
 from taggant.marking.quality import quality
@@ -25,6 +24,7 @@ from taggant.store.store import Stage, Store
 
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
+    from taggant.marking.instances import Instances
     from taggant.pipeline.setting import Setting
     from taggant.pipeline.stages.data import Data
 
@@ -61,14 +61,15 @@ class MarkSet(Mark):
         """What is marked and published, whatever is used of it."""
         marking = self.setting.config("marking")
         sizes = ("pool",) if marking["pool"] is not None else ("used", "unused")
+        scheme, markers = self.markers.apart(marking["scheme"])
         identity = {
-            "config": {key: marking[key] for key in ("scheme", "balanced", *sizes)},
+            "config": {**{key: marking[key] for key in ("balanced", *sizes)}, "scheme": scheme},
             "secret": fingerprint(self._key),
             "simulated": marking["secret"] == SIMULATED,
             "seed": self.setting.seed("mark"),
-            "sources": sources(marking["scheme"], type(self)),
+            "sources": sources(scheme, type(self)),
         }
-        return Stage("mark", identity, self._mark, needs=(self.data.stage,))
+        return Stage("mark", identity, self._mark, needs=(self.data.stage, *markers))
 
     @property
     def context(self) -> str:
@@ -89,16 +90,7 @@ class MarkSet(Mark):
     @cached_property
     def instances(self) -> Instances:
         """The whole pool, as the owner brings it to the audit."""
-        train = self.data.splits.train
-        position = {image_id: i for i, image_id in enumerate(train.ids)}
-        raw = train.select([position[i] for i in self.marked.ids])
-        if not self.ledger_path.exists():
-            raise FileNotFoundError(
-                f"{self.ledger_path}: the ledger of these published images is gone; without it "
-                f"nothing can be audited. Remove {self.setting.store.folder(self.pool)} to mark "
-                "again."
-            )
-        return Instances(raw, self.scheme, Ledger.load(self.ledger_path), self.marked)
+        return self._brought(self.marked, self.pool)
 
     def candidates(self, images: int) -> Tensor:
         """All n versions of the pool's first images, uint8 [M, n, C, H, W].

@@ -42,7 +42,8 @@ class Train:
     @cached_property
     def stage(self) -> Stage:
         """Depends on precision and world size; not otherwise on device, progress or loggers."""
-        config, trainer = self.setting.config("victim"), self.setting.config("trainer")
+        config, markers = self.mark.markers.apart(self.setting.config("victim"))
+        trainer = self.setting.config("trainer")
         identity = {
             "config": by_content(config),
             "trainer": {
@@ -53,7 +54,7 @@ class Train:
             "seed": self.setting.seed("train"),
             "sources": sources(config, type(self)),
         }
-        needs = (self.data.stage, self.mark.stage)
+        needs = (self.data.stage, self.mark.stage, *markers)
         return Stage("train", identity, self._compute, resumable=True, needs=needs)
 
     @cached_property
@@ -72,7 +73,7 @@ class Train:
         train = self.data.splits.train
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.setting.seed("train") if seed is None else seed)
-            return instantiate(
+            return self.mark.markers.instantiate(
                 self.setting.cfg.victim,
                 classes=len(train.class_names),
                 channels=train.images.shape[1],

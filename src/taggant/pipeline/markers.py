@@ -1,0 +1,73 @@
+"""Markers: networks that a run trains for its marks, each a stage that what uses it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import instantiate
+
+from taggant.marking.marker import Backbone
+from taggant.marking.trained import TARGET, Training
+from taggant.pipeline.setting import plain
+from taggant.store.store import Stage
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from taggant.pipeline.setting import Plain, Setting
+    from taggant.pipeline.stages.data import Data
+
+OPTIONAL = ("_target_", "_partial_", "_recursive_", "store")
+
+
+class Markers:
+    """The markers that configs of a run name, wherever in them."""
+
+    def __init__(self, setting: Setting, data: Data) -> None:
+        self.setting = setting
+        self.data = data
+
+    def apart(self, config: Plain) -> tuple[dict[str, Any], tuple[Stage, ...]]:
+        """A config without the markers in it, and their stages."""
+        stages: list[Stage] = []
+
+        def left_out(node: Plain) -> str:
+            stages.append(self._stage(_training(node)))
+            return "a stage"
+
+        left: dict[str, Any] = _replaced(config, left_out)
+        return left, tuple(stages)
+
+    def instantiate(self, config: DictConfig, **arguments: Any) -> Any:
+        """What a config names, its markers loaded from the store when first used."""
+        values = plain(config)
+        if not self.apart(values)[1]:
+            return instantiate(config, **arguments)
+        return instantiate(_replaced(values, self._loader), **arguments)
+
+    def _loader(self, node: Plain) -> Callable[[], Backbone]:
+        return partial(self._load, _training(node))
+
+    def _load(self, training: Training) -> Backbone:
+        return training.load(self.setting.store.get(self._stage(training)).path)
+
+    def _stage(self, training: Training) -> Stage:
+        same = training.exclude == self.setting.config("data")
+        return training.stage(self.data.stage if same else None)
+
+
+def _training(node: Plain) -> Training:
+    return Training(**{key: value for key, value in node.items() if key not in OPTIONAL})
+
+
+def _replaced(config: Any, marker: Callable[[Plain], Any]) -> Any:
+    """Plain values in which what `marker` gives stands in place of each marker's config."""
+    if isinstance(config, Mapping):
+        if config.get("_target_") == TARGET:
+            return marker(config)
+        return {key: _replaced(value, marker) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_replaced(value, marker) for value in config]
+    return config
