@@ -30,7 +30,9 @@ RUNS = {
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize(
+    "name", ["images", *(pytest.param(name, marks=pytest.mark.slow) for name in [*RUNS][1:])]
+)
 def test_a_stage_rests_on_all_code_that_it_runs(name, tmp_path):
     assert warmed().run(tmp_path, *RUNS[name], watch=True) == 0, (
         tmp_path / "output.txt"
