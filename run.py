@@ -15,7 +15,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from taggant.cli import explain_errors
+from taggant.cli import explain_errors, in_any_order
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
@@ -26,5 +26,6 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
+    sys.argv[1:] = in_any_order(sys.argv[1:])
     with explain_errors():
         sys.exit(main())

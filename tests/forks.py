@@ -222,10 +222,12 @@ def _fail(root: Path, request: dict[str, Any]) -> None:
     if "bytes" in request:  # no file may grow beyond this: writes fail as on a full disk
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (request["bytes"], resource.RLIM_INFINITY))
+    number = request.get("signal", signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
     if "after" in request:  # seconds
-        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), number))
         signal.setitimer(signal.ITIMER_REAL, request["after"])
-    if "at" in request or request.get("trace"):  # the k-th change of a file
+    if "at" in request or request.get("trace"):  # the k-th change of a file (whose path has "of")
         _count_writes(root, request)
 
 
@@ -239,11 +241,11 @@ def _count_writes(root: Path, request: dict[str, Any]) -> None:
             return
         if event == "open" and not (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
             return
-        if str(arguments[0]).endswith(".txt"):
+        if str(arguments[0]).endswith(".txt") or request.get("of", "") not in str(arguments[0]):
             return
         seen += 1
         if seen == request.get("at"):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), request.get("signal", signal.SIGKILL))
             time.sleep(10)
         if request.get("trace"):
             handle = os.open(f"{root}.trace", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,27 @@ def test_a_kill_inside_training_loses_at_most_the_epoch_in_flight(reference, tmp
     kill_and_go_on(reference, tmp_path / "a", {"at": saved[-1]})
     epochs = json.loads(next((tmp_path / "a").glob("store/train/*/history.json")).read_text())
     assert [row["epoch"] for row in epochs] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "epoch"), [(signal.SIGTERM, 143, 3), (signal.SIGINT, 130, 1)]
+)
+def test_a_signal_in_training_is_told_in_a_line_and_by_the_status(
+    reference, tmp_path, number, status, epoch
+):
+    root = fresh(reference, tmp_path / "root")
+    stop = {"at": epoch, "of": "/.resume.ckpt", "signal": number}
+    assert warmed().run(root, *TINY, **stop) == status
+    assert output(root) == f"stopped; the same command goes on from epoch {epoch}\n"
+    assert not (root / "runs").exists()
+    assert warmed().run(root, *TINY) == 0, output(root)
+    assert_whole(reference, root)
+
+
+def test_a_signal_in_another_stage_names_the_stage(tmp_path):
+    stop = {"at": 2, "of": "/store/mark/", "signal": signal.SIGTERM}
+    assert warmed().run(tmp_path, *TINY, **stop) == 143
+    assert output(tmp_path) == "stopped; the same command goes on from stage mark\n"
 
 
 @pytest.mark.parametrize("room", [400, 4_000, 40_000])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def output(root: Path) -> str:
 def jobs(root: Path) -> list[Path]:
     """Job folders of the newest sweep."""
     sweep = max((root / "runs" / "smoke").iterdir())
-    return sorted(path for path in sweep.iterdir() if path.is_dir())
+    return sorted(path for path in sweep.glob("[!.]*") if path.is_dir())
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,55 @@ def test_failures_are_all_listed_set_the_exit_code_and_are_tried_again(tmp_path)
         assert "audit.p = 7: accepted are numbers between 0 and 1" in ending
         assert [(job / "error.txt").exists() for job in jobs(tmp_path)] == [True] * 3 + [False]
     assert calls(tmp_path) == ["train"] + ["read"] * MODELS
+
+
+def test_every_job_counts_wherever_its_folder_lies(tmp_path):
+    sweep = tmp_path / "of mine"
+    asked = ["threads=1", "audit/test=pprm", "victim.lr=-1,-2", "name=smoke"]
+    where = [f"hydra.sweep.dir='{sweep}'", "hydra.sweep.subdir='${hydra.job.override_dirname}'"]
+    assert warmed().run(tmp_path, "-m", "+experiment=smoke", *asked, *where) == 1
+    told = output(tmp_path)
+    assert f"0 of 2 jobs finished. Results: {sweep}" in told
+    assert "2 failed" in told
+    names = "+experiment=smoke,audit/test=pprm,name=smoke,threads=1,victim.lr="
+    for lr in (-1, -2):
+        error = sweep / f"{names}{lr}" / "error.txt"
+        assert f"victim.lr = {lr}" in error.read_text()
+        assert f"(see {error})" in told
+
+
+def test_two_jobs_of_one_folder_are_refused_before_either_runs(tmp_path):
+    asked = ["victim.lr=0.1,0.2", "hydra.sweep.subdir='x/../${score.views}/.'"]
+    assert warmed().run(tmp_path, "-m", *TINY, *asked) == 2
+    told = output(tmp_path)
+    assert told.startswith("error: hydra.sweep.subdir gives jobs 0 and 1 one folder, 1: accepted")
+    assert "${hydra.job.num}" in told
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_used_again_tells_of_the_last_sweep_only(tmp_path):
+    sweep = ("-m", *TINY, f"hydra.sweep.dir={tmp_path / 'sweep'}", "audit.live=false")
+    short = ("victim.epochs=1", "victim.snapshots=[1]")
+    first, second = tmp_path / "sweep" / "0", tmp_path / "sweep" / "1"
+    assert warmed().run(tmp_path, *sweep, *short, "data.train=60,999999,888888") == 1
+    assert "1 of 3 jobs finished" in output(tmp_path)
+    assert (first / "result.json").exists()
+    assert (second / "error.txt").exists()
+    assert warmed().run(tmp_path, *sweep, *short, "data.train=999999,60") == 1
+    assert "1 of 2 jobs finished" in output(tmp_path)
+    assert (first / "error.txt").exists()
+    assert not (first / "result.json").exists()
+    assert (second / "result.json").exists()
+    assert not (second / "error.txt").exists()
+
+
+def test_a_signal_ends_a_sweep_in_a_line(tmp_path):
+    jobs = ("victim.lr=-1,0.01", "audit.live=false")
+    stop = {"at": 2, "of": "/.resume.ckpt", "signal": signal.SIGTERM}
+    assert warmed().run(tmp_path, "-m", *TINY, *jobs, **stop) == 143
+    told = output(tmp_path).splitlines()
+    assert told[0].startswith("job 0 failed: victim.lr = -1")
+    assert told[1:] == ["stopped; the same command goes on from epoch 2"]
 
 
 def test_a_sweep_has_one_device_a_job(tmp_path):

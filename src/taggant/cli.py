@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,31 +16,80 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from taggant.stop import Stopped, stoppable
+
 PACKAGE = Path(__file__).parent
 CONF = next(p for p in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if p.is_dir())
 """The config groups: those of the checkout, or of the wheel."""
 KEYED = re.compile(r"[a-z_]+(\.\w+)+( =|:) ")
 """How a message starts that names its key itself."""
-EXPECTED = (ValueError, TypeError, OSError, RuntimeError, ModuleNotFoundError)
+EXPECTED = (
+    HydraException,
+    OmegaConfBaseException,
+    ValueError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    ModuleNotFoundError,
+)
+"""Errors whose message says enough; any other is shown with its traceback."""
+
+
+afterwards: list[Callable[[], object]] = []
+"""What a sweep has to say in any case, should Hydra end it with an error."""
+
+
+class Carried(BaseException):
+    """Takes an error past Hydra, which adds a line to a run's, and makes a warning of a sweep's."""
+
+
+@contextmanager
+def carried() -> Iterator[None]:
+    """Hand what is raised inside on to `explain_errors`, as it is."""
+    try:
+        yield
+    except Exception as error:
+        raise Carried from error
 
 
 @contextmanager
 def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
-    """Turn errors of a run into one clear message and exit status 2.
+    """Turn errors of a run into one clear message and exit status 2, signals into 128 + theirs.
 
-    With HYDRA_FULL_ERROR=1 in the environment the traceback is shown instead.
+    With HYDRA_FULL_ERROR=1 in the environment an error's traceback is shown instead.
     """
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        yield
-        return
+    overrides = list(sys.argv[1:] if argv is None else argv)
+    afterwards.clear()
+    whole = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        with _handed_on():
+        with stoppable(), _handed_on():
             yield
-    except (HydraException, OmegaConfBaseException, *EXPECTED) as error:
-        overrides = list(sys.argv[1:] if argv is None else argv)
+    except Stopped as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(stop.status)
+    except (Exception, Carried) as met:
+        error = met.__cause__ or met if isinstance(met, Carried) else met
+        while afterwards:
+            afterwards.pop()()
+        if whole or not isinstance(error, EXPECTED):
+            raise error from error.__cause__
         print(f"error: {explain(error, overrides)}", file=sys.stderr)
         print("(HYDRA_FULL_ERROR=1 shows where it came from)", file=sys.stderr)
         sys.exit(2)
+
+
+def in_any_order(arguments: Sequence[str]) -> list[str]:
+    """Arguments with Hydra's flags first: after an override, it takes none of them."""
+    flags: list[str] = []
+    overrides: list[str] = []
+    taken = overrides
+    for argument in arguments:
+        if argument.startswith("-"):
+            taken = flags
+        elif "=" in argument or argument[:1] in "~+":
+            taken = overrides
+        taken.append(argument)
+    return [*flags, *overrides]
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import os
+import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -12,45 +13,81 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from taggant.cli import explain
-from taggant.files import write_atomically
+from taggant.cli import carried, explain
+from taggant.pipeline.jobs import ERROR, Job
 from taggant.pipeline.run import run
 from taggant.pipeline.setting import plain
 from taggant.pipeline.stages.train import world_size
-from taggant.pipeline.sweep import STATUS, told
+from taggant.pipeline.sweep import sweep_folder, told
+from taggant.stop import stoppable
 
 
 def start(cfg: DictConfig) -> float | None:
-    """Run a composed config.
+    """Run a composed config, in the folder where the command was given.
 
     Returns
     -------
     float or None
         In a sweep, the metric named by ``objective``; None if the job failed.
     """
-    if cfg.threads is not None:
-        torch.set_num_threads(int(cfg.threads))
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        return _job(cfg)
-    run(cfg)
+    hydra = HydraConfig.get()
+    os.chdir(hydra.runtime.cwd)  # paths are those that were typed, whatever hydra.job.chdir says
+    with stoppable():
+        if hydra.mode == RunMode.MULTIRUN:
+            return _job(cfg)
+        _alone(cfg)
     return None
+
+
+def _alone(cfg: DictConfig) -> None:
+    """A single run; one that is refused, or stopped before it has any results, leaves no folder."""
+    hydra = HydraConfig.get()
+    folder = Path(hydra.runtime.output_dir)
+    done = False
+    try:
+        with carried():
+            done = bool(run(cfg))
+            (folder / ERROR).unlink(missing_ok=True)
+    finally:
+        if not done:
+            remove_unused(folder, hydra.output_subdir, Path(cfg.paths.runs))
+
+
+def remove_unused(folder: Path, told: str | None, runs: Path) -> None:
+    """Remove a run's folder if it holds nothing but what Hydra wrote, and what is empty above it.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's.
+    told : str or None
+        Name of Hydra's own folder inside.
+    runs : Path
+        Folder of all runs: nothing above it is removed.
+    """
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {told}:
+        return
+    shutil.rmtree(folder)
+    for above in folder.parents:
+        if not above.is_relative_to(runs.absolute()) or any(above.iterdir()):
+            return
+        above.rmdir()
 
 
 def _job(cfg: DictConfig) -> float | None:
     """One job of a sweep; its failure is written down, and the others go on."""
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    overrides = list(HydraConfig.get().overrides.task)
-    error = value = None
+    hydra, sweep = HydraConfig.get(), sweep_folder()
+    job = Job(int(hydra.job.num), hydra.runtime.output_dir, list(hydra.overrides.task))
+    value = None
     try:
-        one_device(cfg, int(HydraConfig.get().job.num))
-        metrics = run(cfg, told(cfg))
-        value = metrics.get(cfg.objective)
+        job.begin(sweep)
+        one_device(cfg, job.number)
+        value = run(cfg, told(cfg)).get(cfg.objective)
+        job.end(sweep, None)
     except Exception as failure:  # the border of a job: anything here must not stop the others
-        error = explain(failure, overrides) or type(failure).__name__
-        write_atomically(folder / "error.txt", traceback.format_exc().encode())
-        print(f"job {folder.name} failed: {error}", file=sys.stderr, flush=True)
-    status = {"overrides": overrides, "error": error, "value": value}
-    write_atomically(folder / STATUS, json.dumps(status, indent=1).encode())
+        error = explain(failure, job.overrides) or type(failure).__name__
+        job.end(sweep, error, traceback.format_exc())
+        print(f"job {job.number} failed: {error}", file=sys.stderr, flush=True)
     return value
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -44,6 +45,8 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     """
     console = Console(soft_wrap=True)
     quiet_libraries()
+    if cfg.threads is not None:
+        torch.set_num_threads(int(cfg.threads))
     if cfg.plan:
         console.print(plan([Line.of(Setting.of(cfg, told=told))]))
         return {}

@@ -1,13 +1,14 @@
 """Sweeps: tell each job of the others, plan them together, list every failure at the end.
 
 Hydra's own account of a sweep names only the first of several failed jobs. Here each job leaves a
-``status.json`` in its folder, and the callback reads them all.
+record (`taggant.pipeline.jobs`), and the callback reads them all.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,15 +20,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict, read_write
 
-from taggant.cli import EXPECTED, explain
+from taggant.cli import afterwards, carried
 from taggant.files import write_atomically
+from taggant.pipeline.jobs import account, clear
 from taggant.pipeline.setting import plain
 from taggant.store.identity import digest
 
-JOBS = "sweep.json"
-STATUS = "status.json"
+SWEEP = "sweep.json"
 MODEL = ("data", "marking", "victim", "unlearning", "score", "trainer", "seed")
 """What runs must have in common for one reading of a model to serve them."""
 
@@ -35,30 +36,55 @@ MODEL = ("data", "marking", "victim", "unlearning", "score", "trainer", "seed")
 class Sweep(Callback):
     """Hydra's view of a whole sweep."""
 
+    asked: int | None = None
+
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Write down what all jobs will ask of their models; with ``plan=true``, only plan."""
+        with carried():
+            self._begin(config)
+
+    def _begin(self, config: DictConfig) -> None:
         HydraConfig.instance().set_config(config)
         folder = Path(config.hydra.sweep.dir)  # its time is fixed now, for all jobs
         composed = list(_compose(config))
+        own_folders(composed)
+        asked = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
         if config.plan:
-            sys.exit(_plan(composed))
-        jobs = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
-        write_atomically(folder / JOBS, json.dumps(jobs, indent=1).encode())
+            _plan(composed, asked)
+            sys.exit()
+        self.asked = len(composed) or None
+        clear(folder)
+        write_atomically(folder / SWEEP, json.dumps(asked, indent=1).encode())
+        afterwards.append(lambda: account(folder, self.asked))
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """List all failures; a sweep with any does not exit with 0."""
-        folder = Path(config.hydra.sweep.dir)
-        jobs = sorted(folder.glob(f"*/{STATUS}"), key=lambda path: path.parent.name.zfill(9))
-        states = {path.parent: json.loads(path.read_text()) for path in jobs}
-        failed = {job: state for job, state in states.items() if state["error"] is not None}
-        print(f"{len(states) - len(failed)} of {len(states)} jobs finished. Results: {folder}")
-        if not failed:
-            return
-        print(f"{len(failed)} failed; the same command tries them again:", file=sys.stderr)
-        for job, state in failed.items():
-            print(f"  {job.name}: {' '.join(state['overrides'])}", file=sys.stderr)
-            print(f"     {state['error']} (see {job / 'error.txt'})", file=sys.stderr)
-        sys.exit(1)
+        afterwards.clear()
+        with carried():
+            if not account(Path(config.hydra.sweep.dir), self.asked):
+                sys.exit(1)
+
+
+def own_folders(composed: Sequence[DictConfig]) -> None:
+    """Refuse a sweep in which one job would overwrite the results of another.
+
+    Raises
+    ------
+    ValueError
+        With the two jobs and their folder.
+    """
+    taken: dict[str, int] = {}
+    for number, cfg in enumerate(composed):
+        with read_write(cfg.hydra), open_dict(cfg.hydra):
+            cfg.hydra.job.num, cfg.hydra.job.id = number, str(number)
+        HydraConfig.instance().set_config(cfg)
+        folder = os.path.normpath(cfg.hydra.sweep.subdir)
+        if folder in taken:
+            raise ValueError(
+                f"hydra.sweep.subdir gives jobs {taken[folder]} and {number} one folder, {folder}: "
+                "accepted is a name of its own for each job, such as ${hydra.job.num}"
+            )
+        taken[folder] = number
 
 
 class ComposeOnce:
@@ -86,14 +112,20 @@ class ComposeOnce:
 
 def told(cfg: DictConfig) -> list[Mapping[str, Any]]:
     """``audit`` configs of the sweep's jobs that read the same models as this one."""
-    path = Path(HydraConfig.get().sweep.dir) / JOBS
-    jobs = json.loads(path.read_text()) if path.exists() else []
-    return kin(model(cfg), jobs)
+    path = sweep_folder() / SWEEP
+    asked = json.loads(path.read_text()) if path.exists() else []
+    return kin(model(cfg), asked)
 
 
-def kin(mine: str, jobs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def sweep_folder() -> Path:
+    """The folder of the sweep that this job is part of, wherever the job works."""
+    hydra = HydraConfig.get()
+    return Path(hydra.runtime.cwd) / hydra.sweep.dir
+
+
+def kin(mine: str, asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The different audits among the jobs of one model."""
-    audits = [job["audit"] for job in jobs if job["model"] == mine]
+    audits = [job["audit"] for job in asked if job["model"] == mine]
     return list({digest(audit): audit for audit in audits}.values())
 
 
@@ -120,18 +152,12 @@ def _compose(config: DictConfig) -> Iterator[DictConfig]:
         yield composed
 
 
-def _plan(composed: Sequence[DictConfig]) -> int:
+def _plan(composed: Sequence[DictConfig], asked: Sequence[Mapping[str, Any]]) -> None:
     from rich.console import Console
 
     from taggant.pipeline.line import Line
     from taggant.pipeline.plan import plan
     from taggant.pipeline.setting import Setting
 
-    jobs = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
-    try:
-        lines = [Line.of(Setting.of(cfg, told=kin(model(cfg), jobs))) for cfg in composed]
-        Console(soft_wrap=True).print(plan(lines))
-    except EXPECTED as error:
-        print(f"error: {explain(error, ())}", file=sys.stderr)
-        return 2
-    return 0
+    lines = [Line.of(Setting.of(cfg, told=kin(model(cfg), asked))) for cfg in composed]
+    Console(soft_wrap=True).print(plan(lines))

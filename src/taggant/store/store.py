@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from taggant.files import sha256, write_atomically
+from taggant.stop import going_on_from
 from taggant.store.identity import digest, library_versions
 from taggant.store.lock import clear, locked
 
@@ -140,7 +141,8 @@ class Store:
         if found is None:
             for need in () if needs_ready else stage.needs:
                 self.get(need)
-            with locked(self.lock(stage.name, stage.digest), partial(_say_waiting, stage)):
+            lock = self.lock(stage.name, stage.digest)
+            with going_on_from(f"stage {stage.name}"), locked(lock, partial(_say_waiting, stage)):
                 found = self.find(stage)
                 if found is None:
                     found, cached = self._compute(stage), False

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
 from taggant.files import write_atomically
+from taggant.stop import Stopped
 from taggant.victim.share import Share
 
 RESUME = "resume.ckpt"
@@ -55,17 +58,25 @@ def fit(
     ------
     TrainingError
         If the loss becomes NaN or infinite.
+    Stopped
+        If a signal comes; it then knows the epoch at which the next attempt goes on.
     """
     checkpoint = folder / RESUME
     alone = trainer.world_size == 1
     # Processes are forked, which a parent that has used a GPU cannot do.
     loader = victim.batches(train, seed, trainer.strategy.root_device if alone else "cpu")
-    trainer.fit(
-        victim,
-        train_dataloaders=loader if alone else Share(loader),
-        ckpt_path=str(checkpoint) if checkpoint.exists() else None,
-        weights_only=True,
-    )
+    try:
+        trainer.fit(
+            victim,
+            train_dataloaders=loader if alone else Share(loader),
+            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+            weights_only=True,
+        )
+    except Stopped as stop:
+        if trainer.strategy.launcher is not None:
+            trainer.strategy.launcher.kill(signal.SIGTERM)
+        stop.where = f"epoch {next_epoch(folder)}"
+        raise
     save_weights(victim, folder / FINAL)
     checkpoint.unlink(missing_ok=True)
 
@@ -73,7 +84,29 @@ def fit(
 def callbacks(victim: Any, test: ImageSet, seed: int, folder: Path) -> list[pl.Callback]:
     """What every training run needs: draws, history, snapshots and the epoch's checkpoint."""
     stopping = [] if victim.patience is None else [Patience(victim.patience)]
-    return [Draws(seed), History(test, folder), *stopping, KeepEpoch(folder)]
+    return [OwnSignals(), Draws(seed), History(test, folder), *stopping, KeepEpoch(folder)]
+
+
+class OwnSignals(pl.Callback):
+    """Keeps signals with whoever handled them before.
+
+    Lightning takes them for a training: it would end at SIGTERM with exit status 0, also where
+    Slurm's own launcher means to let it pass, and requeue with a checkpoint inside an epoch.
+    """
+
+    TAKEN = (signal.SIGTERM, signal.SIGUSR1)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Remember the handlers; a process that shares a training just ends with the others."""
+        self.before = {number: signal.getsignal(number) for number in self.TAKEN}
+        if trainer.world_size > 1:
+            self.before = dict.fromkeys((*self.TAKEN, signal.SIGINT), signal.SIG_DFL)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put them back."""
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in self.before.items():
+                signal.signal(number, handler)
 
 
 class Draws(pl.Callback):
@@ -168,6 +201,15 @@ class History(pl.Callback):
     def _record(self, row: dict[str, float]) -> None:
         self.rows.append(row)
         write_atomically(self.folder / HISTORY, json.dumps(self.rows).encode())
+
+
+def next_epoch(folder: Path) -> int:
+    """The epoch (from 1) at which an interrupted training in a folder goes on."""
+    checkpoint = folder / RESUME
+    if not checkpoint.exists():
+        return 1
+    last: int = torch.load(checkpoint, "meta", weights_only=True, mmap=True)["epoch"]
+    return last + 2
 
 
 def snapshot_name(epoch: int) -> str:
