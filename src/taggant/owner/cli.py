@@ -31,7 +31,13 @@ from taggant.owner.run_folder import victim_of
 from taggant.owner.serve import Service
 from taggant.owner.spec import open_model
 from taggant.owner.transform import Transform, fit
-from taggant.owner.typed import typed_marking, typed_score
+from taggant.owner.typed import (
+    typed_choice,
+    typed_decimal,
+    typed_marking,
+    typed_numbers,
+    typed_score,
+)
 from taggant.stats import __main__ as planning
 from taggant.urls import is_address, redact
 
@@ -77,7 +83,7 @@ def mark(
     form: Annotated[
         str, typer.Option("--format", help="keep (lossless: WebP, TIFF, else PNG), or one of all")
     ] = KEEP,
-    quality: Annotated[int, typer.Option(help="of JPEG")] = 95,
+    quality: Annotated[int, typer.Option(min=1, max=100, help="of JPEG")] = 95,
     strip_gps: Annotated[
         bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
     ] = False,
@@ -92,8 +98,7 @@ def mark(
     beacon_value: Annotated[str, typer.Option(help="what that beacon said")] = "",
 ) -> None:
     """Mark a folder of pictures before you publish it."""
-    if form not in (KEEP, *SUFFIX_OF):
-        raise ValueError(f"--format {form}: accepted are {', '.join((KEEP, *SUFFIX_OF))}")
+    typed_choice("--format", form, (KEEP, *SUFFIX_OF))
 
     def fresh(entries: Sequence[Entry]) -> FolderLedger:
         made = typed_marking(scheme, n, eps, set_ or [])
@@ -155,14 +160,14 @@ Arch = Annotated[
     str, typer.Option(help="of a checkpoint: torchvision:NAME, timm:NAME, open_clip:NAME")
 ]
 Victim = Annotated[str, typer.Option(help=f"what the model is: {', '.join(VICTIMS)}")]
-Rate = Annotated[float | None, typer.Option(help="most pictures per second")]
-Retries = Annotated[int, typer.Option(help="further tries of a failed request")]
-Timeout = Annotated[float, typer.Option(help="seconds to wait for an answer")]
+Rate = Annotated[float | None, typer.Option(min=1e-6, help="most pictures per second")]
+Retries = Annotated[int, typer.Option(min=0, help="further tries of a failed request")]
+Timeout = Annotated[float, typer.Option(min=1e-3, help="seconds to wait for an answer")]
 Header = Annotated[
     list[str] | None, typer.Option(help="NAME=VARIABLE: HTTP header from the environment")
 ]
-Size = Annotated[int, typer.Option(help="side of the model's input in pixels")]
-Batch = Annotated[int, typer.Option(help="pictures per request or forward")]
+Size = Annotated[int, typer.Option(min=1, help="side of the model's input in pixels")]
+Batch = Annotated[int, typer.Option(min=1, help="pictures per request or forward")]
 Norm = Annotated[str, typer.Option(help="three numbers of a local model's input, 0..1")]
 
 
@@ -190,7 +195,9 @@ def audit(
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the score")] = None,
     p: Annotated[str, typer.Option(help="error of one picture's claim")] = "0.05",
     fdr: Annotated[str, typer.Option(help="instead: share of wrong claims among the claims")] = "",
-    used: Annotated[float, typer.Option(help="share of used pictures that --fdr plans for")] = 0.5,
+    used: Annotated[
+        float, typer.Option(min=1e-6, max=1, help="share of used pictures that --fdr plans for")
+    ] = 0.5,
     level: Annotated[
         str, typer.Option(help="of one picture's test with --fdr; planned if empty")
     ] = "",
@@ -202,9 +209,9 @@ def audit(
         str, typer.Option(help="what it did: fit, jpeg:85, resize:1024, resize:1024+jpeg:85")
     ] = "fit",
     budget: Annotated[
-        int | None, typer.Option(help="most queries, over all calls together")
+        int | None, typer.Option(min=0, help="most queries, over all calls together")
     ] = None,
-    price: Annotated[float, typer.Option(help="of 1,000 queries, for the estimate")] = 0.0,
+    price: Annotated[float, typer.Option(min=0, help="of 1,000 queries, for the estimate")] = 0.0,
     rate: Rate = None,
     retries: Retries = 5,
     timeout: Timeout = 30.0,
@@ -229,8 +236,8 @@ def audit(
         victim=victim,
         classes=len(named) or 1,
         size=size,
-        mean=_numbers(mean),
-        std=_numbers(std),
+        mean=typed_numbers("--mean", mean),
+        std=typed_numbers("--std", std, 0),
         batch_size=batch,
         rate=rate,
         timeout=timeout,
@@ -240,7 +247,9 @@ def audit(
     form = typed_score(score or SCORES[victim], access, set_ or [])
     step = _transform(found, published_copy, transform)
     rule = (
-        Rule.discoveries(fdr, len(found), own.terms.n, used, level) if fdr else Rule.each(p, test)
+        _rule_of_sets(fdr, test, level, len(found), own.terms.n, used)
+        if fdr
+        else _rule(p, test, level)
     )
     asked = _opened(model, options)
     if is_address(model) and asked.spec != model:
@@ -259,7 +268,24 @@ def audit(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"--classes {text}: accepted are different names, {twice} is there twice")
+    return names
+
+
+def _rule(p: str, test: str, level: str) -> Rule:
+    if level:
+        raise ValueError(f"--level {level}: accepted with --fdr only; without it, --p is the level")
+    return Rule.each(typed_decimal("--p", p), typed_choice("--test", test, TESTS))
+
+
+def _rule_of_sets(fdr: str, test: str, level: str, pictures: int, n: int, used: float) -> Rule:
+    if typed_choice("--test", test, TESTS) != "optimal":
+        raise ValueError(f"--test {test}: with --fdr, accepted is optimal")
+    planned = typed_decimal("--level", level) if level else ""
+    return Rule.discoveries(typed_decimal("--fdr", fdr), pictures, n, used, planned)
 
 
 def _opened(spec: str, options: Options) -> Model:
@@ -267,10 +293,6 @@ def _opened(spec: str, options: Options) -> Model:
     if model.note:
         console.print(f"note: {model.note}", markup=False)
     return model
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    return tuple(float(part) for part in text.split(","))
 
 
 def _headers(pairs: Sequence[str]) -> dict[str, str]:
@@ -405,8 +427,8 @@ def verify(
             victim=victim,
             classes=len(_names(classes)) or len(c.model.classes) or 1,
             size=size,
-            mean=_numbers(mean),
-            std=_numbers(std),
+            mean=typed_numbers("--mean", mean),
+            std=typed_numbers("--std", std, 0),
             batch_size=batch,
             rate=rate,
             timeout=timeout,
@@ -468,7 +490,9 @@ def plan(
 @app.command()
 def serve(
     run: Annotated[Path, typer.Argument(help="a run folder of run.py")],
-    port: Annotated[int, typer.Option(help="on this machine; 0: any free one")] = 8000,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="on this machine; 0: any free one")
+    ] = 8000,
     labels_only: Annotated[bool, typer.Option("--labels-only", help="no confidences")] = False,
 ) -> None:
     """Answer for the victim of a run, to try audits by URL."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -72,7 +72,7 @@ class Form(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise FormError(said(error)) from None
+            raise FormError(said(error, values)) from None
 
     def but(self: AnyForm, **values: Any) -> AnyForm:
         """The same with other values of some fields, checked like all."""
@@ -112,7 +112,7 @@ def parsed(kind: type[AnyForm], content: bytes) -> AnyForm:
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
-        raise FormError(said(error)) from None
+        raise FormError(said(error, json.loads(content))) from None
 
 
 def _sane(content: bytes, times: int) -> None:
@@ -162,10 +162,10 @@ def of_values(kind: type[AnyForm], values: Mapping[str, Any]) -> AnyForm:
         raise FormError(str(error)) from None
 
 
-def said(error: ValidationError) -> str:
+def said(error: ValidationError, values: Any) -> str:
     """The first fault, in a line: the key as it stands in the file, the value, what is accepted."""
     fault = error.errors(include_url=False)[0]
-    where = ".".join(map(str, fault["loc"]))
+    where = ".".join(map(str, _keys(fault["loc"], values)))
     message = fault["msg"].removeprefix("Value error, ")
     for theirs, ours in WORDS.items():
         message = message.replace(theirs, ours)
@@ -186,6 +186,25 @@ def said(error: ValidationError) -> str:
     if fault["type"] == "union_tag_not_found":
         return printable(f"{where}.kind is missing")
     return f"{printable(where)} = {_short(fault['input'])}: {printable(message)}"
+
+
+def _keys(loc: Sequence[int | str], values: Any) -> Iterator[int | str]:
+    """Where a fault is, without the kinds of parts that pydantic names on the way."""
+    kind = None
+    for step in loc:
+        if step == kind:
+            kind = None
+            continue
+        yield step
+        values = _inside(values, step)
+        kind = values.get("kind") if isinstance(values, Mapping) else None
+
+
+def _inside(values: Any, step: int | str) -> Any:
+    if isinstance(values, Mapping):
+        return values.get(step)
+    listed = isinstance(values, list) and isinstance(step, int) and step < len(values)
+    return values[step] if listed else None
 
 
 def _short(value: Any) -> str:

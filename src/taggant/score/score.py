@@ -99,7 +99,7 @@ class Score:
         if victim.answers != self.answers:
             raise ValueError(
                 f"the victim answers with {victim.answers}, and this score reads {self.answers}: "
-                f"choose a score (score=...) that reads {victim.answers}"
+                f"choose a score (score=..., --score) that reads {victim.answers}"
             )
         if self.against not in (None, victim.against):
             raise ValueError(

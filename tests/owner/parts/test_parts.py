@@ -121,8 +121,8 @@ def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch
 @pytest.mark.parametrize(
     ("load", "says"),
     [
-        ({"kind": "timm", "name": "hf-hub:stranger/model", "pretrained": True}, "load.timm.name"),
-        ({"kind": "timm", "name": "../../model", "pretrained": True}, "load.timm.name"),
+        ({"kind": "timm", "name": "hf-hub:stranger/model", "pretrained": True}, "marker.load.name"),
+        ({"kind": "timm", "name": "../../model", "pretrained": True}, "marker.load.name"),
         ({"kind": "torchvision", "name": "resnet18", "weights": "http://x"}, "weights"),
         ({"kind": "pathlib.Path.write_text"}, "load.kind = 'pathlib.Path.write_text'"),
         ({"kind": "trained"}, "is missing"),
