@@ -17,8 +17,9 @@ NO_OUTCOME = (
     "taggant.store",
     "taggant.pipeline.markers",
     "taggant.pipeline.progress",
+    "taggant.stop",
 )
-"""What keeps, hands over or shows outcomes that others compute: none depends on it."""
+"""What keeps, hands over, shows or breaks off what others compute: no outcome depends on it."""
 
 
 def digest(value: Any) -> str:
