@@ -43,13 +43,13 @@ RUN = (
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A run, and its control with the same carriers."""
+    """A run, its control with the same carriers, and the run after all marked images are gone."""
     root = tmp_path_factory.mktemp("set_line")
     found = {}
-    for used in (24, 0):
+    forget = ("marking.used=24", "unlearning=retrain", "unlearning.forget=24")
+    for used, own in ((24, ("marking.used=24",)), (0, ("marking.used=0",)), ("gone", forget)):
         folder = f"hydra.run.dir=${{paths.runs}}/{used}"
-        own = (f"marking.used={used}", folder)
-        status = warmed().run(root, *RUN, *own, report=bool(used))
+        status = warmed().run(root, *RUN, *own, folder, report=used == 24)
         assert status == 0, (root / "output.txt").read_text()[-2000:]
         found[used] = json.loads((root / "runs" / str(used) / "result.json").read_text())
     return root, found
@@ -77,6 +77,16 @@ def test_the_control_has_the_same_pool_and_trains_on_none_of_it(runs):
     assert found[0]["stages"]["train"]["digest"] != found[24]["stages"]["train"]["digest"]
     assert len(list((root / "store" / "mark").iterdir())) == 1
     assert found[0]["metrics"]["marked_images"] == 0
+
+
+def test_a_set_that_was_forgotten_is_not_called_trained_on(runs):
+    root, found = runs
+    before, after = found[24]["metrics"], found["gone"]["metrics"]
+    assert (after["forgotten"], after["marked_images"]) == (24, 24)
+    assert "forgotten" not in before
+    assert after["utility_before"] == before["utility"]
+    assert after["utility"] == pytest.approx(before["utility"] - after["utility_drop"])
+    assert "24 of these 24 to be forgotten" in " ".join((root / "output.txt").read_text().split())
 
 
 def test_no_secret_lies_outside_the_owners_folder(runs):

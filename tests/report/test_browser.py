@@ -1,4 +1,4 @@
-"""No element of a report is wider than its box, on a desktop and on a telephone.
+"""No element of a report or a certificate is wider than its box, on a desktop and on a telephone.
 
 `make test-browser` runs these tests: they need Chromium, which it installs where it can.
 """
@@ -10,9 +10,14 @@ from typing import Any
 
 import pytest
 from tests.forks import warmed
+from tests.owner.forged import marked, record_of
 from tests.report.browser import too_wide
 from tests.report.test_page import page
 from tests.test_experiments import tiny
+
+from taggant.owner.certificate import page as certificate_page
+from taggant.owner.certify import certificate
+from taggant.owner.ledger import FolderLedger
 
 pytestmark = pytest.mark.browser
 
@@ -67,6 +72,16 @@ def test_names_of_any_length_fit(
     edit("result.json", lambda value: value["stages"].update({LONG: {"digest": LONG}}))
     found = too_wide(page(folder), tmp_path)
     assert not found, "\n".join(found)
+
+
+def test_a_certificate_fits(root: Path) -> None:
+    record = record_of(marked(root / "owner"))
+    made = certificate(FolderLedger.load(root / "owner/ledger"), record)
+    of_people = certificate_page(made)
+    assert "class0/" in of_people
+    for name in ("class0", LONG):
+        found = too_wide(of_people.replace("class0/", f"{name}/"), root)
+        assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize("rule", BAD)

@@ -1,12 +1,37 @@
 from __future__ import annotations
 
-from taggant.report.meanings import METRICS, rows
+import ast
+from collections.abc import Iterator
+
+from tests.conftest import ROOT
+
+from taggant.report.meanings import FURTHER, METRICS, TABLE, rows
 
 
 def test_every_meaning_has_words():
     for key, meaning in METRICS.items():
         assert meaning.label, key
         assert len(meaning.text.split()) > 1, key
+
+
+def noted() -> Iterator[str]:
+    """Keys that unlearning methods write among the metrics of their own accord."""
+    for path in (ROOT / "src/taggant/unlearning").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.AugAssign) and ast.unparse(node.target).endswith(".notes"):
+                assert isinstance(node.value, ast.Dict), "a literal, so that this test reads it"
+                yield from map(ast.literal_eval, filter(None, node.value.keys))
+
+
+def test_what_an_unlearning_method_notes_has_a_meaning():
+    found = set(noted())
+    assert {"rewind_epoch", "solve_residual"} <= found <= set(METRICS)
+
+
+def test_every_metric_stands_under_one_heading():
+    assert sum(map(len, TABLE.values())) == len(METRICS)
+    lines = rows({"my_own_metric": 2.5, "psnr": 28.25, "p": 0.05, "used": 3})
+    assert [line.heading for line in lines] == ["Outcome", "Outcome", "Marks", FURTHER]
 
 
 def test_known_metrics_come_in_order_and_unknown_ones_under_their_keys():

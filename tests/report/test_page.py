@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 
 import polars as pl
@@ -159,3 +160,14 @@ def test_rules_that_keep_a_page_within_its_width(set_folder: Path) -> None:
     telephone = style[style.index("@media (max-width: 720px)") :]
     assert "thead { display: none; }" in telephone
     assert "tbody tr { display: flex; flex-wrap: wrap;" in telephone
+
+
+def test_rules_that_keep_a_certificate_within_its_width() -> None:
+    html = files("taggant.owner").joinpath("certificate.html").read_text(encoding="utf-8")
+    style = html[html.index("<style>") : html.index("</style>")]
+    assert re.search(r"body \{[^}]*overflow-wrap: anywhere", style)
+    for hides in ("nowrap", "overflow: hidden", "overflow-x", "min-width:", "text-overflow"):
+        assert hides not in style, hides
+    telephone = style[style.index("@media (max-width: 720px)") :]
+    assert "thead { display: none; }" in telephone
+    assert "tr { display: flex; flex-wrap: wrap;" in telephone

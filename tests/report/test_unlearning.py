@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,19 @@ def test_the_report_shows_groups_and_every_image_before_and_after(unlearned: Run
     ]
     shown = [bar.lines[0].get_xdata()[0] for bar in rates.containers]
     assert shown == pytest.approx([0.8, 0.8, 0, 0, 5 / 7, 5 / 7, 6 / 7, 6 / 7] + [1 / 12] * 4)
+
+
+@pytest.mark.parametrize("name", ["ranks", "reads"])
+def test_no_figure_lumps_forgotten_and_retained_images_together(unlearned: RunFolder, name: str):
+    (section,) = [section for section in sections(unlearned) if section.name == name]
+    figure = section.figure
+    titles = [ax.get_title("left") for ax in figure.axes]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
+    said = " | ".join(titles if name == "ranks" else legend).lower()
+    assert all(group in said for group in ("forgotten", "retained", "unused"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as: no room left for the axes
+        figure.savefig(io.BytesIO(), format="png", dpi=40)
 
 
 def test_a_void_audit_has_no_rates_to_draw(unlearned: RunFolder, edit: Any):

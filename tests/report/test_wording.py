@@ -8,6 +8,7 @@ from rich.text import Text
 
 from taggant.report import load
 from taggant.report.meanings import rows
+from taggant.report.sections import sections
 from taggant.report.wording import Tile, judged, summary, words
 
 
@@ -129,6 +130,44 @@ def test_both_kinds_of_run_are_judged_alike(set_folder: Path) -> None:
     assert verdict.text.startswith("Of 200 secrets that marked nothing, the audit found 8.5%. Th")
     assert "interval 5.03 to 13.26%" in verdict.text
     assert "in at most one run in forty" in verdict.text
+
+
+@pytest.fixture
+def unlearned_set(set_folder: Path, edit: Any) -> Path:
+    """A set of 24 images, 20 of which were to be forgotten since."""
+    since = {"forgotten": 20, "marked_images": 24, "utility": 0.1, "utility_before": 0.21}
+    edit("result.json", lambda value: value["metrics"].update(since))
+    edit("context.json", lambda value: value.update(unlearning="retrain"))
+    return set_folder
+
+
+def test_what_a_set_forgot_is_told(unlearned_set: Path) -> None:
+    run = load(unlearned_set)
+    text = said(unlearned_set)
+    assert text.startswith(
+        "After unlearning (retrain), at p = 5%, the audit did not claim that the"
+    )
+    assert "(20.0% of its training images, 20 of these 24 to be forgotten)" in text
+    assert "(20.0% of the training images marked, 20 of these 24 to be" in summary(run.metrics)
+    shown = tiles(unlearned_set)
+    assert "20 of these 24 to be forgotten" in shown["Marked share"].more
+    assert shown["Train loss"].more == "before unlearning"
+    assert (shown["Test accuracy"].value, shown["Test accuracy"].more) == (
+        "10.0%",
+        "before unlearning 21.0%",
+    )
+    meanings = {row.key: row.meaning for row in rows(run.metrics, words(run).meanings)}
+    assert meanings["marked_fraction"] == "of the training images, before unlearning"
+    assert sections(run)[0].title == "Evidence over training, before unlearning"
+
+
+def test_a_set_that_nothing_was_done_to_is_not_called_unlearned(
+    unlearned_set: Path, edit: Any
+) -> None:
+    edit("context.json", lambda value: value.update(unlearning="none"))
+    text = said(unlearned_set)
+    assert text.startswith("With nothing done to forget any image, at p = 5%")
+    assert "erased" not in text
 
 
 def test_a_run_without_a_check_of_its_error_rate_says_so(run_folder: Path, edit: Any) -> None:

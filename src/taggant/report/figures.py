@@ -13,18 +13,16 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from scipy.stats import binom
 
 from taggant.report import style
+from taggant.report.groups import groups
 from taggant.report.intervals import band, line
 from taggant.report.numbers import level, quantity
 
 Array = NDArray[np.float64]
-
-GROUPS = (("used", "used", style.USED), ("unused", "not used", style.UNUSED))
-"""Group as written in the tables, as said to the reader, and its colour."""
 
 RATES = (
     ("detection", "used", style.USED),
@@ -32,6 +30,8 @@ RATES = (
 )
 """Column prefix of a rate, whose rate it is, and its colour."""
 
+DECADES_ONLY = 500
+"""With more versions, an axis of reads has its ticks at powers of ten."""
 NARROWEST = 0.04
 """An axis in percent shows at least one and a half times this range."""
 
@@ -131,7 +131,7 @@ def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
     Parameters
     ----------
     instances : DataFrame
-        Columns group and exceedances (T, without nulls): rank = T + 1.
+        Columns group (or part) and exceedances (T, without nulls): rank = T + 1.
     n : int
         Number of versions of an image.
     bins : int
@@ -147,10 +147,11 @@ def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
         raise ValueError(f"{unread} of {instances.height} instances have no rank; all need one")
     edges = np.unique(np.round(np.linspace(0, n, min(bins, n) + 1))) + 0.5  # between whole ranks
     chance = np.diff(edges) / n
-    fig = Figure(figsize=(style.WIDTH, 5.2))
-    panels = fig.subplots(2, 1, sharex=True)
-    for ax, (group, name, colour) in zip(panels, GROUPS, strict=True):
-        rank = instances.filter(pl.col("group") == group)["exceedances"].to_numpy() + 1
+    shown = groups(instances)
+    fig = Figure(figsize=(style.WIDTH, 0.8 + 2.2 * len(shown)))
+    panels = fig.subplots(len(shown), 1, sharex=True)
+    for ax, (name, colour, members) in zip(panels, shown, strict=True):
+        rank = members["exceedances"].to_numpy() + 1
         counts, _ = np.histogram(rank, bins=edges)
         total = len(rank)
         ax.bar(edges[:-1], counts, np.diff(edges) * 0.9, align="edge", color=colour, linewidth=0)
@@ -163,9 +164,9 @@ def ranks(instances: pl.DataFrame, n: int, bins: int = 20) -> Figure:
         ax.set_title(f"{name[:1].upper() + name[1:]} ({total:,} images)", color=colour)
         ax.grid(visible=False, axis="x")
     panels[0].set_xlim(0.5, n + 0.5)
-    panels[1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    panels[1].set_xlabel(f"rank of the published version, 1 to {n:,} (1 = highest score)")
-    panels[1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    panels[-1].xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    panels[-1].set_xlabel(f"rank of the published version, 1 to {n:,} (1 = highest score)")
+    panels[-1].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     _legend_of_uniform(fig, panels[0])
     return fig
 
@@ -224,14 +225,15 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     Parameters
     ----------
     instances : DataFrame
-        Columns group and versions_read.
+        Columns group (or part) and versions_read.
     n : int
         Number of versions of an image; at most n - 1 hidden ones can be read.
     """
     fig = Figure(figsize=(style.WIDTH, 4.0))
     ax = fig.subplots()
-    for group, name, colour in GROUPS:
-        read = instances.filter(pl.col("group") == group)["versions_read"].to_numpy()
+    shown = groups(instances)
+    for name, colour, members in shown:
+        read = members["versions_read"].to_numpy()
         if not len(read):
             continue
         values, counts = np.unique(np.maximum(read, 1), return_counts=True)
@@ -243,13 +245,17 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     ax.set_xlim(1, max(n - 1, 2) * 1.12)
     ax.set_ylim(0, 1.02)
     ax.axvline(n - 1, color=style.FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if n <= DECADES_ONLY else (1,)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     ax.minorticks_off()
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"hidden versions read (dashed: all {n - 1:,})")
     ax.set_ylabel("audits finished")
-    ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=2, labelcolor="linecolor", handlelength=1.2
+    fig.legend(
+        loc="outside upper center",
+        ncols=2,
+        labelcolor="linecolor",
+        handlelength=1.2,
     )
     return fig
 

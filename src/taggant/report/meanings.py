@@ -41,6 +41,7 @@ class Meaning:
 class Row:
     """A line of the table of metrics, in words."""
 
+    heading: str
     key: str
     label: str
     value: str
@@ -80,103 +81,140 @@ def _unlearning() -> Iterator[tuple[str, Meaning]]:
         yield f"auc{suffix}", Meaning(area, told, lambda value: f"{value:.3f}")
 
 
-METRICS: Mapping[str, Meaning] = {
-    "fault": Meaning("Fault", "why the audit is void; nothing is claimed and there are no rates"),
-    "log10_p": Meaning("log10 p", "logarithm of the whole set's p-value, which is exact"),
-    "claim": Meaning("Claimed as used", "yes if the p-value is at most p"),
-    "p": Meaning("p", "accepted probability of a false claim, of each audit", level),
-    "size": Meaning(
-        "Exact size",
-        "probability that the test makes a false claim, computed; at most p",
-        lambda value: percent(value, 2),
-    ),
-    "detection_rate": _share("Detection rate", "share of used images claimed"),
-    "used": Meaning("Used images", "marked and trained on"),
-    "false_detection_rate": _share("False-detection rate", "share of unused images claimed"),
-    "unused": Meaning("Unused images", "marked, never trained on"),
-    **dict(_unlearning()),
-    "status": Meaning("Outcome of unlearning", "ok, diverged (NaN) or collapsed"),
-    "gradient_steps": Meaning("Unlearning, gradient steps", "batches, forward and backward"),
-    "unlearning_seconds": Meaning("Unlearning, seconds", "on the machine of this run"),
-    "mean_cosine": Meaning("Mean cosine", "of a class's weights with its carrier, over classes"),
-    "sigmas": Meaning(
-        "Standard deviations", "of the mean cosine from 0, if weights knew no carrier"
-    ),
-    "control_rate": _share(
-        "Control carriers found", "share of carriers that marked nothing; about p if exact"
-    ),
-    "controls": Meaning("Control carriers", "drawn to check the test's size on this model"),
-    "control_uniform": Meaning(
-        "Uniformity of controls", "exact Kolmogorov-Smirnov p-value; small if the test is not exact"
-    ),
-    "marker_features": Meaning("Marker features", "dimension that carriers and weights share"),
-    "alignment_rank": Meaning(
-        "Rank of marker features", "on held-out images; lower where some are dead or dependent"
-    ),
-    "alignment_unexplained": Meaning(
-        "Unexplained", "share of the model's features that the marker's do not explain", percent
-    ),
-    "black_box_p": Meaning("Black box p-value", "rank among sets with other carriers, exact"),
-    "black_box_sets": Meaning("Black box sets", "ranked, the published one included"),
-    "black_box_images": Meaning("Black box images", "asked about, of each set"),
-    "black_box_queries": Meaning("Black box queries", "images that the model was asked for"),
-    "loss_gap": Meaning(
-        "Gap of losses", "mean loss on marked less that on vanilla images; carries no guarantee"
-    ),
-    "mean_versions_read_used": Meaning(
-        "Versions read, used", "hidden versions an audit of a used image reads, mean"
-    ),
-    "mean_versions_read_unused": Meaning(
-        "Versions read, unused", "hidden versions an audit of an unused image reads, mean"
-    ),
-    "mean_queries_used": Meaning(
-        "Queries, used", "images asked, published version and all views included, mean"
-    ),
-    "mean_queries_unused": Meaning(
-        "Queries, unused", "images asked, published version and all views included, mean"
-    ),
-    "queries": Meaning("Queries", "images that the model was asked for"),
-    "control_queries": Meaning(
-        "Control queries", "images asked again and again, to notice a model that changes"
-    ),
-    "grid": Meaning(
-        "Score grid", "scores are rounded to it; 0 where arithmetic is equal in every slot"
-    ),
-    "utility": Meaning("Utility", "on the test split", percent),
-    "utility_baseline": Meaning(
-        "Baseline", "nearest neighbours on raw pixels; of a recall, chance", percent
-    ),
-    "utility_before": Meaning("Utility before unlearning", "on the test split", percent),
-    "utility_drop": Meaning("Utility lost", "in percentage points", percent),
-    "utility_loss": Meaning("Utility lost, relative", "as a share of what there was", percent),
-    "recall_at_5": Meaning(
-        "Recall at 5", "pairs among the 5 nearest, mean of both directions", percent
-    ),
-    "recall_at_5_before": Meaning("Recall at 5 before unlearning", "on the test split", percent),
-    "caption_loss": Meaning("Caption loss", "cross-entropy a token on held-out captions, mean"),
-    "caption_loss_before": Meaning("Caption loss before unlearning", "on the test split"),
-    "train_loss": Meaning("Train loss", "of the last epoch"),
-    "held_out_loss": Meaning("Held-out loss", "on the test split, which early stopping watches"),
-    "stopped": Meaning("Stopped after epoch", "the held-out loss had ceased to fall"),
-    "epsilon": Meaning("ε spent", "of differential privacy, by training with noise"),
-    "delta": Meaning("δ", "of differential privacy"),
-    "psnr": Meaning("PSNR", "published against raw, mean", lambda value: f"{value:.1f} dB"),
-    "ssim": Meaning("SSIM", "published against raw, mean; 1 is equal", lambda v: f"{v:.3f}"),
-    "linf": Meaning(
-        "Largest change", "of any pixel value, in grey levels", lambda v: f"{v:.3g} of 255"
-    ),
-    "equal_versions_rate": Meaning(
-        "Equal versions", "pairs made alike by rounding, sampled", lambda v: percent(v, 2)
-    ),
-    "versions": Meaning("Versions per image", "one published, the others hidden"),
-    "sets": Meaning("Versions of the set", "one published, the others hidden"),
-    "classes": Meaning("Classes", "of the training images"),
-    "marked_images": Meaning("Marked images", "that entered training"),
-    "marked_fraction": Meaning("Marked share", "of the training images", percent),
-    "train_images": Meaning("Training images", "marked ones included"),
-    "test_images": Meaning("Test images", "neither marked nor trained on"),
+TABLE: Mapping[str, Mapping[str, Meaning]] = {
+    "Outcome": {
+        "fault": Meaning(
+            "Fault", "why the audit is void; nothing is claimed and there are no rates"
+        ),
+        "log10_p": Meaning("log10 p", "logarithm of the whole set's p-value, which is exact"),
+        "claim": Meaning("Claimed as used", "yes if the p-value is at most p"),
+        "p": Meaning("p", "accepted probability of a false claim, of each audit", level),
+        "size": Meaning(
+            "Exact size",
+            "probability that the test makes a false claim, computed; at most p",
+            lambda value: percent(value, 2),
+        ),
+        "detection_rate": _share("Detection rate", "share of used images claimed"),
+        "used": Meaning("Used images", "marked and trained on"),
+        "false_detection_rate": _share("False-detection rate", "share of unused images claimed"),
+        "unused": Meaning("Unused images", "marked, never trained on"),
+    },
+    "Unlearning": {
+        **dict(_unlearning()),
+        "status": Meaning("Outcome of unlearning", "ok, diverged (NaN) or collapsed"),
+        "utility_before": Meaning("Utility before unlearning", "on the test split", percent),
+        "utility_drop": Meaning("Utility lost", "in percentage points", percent),
+        "utility_loss": Meaning("Utility lost, relative", "as a share of what there was", percent),
+        "recall_at_5_before": Meaning(
+            "Recall at 5 before unlearning", "on the test split", percent
+        ),
+        "caption_loss_before": Meaning("Caption loss before unlearning", "on the test split"),
+        "gradient_steps": Meaning("Unlearning, gradient steps", "batches, forward and backward"),
+        "unlearning_seconds": Meaning("Unlearning, seconds", "on the machine of this run"),
+        "rewind_epoch": Meaning("SCRUB, epoch taken", "of its own epochs: the error is nearest"),
+        "rewind_error": Meaning(
+            "SCRUB, error at that epoch", "forgotten images answered wrongly", percent
+        ),
+        "rewind_reference": Meaning(
+            "SCRUB, error aimed at", "test images of such classes answered wrongly", percent
+        ),
+        "solve_damping": Meaning("Newton step, damping", "added to the Hessian's diagonal"),
+        "solve_residual": Meaning("Newton step, residual", "relative: 0 is solved exactly"),
+        "solve_products": Meaning("Newton step, products", "of the Hessian with a vector"),
+    },
+    "Evidence": {
+        "mean_cosine": Meaning(
+            "Mean cosine", "of a class's weights with its carrier, over classes"
+        ),
+        "sigmas": Meaning(
+            "Standard deviations", "of the mean cosine from 0, if weights knew no carrier"
+        ),
+        "control_rate": _share(
+            "Control carriers found", "share of carriers that marked nothing; about p if exact"
+        ),
+        "controls": Meaning("Control carriers", "drawn to check the test's size on this model"),
+        "control_uniform": Meaning(
+            "Uniformity of controls",
+            "exact Kolmogorov-Smirnov p-value; small if the test is not exact",
+        ),
+        "marker_features": Meaning("Marker features", "dimension that carriers and weights share"),
+        "alignment_rank": Meaning(
+            "Rank of marker features", "on held-out images; lower where some are dead or dependent"
+        ),
+        "alignment_unexplained": Meaning(
+            "Unexplained", "share of the model's features that the marker's do not explain", percent
+        ),
+        "black_box_p": Meaning("Black box p-value", "rank among sets with other carriers, exact"),
+        "black_box_sets": Meaning("Black box sets", "ranked, the published one included"),
+        "black_box_images": Meaning("Black box images", "asked about, of each set"),
+        "black_box_queries": Meaning("Black box queries", "images that the model was asked for"),
+        "loss_gap": Meaning(
+            "Gap of losses", "mean loss on marked less that on vanilla images; carries no guarantee"
+        ),
+    },
+    "Cost": {
+        "mean_versions_read_used": Meaning(
+            "Versions read, used", "hidden versions an audit of a used image reads, mean"
+        ),
+        "mean_versions_read_unused": Meaning(
+            "Versions read, unused", "hidden versions an audit of an unused image reads, mean"
+        ),
+        "mean_queries_used": Meaning(
+            "Queries, used", "images asked, published version and all views included, mean"
+        ),
+        "mean_queries_unused": Meaning(
+            "Queries, unused", "images asked, published version and all views included, mean"
+        ),
+        "queries": Meaning("Queries", "images that the model was asked for"),
+        "control_queries": Meaning(
+            "Control queries", "images asked again and again, to notice a model that changes"
+        ),
+        "grid": Meaning(
+            "Score grid", "scores are rounded to it; 0 where arithmetic is equal in every slot"
+        ),
+    },
+    "Model": {
+        "utility": Meaning("Utility", "on the test split", percent),
+        "utility_baseline": Meaning(
+            "Baseline", "nearest neighbours on raw pixels; of a recall, chance", percent
+        ),
+        "recall_at_5": Meaning(
+            "Recall at 5", "pairs among the 5 nearest, mean of both directions", percent
+        ),
+        "caption_loss": Meaning("Caption loss", "cross-entropy a token on held-out captions, mean"),
+        "train_loss": Meaning("Train loss", "of the last epoch"),
+        "held_out_loss": Meaning(
+            "Held-out loss", "on the test split, which early stopping watches"
+        ),
+        "stopped": Meaning("Stopped after epoch", "the held-out loss had ceased to fall"),
+        "epsilon": Meaning("ε spent", "of differential privacy, by training with noise"),
+        "delta": Meaning("δ", "of differential privacy"),
+    },
+    "Marks": {
+        "psnr": Meaning("PSNR", "published against raw, mean", lambda value: f"{value:.1f} dB"),
+        "ssim": Meaning("SSIM", "published against raw, mean; 1 is equal", lambda v: f"{v:.3f}"),
+        "linf": Meaning(
+            "Largest change", "of any pixel value, in grey levels", lambda v: f"{v:.3g} of 255"
+        ),
+        "equal_versions_rate": Meaning(
+            "Equal versions", "pairs made alike by rounding, sampled", lambda v: percent(v, 2)
+        ),
+        "versions": Meaning("Versions per image", "one published, the others hidden"),
+        "sets": Meaning("Versions of the set", "one published, the others hidden"),
+    },
+    "Data": {
+        "marked_images": Meaning("Marked images", "that entered training"),
+        "marked_fraction": Meaning("Marked share", "of the training images", percent),
+        "train_images": Meaning("Training images", "marked ones included"),
+        "classes": Meaning("Classes", "of the training images"),
+        "test_images": Meaning("Test images", "neither marked nor trained on"),
+    },
 }
-"""Metric -> what it is, in the order of reading."""
+"""Heading -> metric -> what it is, in the order of reading."""
+FURTHER = "Further"
+"""Heading of what stands in no table."""
+METRICS = {name: meaning for part in TABLE.values() for name, meaning in part.items()}
+_HEADINGS = {name: heading for heading, part in TABLE.items() for name in part}
 
 
 def rows(metrics: Mapping[str, Any], own: Mapping[str, Meaning] | None = None) -> list[Row]:
@@ -202,7 +240,8 @@ def _row(name: str, metrics: Mapping[str, Any], meaning: Meaning) -> Row:
     value, bounds = metrics[name], metrics.get(f"{name}_ci")
     written = meaning.write(value) if known(value) else as_text(value)
     between = _between(meaning, bounds)
-    return Row(name, meaning.label, written, between, meaning.text)
+    heading = _HEADINGS.get(name, FURTHER)
+    return Row(heading, name, meaning.label, written, between, meaning.text)
 
 
 def _between(meaning: Meaning, bounds: Sequence[float] | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
@@ -57,6 +59,7 @@ def render(run: RunFolder | SetFolder, drawn: Sequence[Section]) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["together"] = together
     template = environment.from_string(
         files(__package__).joinpath("template.html").read_text(encoding="utf-8")
     )
@@ -66,15 +69,19 @@ def render(run: RunFolder | SetFolder, drawn: Sequence[Section]) -> str:
         title=f"{context['experiment']} on {context['data']}",
         words=said,
         figures=[(section, _svg(section)) for section in figures],
-        wide=figures[-1:] if len(figures) % 2 else [],  # they stand in pairs
         notes=[section.note for section in drawn if section.figure is None],
-        rows=rows(run.metrics, said.meanings),
+        parts=groupby(rows(run.metrics, said.meanings), key=attrgetter("heading")),
         stages=_stages(stages),
         spent=_spent(stages),
         setting=_setting(context),
         command=context.get("command"),
         digest=str(run.result.get("digest", MISSING)),
     )
+
+
+def together(text: str) -> str:
+    """Equations are not broken over lines."""
+    return text.replace(" = ", "\u00a0=\u00a0")
 
 
 def _svg(section: Section) -> Markup:

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 
 from taggant.report import figures, pictures, unlearning, whole_set
 from taggant.report.folder import Folder, RunFolder, SetFolder
+from taggant.report.groups import PART
 from taggant.report.wording import utility_name
+from taggant.report.wording.parts import FORGOTTEN
 
 ONE_SNAPSHOT = (
     "No curve over training: that takes two snapshots of the model or more (victim.snapshots)."
@@ -47,7 +49,7 @@ def sections(run: RunFolder | SetFolder) -> tuple[Section, ...]:
 
 def _of_instances(run: RunFolder) -> Iterator[Section]:
     n, p = int(run.context["n"]), float(run.metrics["p"])
-    asked = unlearning.PART in run.instances.columns
+    asked = PART in run.instances.columns
     if asked:
         yield from _forgetting(run)
     curves = _several(run.curves)
@@ -72,7 +74,8 @@ def _of_instances(run: RunFolder) -> Iterator[Section]:
         "claims",
         "Claims at every p",
         "What the rank test claims when all hidden versions are read, for each p, with exact 95% "
-        "intervals. Unused images should lie on or below the dashed line.",
+        "intervals. Unused images should lie on or below the dashed line."
+        + (" Used are forgotten and retained ones together." if asked else ""),
         None if run.claims is None else figures.claims(run.claims, p),
         "No claims over p: that needs every hidden version to be read.",
     )
@@ -112,7 +115,7 @@ def _of_set(run: SetFolder) -> Iterator[Section]:
     curve = _several(run.curve)
     yield Section(
         "log10_p",
-        "Evidence over training",
+        "Evidence over training" + (", before unlearning" if FORGOTTEN in run.metrics else ""),
         "The set's p-value at each epoch, beside what the model had learnt by then.",
         None if curve is None else whole_set.curve(curve, p, utility_name(run)),
         ONE_SNAPSHOT,

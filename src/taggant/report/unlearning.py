@@ -10,13 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from taggant.report import style
+from taggant.report.groups import COLOURS, groups
 from taggant.report.intervals import bars
 from taggant.report.meanings import GROUPS, MOMENTS
 from taggant.report.numbers import level
-
-COLOURS = {"forgotten": style.USED, "retained": style.EXTRA, "unused": style.UNUSED}
-PART = "part"
-"""The column of the instances that says which group an image is in."""
 
 
 @style.styled
@@ -62,17 +59,16 @@ def scatter(instances: pl.DataFrame) -> Figure:
     instances : DataFrame
         Columns part, beaten_before and beaten.
     """
-    members = [name for name in GROUPS if name in instances[PART].to_list()]
-    fig = Figure(figsize=(style.WIDTH, 0.8 + 0.8 * style.WIDTH / len(members)))
-    panels = fig.subplots(1, len(members), sharex=True, sharey=True, squeeze=False)[0]
-    for ax, name in zip(panels, members, strict=True):
-        rows = instances.filter(pl.col(PART) == name)
+    shown = groups(instances)
+    fig = Figure(figsize=(style.WIDTH, 0.8 + 0.8 * style.WIDTH / len(shown)))
+    panels = fig.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, (name, colour, rows) in zip(panels, shown, strict=True):
         ax.plot([0, 1], [0, 1], color=style.FAINT, linewidth=0.8)
         ax.plot(
-            rows["beaten_before"], rows["beaten"], "o", color=COLOURS[name], alpha=0.35,
+            rows["beaten_before"], rows["beaten"], "o", color=colour, alpha=0.35,
             markersize=4.5, markeredgewidth=0, clip_on=False,
         )  # fmt: skip
-        ax.set_title(f"{name} ({rows.height:,})", color=COLOURS[name])
+        ax.set_title(f"{name} ({rows.height:,})", color=colour)
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))
             axis.set_ticks([0, 0.5, 1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from taggant.report import style
 from taggant.report.figures import column, epoch_axis, share_axis
@@ -49,6 +50,8 @@ def uniformity(controls: pl.DataFrame, log10_p: float) -> Figure:
     ax.plot([low, 0], [low, 0], color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
     ax.plot(expected, found, ".", color=style.UNUSED, label="control carriers")
     ax.plot([expected[0]], [log10_p], "X", color=style.USED, markersize=9, label="the owner's")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("log10 p if uniform")
     ax.set_ylabel("log10 p found")
     ax.legend(loc="upper left")
@@ -64,5 +67,6 @@ def per_class(table: pl.DataFrame, most: int = 30) -> Figure:
     ax.barh(shown["class"].to_list(), shown["cosine"].to_list(), color=style.USED)
     ax.axvline(0, color=style.INK, linewidth=1)
     ax.grid(visible=False, axis="y")
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("cosine with the carrier")
     return fig

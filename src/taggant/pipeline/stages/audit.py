@@ -124,16 +124,7 @@ class Audit:
             columns[f"score{suffix}"] = pl.Series(scores)
             forgotten, unused = (scores[members[name]] for name in ("forgotten", "unused"))
             metrics |= auc_row(f"auc{suffix}", forgotten, unused)
-        return columns, {**metrics, **self._outcome()}
-
-    def _outcome(self) -> dict[str, Any]:
-        """What unlearning cost, in utility and in work."""
-        outcome = dict(self.unlearn.outcome)
-        before, after = outcome["utility_before"], outcome["utility"]
-        outcome["unlearning_seconds"] = outcome.pop("seconds")
-        outcome["utility_drop"] = before - after
-        outcome["utility_loss"] = (before - after) / before if before else None
-        return outcome
+        return columns, {**metrics, **self.unlearn.facts}
 
     def _curves(self) -> pl.DataFrame:
         history = {row["epoch"]: row for row in self.train.history}

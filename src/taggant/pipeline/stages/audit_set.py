@@ -132,4 +132,5 @@ class AuditSet:
             "train_images": train,
             "test_images": len(self.data.splits.test),
             "marked_fraction": used / train,
+            **self.unlearn.facts,
         }

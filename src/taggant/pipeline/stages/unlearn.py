@@ -120,6 +120,18 @@ class Unlearn:
         outcome: Mapping[str, Any] = json.loads(path.read_text())
         return outcome
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What unlearning cost, in utility and in work; empty if nothing was to be forgotten."""
+        if not self.forget:
+            return {}
+        outcome = dict(self.outcome)
+        before, after = outcome["utility_before"], outcome["utility"]
+        outcome["unlearning_seconds"] = outcome.pop("seconds")
+        outcome["utility_drop"] = before - after
+        outcome["utility_loss"] = (before - after) / before if before else None
+        return {"forgotten": int(self.forgotten.sum()), **outcome}
+
     def _compute(self, folder: Path) -> None:
         victim, device = self.train.final(), device_of(str(self.setting.cfg.trainer.accelerator))
         before, seed = self._measures(victim.to(device)), self.setting.seed("unlearn")
