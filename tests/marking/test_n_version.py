@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 import torch
 
 from taggant.marking.n_version import NVersion, Sign
+from taggant.marking.strategies.smooth import Smooth
 
 SECRET = bytes(range(32))
 
@@ -41,6 +44,49 @@ def test_every_pixel_moves_by_epsilon_unless_clipped_and_blocks_move_together(bl
         for column in range(0, 16, block):
             tile = moved[:, row : row + block, column : column + block].flatten(1)
             assert bool((tile == tile[:, :1]).all())
+
+
+GOLDEN = {False: "9b5274e2c2082514", True: "57a3da798a26c1a3"}
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_patterns_never_change(mirror):
+    """Published versions must be made again by later releases."""
+    grey = torch.full((1, 3, 15, 13), 128, dtype=torch.uint8)
+    made = NVersion(50, 10, Sign(4, mirror)).versions(SECRET, grey, ["x"], np.array([[0, 49]]))
+    assert hashlib.sha256(made.numpy().tobytes()).hexdigest()[:16] == GOLDEN[mirror]
+    assert ("mirror" in Sign(4, mirror).parameters()) == mirror
+
+
+@pytest.mark.parametrize("width", [15, 16, 1])
+@pytest.mark.parametrize("block", [None, 1, 3, 4, 40])
+@pytest.mark.parametrize("strategy", [lambda b: Sign(b, mirror=True), Smooth])
+def test_mirrored_marks_are_their_mirror_images(strategy, block, width):
+    grey = torch.full((1, 3, 12, width), 128, dtype=torch.uint8)
+    made = NVersion(20, 10, strategy(block)).versions(SECRET, grey, ["x"], np.arange(20)[None])
+    assert torch.equal(made, made.flip(-1))
+    assert len(torch.unique(made[0].flatten(1), dim=0)) > 4
+    assert int(made.max()) == 138
+    assert int(made.min()) == 118
+
+
+def test_the_left_half_of_a_mirrored_pattern_has_the_free_blocks():
+    grey = torch.full((1, 1, 8, 8), 128, dtype=torch.uint8)
+    made = NVersion(500, 1, Sign(4, mirror=True)).versions(
+        SECRET, grey, ["x"], np.arange(500)[None]
+    )
+    assert len(torch.unique(made[0].flatten(1), dim=0)) == 2**2
+
+
+@pytest.mark.parametrize(("shape", "side"), [((32, 32), 8), ((64, 96), 16), ((33, 40), 9)])
+def test_without_a_block_it_is_a_quarter_of_the_shorter_side(shape, side):
+    grey = torch.full((1, 3, *shape), 128, dtype=torch.uint8)
+    index = np.arange(5)[None]
+    for mirror in (False, True):
+        one, other = Sign(None, mirror), Sign(side, mirror)
+        assert torch.equal(
+            one(SECRET, grey, ["x"], index, 10), other(SECRET, grey, ["x"], index, 10)
+        )
 
 
 def test_patterns_are_fair_coins():

@@ -10,15 +10,22 @@ from tests.marking.nets import marker
 
 from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.radioactive import Radioactive
+from taggant.marking.strategies.edit import Edit
 from taggant.marking.strategies.feature import Feature
 from taggant.marking.strategies.jacobian import Jacobian
 from taggant.marking.strategies.maxmin import MaxMin
+from taggant.marking.strategies.smooth import Smooth
+from taggant.marking.strategies.smooth_edit import SmoothEdit
 from taggant.marking.twins import Twins
 
 SECRET = bytes(range(32))
 EPSILON = 10
 FULL = {
     "sign": lambda p: NVersion(24, EPSILON, Sign(2)),
+    "sign mirrored": lambda p: NVersion(24, EPSILON, Sign(2, mirror=True)),
+    "smooth": lambda p: NVersion(24, EPSILON, Smooth()),
+    "edit": lambda p: NVersion(24, EPSILON, Edit(limit=EPSILON)),
+    "smooth_edit": lambda p: NVersion(24, 4, SmoothEdit(limit=EPSILON - 4)),
     "feature": lambda p: NVersion(24, EPSILON, Feature(marker(p), steps=3, chunk=5)),
     "jacobian": lambda p: NVersion(24, EPSILON, Jacobian(marker(p), k=8)),
     "jacobian blocks": lambda p: NVersion(24, EPSILON, Jacobian(marker(p), k=8, block=3)),
@@ -27,6 +34,7 @@ FULL = {
     "radioactive": lambda p: Radioactive(marker(p), 6, EPSILON, steps=12, lr=5.0, lanes=3),
     "radioactive cone": lambda p: Radioactive(marker(p), 6, steps=12, angle=1.4, lanes=3),
 }
+NO_NETWORK = {"sign", "sign mirrored", "smooth", "edit", "smooth_edit"}
 PRECISIONS = ["float32", "bfloat16"]
 DATA = random_set(5)
 
@@ -89,7 +97,8 @@ def test_secret_id_and_pixels_all_matter(name):
 def test_parameters_are_plain_and_name_the_weights(name):
     parameters = FULL[name]("float32").parameters()
     assert all(isinstance(v, str | int | float | None) for v in parameters.values())
-    assert name == "sign" or parameters["weights"] == marker().digest
+    assert ("weights" in parameters) == (name not in NO_NETWORK)
+    assert parameters.get("weights", marker().digest) == marker().digest
 
 
 @pytest.mark.parametrize("name", ["feature", "jacobian", "maxmin", "twins"])
@@ -118,6 +127,12 @@ def test_marks_move_features_further_than_random_signs_do(name):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: Sign(0), r"block = 0: accepted are 1"),
+        (lambda: Smooth(0), r"block = 0"),
+        (lambda: SmoothEdit(block=-1), r"block = -1"),
+        (lambda: SmoothEdit(strength=2), r"strength = 2"),
+        (lambda: Edit(strength=0), r"strength = 0: accepted are 0 < strength <= 1"),
+        (lambda: Edit(limit=256), r"limit = 256: accepted are whole grey levels from 1 to 255"),
         (lambda: Feature(marker(), steps=0), "steps = 0"),
         (lambda: Feature(marker(), chunk=0), r"chunk = 0"),
         (lambda: MaxMin(marker(), steps=-1), "steps = -1"),

@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.scheme import Strategy, at_hand
+from taggant.marking.scheme import Strategy, at_hand, radius
 from taggant.marking.strategies.sign import Sign
 
 __all__ = ["NVersion", "Sign"]
@@ -17,14 +17,15 @@ __all__ = ["NVersion", "Sign"]
 
 @dataclass(frozen=True)
 class NVersion:
-    """n versions of each image by one strategy, inside an L-infinity ball.
+    """n versions of each image by one strategy, inside an L-infinity ball of `radius`.
 
     Parameters
     ----------
     n : int
         Versions per image, the published one included; at least 2.
     epsilon : int
-        Largest change of a pixel in grey levels, 1..255.
+        Largest change of a pixel in grey levels, 1..255; of the strategies that retouch it is the
+        part of the change that is no retouching.
     strategy : Strategy
         How versions differ, e.g. `Sign`.
 
@@ -60,6 +61,11 @@ class NVersion:
     ) -> Tensor:
         """See `Scheme.versions`; labels play no part."""
         return self.strategy(secret, images, ids, indices, self.epsilon)
+
+    @property
+    def radius(self) -> int:
+        """Largest change of a pixel in grey levels."""
+        return radius(self.strategy, self.epsilon)
 
     def at_hand(self, image: Tensor) -> int:
         """See `taggant.marking.scheme.at_hand`."""

@@ -66,7 +66,10 @@ class Strategy(Protocol):
         indices: NDArray[Any],
         epsilon: int,
     ) -> Tensor:
-        """Versions uint8 [B, k, C, H, W] within `epsilon` grey levels (0..255) of `images`."""
+        """Versions uint8 [B, k, C, H, W] within `epsilon` grey levels (0..255) of `images`.
+
+        A strategy with a radius of its own keeps to that one; see `radius`.
+        """
         ...
 
     def parameters(self) -> Mapping[str, Any]:
@@ -82,3 +85,13 @@ def at_hand(maker: Scheme | Strategy, image: Tensor) -> int:
     """
     own = getattr(maker, "at_hand", None)
     return sys.maxsize if own is None else int(own(image))
+
+
+def radius(strategy: Strategy, epsilon: int) -> int:
+    """Largest change of a pixel in grey levels: `epsilon`, unless the strategy says otherwise.
+
+    What retouches photographs lights up whole regions by more than marks of signs may, and looks
+    more natural for it; it says how far it goes with a method of this name.
+    """
+    own = getattr(strategy, "radius", None)
+    return epsilon if own is None else int(own(epsilon))

@@ -24,6 +24,8 @@ class ScaledSign:
     cells : int
         Blocks along the shorter side, at least 1. A quarter to a half of the model's input side
         is a good choice; an image with fewer pixels gets blocks of one pixel.
+    mirror : bool
+        See `Sign`.
 
     Raises
     ------
@@ -32,6 +34,7 @@ class ScaledSign:
     """
 
     cells: int = 56
+    mirror: bool = False
 
     def __post_init__(self) -> None:
         if self.cells < 1:
@@ -47,8 +50,9 @@ class ScaledSign:
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
         block = -(-min(images.shape[-2:]) // self.cells)
-        return Sign(block)(secret, images, ids, indices, epsilon)
+        return Sign(block, self.mirror)(secret, images, ids, indices, epsilon)
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Strategy.parameters`."""
-        return {"strategy": "scaled_sign", "cells": self.cells}
+        own: dict[str, Any] = {"strategy": "scaled_sign", "cells": self.cells}
+        return {**own, "mirror": True} if self.mirror else own

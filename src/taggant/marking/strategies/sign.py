@@ -12,6 +12,9 @@ from torch import Tensor
 
 from taggant.marking.stream import bits_of, derive
 
+CELLS = 4
+"""Blocks along the shorter side where none is named: 8 pixels at 32."""
+
 
 @dataclass(frozen=True)
 class Sign:
@@ -23,15 +26,27 @@ class Sign:
 
     Parameters
     ----------
-    block : int
+    block : int, optional
         Side of a block in pixels, at least 1. Larger blocks survive blurring, smaller ones give
-        more distinct versions.
+        more distinct versions. Without, a quarter of the image's shorter side, rounded up: images
+        are those that the model sees.
+    mirror : bool
+        The right half of the pattern is the mirror image of the left one, exactly, also where the
+        width is odd (both have the middle column). Victims that see mirrored images then see one
+        mark and not two; half as many blocks are free.
+
+    Raises
+    ------
+    ValueError
+        For block < 1.
     """
 
-    block: int = 8
+    block: int | None = None
+    mirror: bool = False
 
     def __post_init__(self) -> None:
-        check_block(self.block)
+        if self.block is not None:
+            check_block(self.block)
 
     def __call__(
         self,
@@ -42,19 +57,42 @@ class Sign:
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
-        count, channels, height, width = images.shape
-        rows, columns = -(-height // self.block), -(-width // self.block)
-        keys = {image_id: derive(secret, f"marks/{image_id}") for image_id in set(ids)}
-        streams = [(keys[i], index) for i, row in zip(ids, indices, strict=True) for index in row]
-        coins = torch.from_numpy(bits_of(streams, channels * rows * columns)).to(images.device)
-        blocks = coins.view(count, -1, channels, rows, columns)
+        _, channels, height, width = images.shape
+        block = block_of(self.block, images)
+        free = (width + 1) // 2 if self.mirror else width
+        cells = (channels, -(-height // block), -(-free // block))
+        coins = drawn_cells(secret, ids, indices, cells).to(images.device)
+        pattern = unblock(coins, block, height, free)
+        if self.mirror:
+            pattern = mirrored(pattern, width)
         brighter = images.clamp(max=255 - epsilon).add_(epsilon).unsqueeze(1)
         darker = images.clamp(min=epsilon).sub_(epsilon).unsqueeze(1)
-        return unblock(blocks, self.block, height, width) * (brighter - darker) + darker
+        return pattern * (brighter - darker) + darker
 
     def parameters(self) -> Mapping[str, Any]:
-        """See `Strategy.parameters`."""
-        return {"strategy": "sign", "block": self.block}
+        """See `Strategy.parameters`; what is not mirrored is described as before there was that."""
+        own: dict[str, Any] = {"strategy": "sign", "block": self.block}
+        return {**own, "mirror": True} if self.mirror else own
+
+
+def block_of(block: int | None, images: Tensor) -> int:
+    """Side of a block in pixels: as named, or a quarter of the shorter side of [..., H, W]."""
+    return -(-min(images.shape[-2:]) // CELLS) if block is None else block
+
+
+def drawn_cells(
+    secret: bytes, ids: Sequence[str], indices: NDArray[Any], shape: tuple[int, int, int]
+) -> Tensor:
+    """The coins of a mark, uint8 0/1 [B, k, channels, rows, columns], on the CPU."""
+    keys = {image_id: derive(secret, f"marks/{image_id}") for image_id in set(ids)}
+    streams = [(keys[i], index) for i, row in zip(ids, indices, strict=True) for index in row]
+    coins = torch.from_numpy(bits_of(streams, shape[0] * shape[1] * shape[2]))
+    return coins.view(len(ids), -1, *shape)
+
+
+def mirrored(half: Tensor, width: int) -> Tensor:
+    """Columns [..., (width + 1) // 2] and their mirror image, [..., width]."""
+    return torch.cat([half, half[..., : width // 2].flip(-1)], -1)
 
 
 def check_block(block: int) -> None:

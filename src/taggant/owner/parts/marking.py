@@ -7,12 +7,22 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_serializer
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant.data import emoji
 from taggant.marking import marker, n_version, trained
 from taggant.marking.scheme import Scheme
-from taggant.marking.strategies import feature, jacobian, maxmin, scaled_sign, sign
+from taggant.marking.strategies import (
+    edit,
+    feature,
+    jacobian,
+    maxmin,
+    scaled_sign,
+    sign,
+    smooth,
+    smooth_edit,
+)
 from taggant.owner.form import LARGEST_N, Form, FormError
 from taggant.owner.parts.part import Part, short, table
 from taggant.victim import small_net
@@ -113,20 +123,63 @@ class Marker(Part):
     precision: Literal["float32", "bfloat16"]
 
 
-class Sign(Part):
+Block = Annotated[int, Field(ge=1, le=4096)]
+Strength = Annotated[float, Field(gt=0, le=1)]
+Level = Annotated[int, Field(ge=1, le=255)]
+
+
+class Signs(Part):
+    """Signs on blocks; those that are not mirrored are written as before others were."""
+
+    mirror: bool = False
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        return values if self.mirror else {k: v for k, v in values.items() if k != "mirror"}
+
+
+class Sign(Signs):
     """Blocks of so many pixels."""
 
     kind: Literal["sign"]
     makes = sign.Sign
-    block: Annotated[int, Field(ge=1, le=4096)]
+    block: Block | None
 
 
-class ScaledSign(Part):
+class ScaledSign(Signs):
     """So many blocks along the shorter side."""
 
     kind: Literal["scaled_sign"]
     makes = scaled_sign.ScaledSign
     cells: Annotated[int, Field(ge=1, le=4096)]
+
+
+class Smooth(Part):
+    """Coloured light."""
+
+    kind: Literal["smooth"]
+    makes = smooth.Smooth
+    block: Block | None
+
+
+class Edit(Part):
+    """Photographic edits."""
+
+    kind: Literal["edit"]
+    makes = edit.Edit
+    strength: Strength
+    limit: Level
+
+
+class SmoothEdit(Part):
+    """Edits under coloured light."""
+
+    kind: Literal["smooth_edit"]
+    makes = smooth_edit.SmoothEdit
+    block: Block | None
+    strength: Strength
+    limit: Level
 
 
 class Feature(Part):
@@ -146,7 +199,7 @@ class Jacobian(Part):
     makes = jacobian.Jacobian
     marker: Marker
     k: Annotated[int, Field(ge=1, le=jacobian.LARGEST_SKETCH)]
-    block: Annotated[int, Field(ge=1, le=4096)]
+    block: Block
 
 
 class MaxMin(Part):
@@ -159,7 +212,7 @@ class MaxMin(Part):
     chunk: Annotated[int, Field(ge=1, le=256)]
 
 
-Strategy = Sign | ScaledSign | Feature | Jacobian | MaxMin
+Strategy = Sign | ScaledSign | Smooth | Edit | SmoothEdit | Feature | Jacobian | MaxMin
 NAMES = table(Emoji, SmallNet, Marker, Trained | Torchvision | Timm | EfficientNetLite0, Strategy)
 
 
