@@ -37,6 +37,12 @@ def test_no_key_of_an_address_is_shown(url):
     assert is_address(url)
 
 
+@pytest.mark.parametrize("slashes", ["/", "\\\\", ""])
+def test_nor_of_one_with_other_slashes(slashes):
+    for person in (f"me:{KEY}", KEY):
+        assert KEY not in shown(f"https:{slashes}{person}@h.org/a?key={KEY}")
+
+
 @pytest.mark.parametrize("url", [*ADDRESSES[: 2 * len(NAMES) + 1], f"https://me:{KEY}@h.org/"])
 def test_keys_are_known_so_that_they_are_hidden_wherever_they_stand(url):
     assert redact(f"invalid key {KEY}", secrets_of(url)) == "invalid key redacted"

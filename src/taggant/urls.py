@@ -39,6 +39,8 @@ def shown(url: str) -> str:
         return f"{url.partition(':')[0]}://{HIDDEN}"
     person, at, host = parts.netloc.rpartition("@")
     path, semicolon, _ = parts.path.partition(";")
+    if not host and "@" in path:  # one slash too few, or of the wrong kind
+        path = f"/{HIDDEN}@{path.rpartition('@')[2]}"
     return urlunsplit(
         (
             parts.scheme,
