@@ -166,7 +166,9 @@ class Remote(ABC):
             except NoAnswerError as error:
                 failure, wait = str(error), error.pause
                 if wait > self.patience:
-                    failure += f"; it asks to wait {wait:,.0f} s (Retry-After): come back then"
+                    failure += (
+                        f"; it asks to wait at least {wait:,.0f} s (Retry-After): come back then"
+                    )
                 if wait > self.patience or not error.again:
                     break
         raise QueryError(
