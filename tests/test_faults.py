@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
+import stat
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +127,8 @@ def test_a_signal_in_training_is_told_in_a_line_and_by_the_status(
     reference, tmp_path, number, status, epoch
 ):
     root = fresh(reference, tmp_path / "root")
-    stop = {"at": epoch, "of": "/.resume.ckpt", "signal": number}
+    # Each checkpoint is opened once and renamed once.
+    stop = {"at": 2 * epoch, "of": "/.resume.ckpt", "signal": number}
     assert warmed().run(root, *TINY, **stop) == status
     assert output(root) == f"stopped; the same command goes on from epoch {epoch}\n"
     assert not (root / "runs").exists()
@@ -137,6 +140,13 @@ def test_a_signal_in_another_stage_names_the_stage(tmp_path):
     stop = {"at": 2, "of": "/store/mark/", "signal": signal.SIGTERM}
     assert warmed().run(tmp_path, *TINY, **stop) == 143
     assert output(tmp_path) == "stopped; the same command goes on from stage mark\n"
+
+
+def test_files_of_a_shared_store_are_for_all_whom_the_umask_lets_read(reference):
+    umask = os.umask(0)
+    os.umask(umask)
+    files = [path for path in (reference.root / "store").rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o666 & ~umask}
 
 
 @pytest.mark.parametrize("room", [400, 4_000, 40_000])

@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
+def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """Write `content` beside `path` and rename it into place.
 
     A reader, or a run killed half-way, sees the old file or the new one, never a part.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+    mode : int
+        The file's rights, before the umask takes its share; 0o600 for secrets.
 
     Raises
     ------
@@ -27,17 +34,17 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(draft).chmod(mode)
-        Path(draft).replace(path)
+        draft.replace(path)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(draft).unlink()
+        with contextlib.suppress(OSError):
+            draft.unlink()
         raise
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -100,6 +102,18 @@ def test_write_atomically_replaces_whole_files_and_leaves_no_drafts(tmp_path):
     write_atomically(path, b"two", mode=0o600)
     assert path.read_bytes() == b"two"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_the_umask_decides_who_may_read_but_for_secrets(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        write_atomically(tmp_path / "x", b"one")
+        write_atomically(tmp_path / "secret", b"two", mode=0o600)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
 def test_what_a_stage_computes_in_passing_is_not_in_its_own_time(tmp_path, monkeypatch):

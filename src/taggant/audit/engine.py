@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from taggant.audit.controls import PERIOD, Controls
+from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS, seed_of_all
 from taggant.marking.instances import Instances
 from taggant.marking.place import Place
@@ -110,7 +111,7 @@ class Readings:
             "bits": np.packbits(self.bits, axis=1),
             "depth": self.depth,
         }
-        save_file(arrays, folder / "readings.safetensors")
+        write_atomically(folder / "readings.safetensors", save(arrays))
         facts = {
             "n": self.n,
             "grid": self.grid,

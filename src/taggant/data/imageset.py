@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
+
+from taggant.files import write_atomically
 
 ID_DIGITS = 32
 Indices = Sequence[int] | NDArray[np.integer] | Tensor
@@ -170,7 +172,7 @@ class ImageSet:
         tensors = {"images": self.images.contiguous()}
         if self.labels is not None:
             tensors["labels"] = self.labels.contiguous()
-        save_file(tensors, folder / "imageset.safetensors")
+        write_atomically(folder / "imageset.safetensors", save(tensors))
         record = {
             "name": self.name,
             "class_names": self.class_names,

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet
+from taggant.files import write_atomically
 from taggant.marking.ledger import Ledger
 from taggant.marking.place import Place
 from taggant.marking.scheme import Scheme
@@ -69,7 +70,8 @@ class Published:
 
     def save(self, folder: Path) -> None:
         """Write the images losslessly and the rest as JSON."""
-        save_file({"images": self.images.contiguous()}, folder / "published.safetensors")
+        tensors = save({"images": self.images.contiguous()})
+        write_atomically(folder / "published.safetensors", tensors)
         record = {
             "ids": self.ids,
             "used": self.used.tolist(),

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -22,6 +22,7 @@ from taggant.data.augment import CropFlip
 from taggant.data.batches import Batches
 from taggant.data.beyond import beyond
 from taggant.data.imageset import ImageSet, Splits
+from taggant.files import write_atomically
 from taggant.marking.marker import Backbone, headless
 from taggant.store.identity import sources
 from taggant.store.store import Stage, Store
@@ -103,7 +104,8 @@ class Training:
         }
         start = self._fresh(facts)
         model = fit(start, public, self.epochs, self.lr, self.batch_size, self.seed)
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, folder / WEIGHTS)
+        state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+        write_atomically(folder / WEIGHTS, save(state))
         (folder / FACTS).write_text(json.dumps(facts, indent=1))
 
     def _public(self) -> ImageSet:

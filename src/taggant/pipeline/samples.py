@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
+
+from taggant.files import write_atomically
 
 COUNT = 6
 
@@ -14,4 +16,4 @@ def save_samples(folder: Path, raw: Tensor, published: Tensor) -> None:
     """Keep the first raw images and what was published of them, uint8 [M, C, H, W] each."""
     pictures = {"raw": raw[:COUNT], "published": published[:COUNT]}
     held = {name: images.contiguous() for name, images in pictures.items()}
-    save_file(held, folder / "samples.safetensors")
+    write_atomically(folder / "samples.safetensors", save(held))

@@ -57,7 +57,7 @@ def busy(path: Path) -> bool:
 def clear(folder: Path) -> None:
     """Remove the files of locks that nobody holds: their processes were killed."""
     for path in folder.glob("*"):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         if _try(handle, path) and _same(handle, path):
             path.unlink()
         os.close(handle)
@@ -67,7 +67,7 @@ def _acquire(path: Path, waiting: Callable[[], None]) -> int:
     start = time.monotonic()
     told = False
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         # A file that its last holder removed meanwhile guards nothing: open the new one.
         if _try(handle, path) and _same(handle, path):
             return handle

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
+from taggant.files import write_atomically
 from taggant.victim.training import FINAL
 
 NETWORK = "net."
@@ -37,8 +38,7 @@ def export(weights: Path, file: Path) -> None:
         raise ValueError(f"{file}: a name that ends in .safetensors is needed")
     tensors = load_file(weights)
     own = {name[len(NETWORK) :]: t for name, t in tensors.items() if name.startswith(NETWORK)}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(own, file)
+    write_atomically(file, save(own))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

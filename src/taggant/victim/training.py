@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
 from taggant.files import write_atomically
 from taggant.stop import Stopped
+from taggant.victim.checkpoint import RESUME, Sealed, left_by, read
 from taggant.victim.share import Share
 
-RESUME = "resume.ckpt"
 HISTORY = "history.json"
 FINAL = "final.safetensors"
 HELD_OUT = "held_out_loss"
@@ -52,7 +52,8 @@ def fit(
     seed : int
         Seed of initialisation, order and augmentation.
     folder : Path
-        May hold the checkpoint of an interrupted attempt; training then goes on from it.
+        May hold the checkpoint of an interrupted attempt; training then goes on from it, or, where
+        it is damaged, begins again.
 
     Raises
     ------
@@ -61,7 +62,8 @@ def fit(
     Stopped
         If a signal comes; it then knows the epoch at which the next attempt goes on.
     """
-    checkpoint = folder / RESUME
+    checkpoint = left_by(folder)
+    trainer.strategy.checkpoint_io = Sealed()
     alone = trainer.world_size == 1
     # Processes are forked, which a parent that has used a GPU cannot do.
     loader = victim.batches(train, seed, trainer.strategy.root_device if alone else "cpu")
@@ -69,7 +71,7 @@ def fit(
         trainer.fit(
             victim,
             train_dataloaders=loader if alone else Share(loader),
-            ckpt_path=str(checkpoint) if checkpoint.exists() else None,
+            ckpt_path=None if checkpoint is None else str(checkpoint),
             weights_only=True,
         )
     except Stopped as stop:
@@ -78,7 +80,7 @@ def fit(
         stop.where = f"epoch {next_epoch(folder)}"
         raise
     save_weights(victim, folder / FINAL)
-    checkpoint.unlink(missing_ok=True)
+    (folder / RESUME).unlink(missing_ok=True)
 
 
 def callbacks(victim: Any, test: ImageSet, seed: int, folder: Path) -> list[pl.Callback]:
@@ -142,26 +144,28 @@ class KeepEpoch(pl.callbacks.Checkpoint):
         self.folder = folder
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save beside the old checkpoint, then take its place."""
-        draft = self.folder / f".{RESUME}"
-        trainer.save_checkpoint(draft)
-        if trainer.is_global_zero:
-            draft.replace(self.folder / RESUME)
+        """Put the new checkpoint in place of the old one."""
+        trainer.save_checkpoint(self.folder / RESUME)
 
 
 class History(pl.Callback):
-    """Keeps the loss of every epoch, and weights and utility at the snapshots."""
+    """Keeps the loss of every epoch, and weights and utility at the snapshots.
+
+    Checkpoints hold the record too: an attempt that goes on takes it from there.
+    """
 
     def __init__(self, test: ImageSet, folder: Path) -> None:
         self.test = test
         self.folder = folder
         self.rows: list[dict[str, float]] = []
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint holds of the record: all of it."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up what an interrupted attempt recorded before its last checkpoint."""
-        path = self.folder / HISTORY
-        recorded = json.loads(path.read_text()) if path.exists() else []
-        self.rows = [row for row in recorded if row["epoch"] <= trainer.current_epoch]
+        self.rows = list(state_dict["rows"])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
         """Record the epoch; stop at a loss that is not finite."""
@@ -206,10 +210,7 @@ class History(pl.Callback):
 def next_epoch(folder: Path) -> int:
     """The epoch (from 1) at which an interrupted training in a folder goes on."""
     checkpoint = folder / RESUME
-    if not checkpoint.exists():
-        return 1
-    last: int = torch.load(checkpoint, "meta", weights_only=True, mmap=True)["epoch"]
-    return last + 2
+    return int(read(checkpoint)["epoch"]) + 2 if checkpoint.exists() else 1
 
 
 def snapshot_name(epoch: int) -> str:
@@ -220,9 +221,7 @@ def snapshot_name(epoch: int) -> str:
 def save_weights(module: pl.LightningModule, path: Path) -> None:
     """Write a module's weights and buffers."""
     tensors = {name: t.detach().contiguous().cpu() for name, t in module.state_dict().items()}
-    draft = path.with_name(f".{path.name}.draft")
-    save_file(tensors, draft)
-    draft.replace(path)
+    write_atomically(path, save(tensors))
 
 
 def load_weights(module: pl.LightningModule, path: Path) -> None:

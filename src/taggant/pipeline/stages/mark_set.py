@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
+from taggant.files import write_atomically
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
 from taggant.marking.publish import Published, publish, raw_sha256, remake_place
 from taggant.marking.quality import quality
@@ -112,10 +113,8 @@ class MarkSet(Mark):
             versions = place.versions(
                 few.scheme, few.ledger.secret, few.raw.images, few.raw.ids, every, few.raw.labels
             )
-            path = folder / CANDIDATES
-            path.touch(mode=0o600)
-            save_file({"versions": versions.cpu().contiguous()}, path)
-            path.chmod(0o600)
+            content = save({"versions": versions.cpu().contiguous()})
+            write_atomically(folder / CANDIDATES, content, mode=0o600)
 
         secrets = Store(Path(self.setting.cfg.paths.secrets))
         kept = secrets.get(Stage("candidates", identity, make))

@@ -18,10 +18,11 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from taggant.audit.engine import Readings, read
+from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
 from taggant.pipeline.device import placed
 from taggant.pipeline.progress import rounds
@@ -189,7 +190,7 @@ class Scores:
             asked = (published.images, targets, views)
             parts = zip(*(part.split(step) for part in asked), strict=True)
             scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
-            save_file({"scores": scores.numpy()}, folder / RAW)
+            write_atomically(folder / RAW, save({"scores": scores.numpy()}))
 
         identity = {
             "config": config,
