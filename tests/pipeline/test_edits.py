@@ -38,8 +38,8 @@ FIRST = decided(
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),
     train=(
-        "answers data.batches pipeline.stages.train victim.classifier victim.share "
-        "victim.small_net victim.training victim.victim"
+        "answers data.batches pipeline.stages.train victim.checkpoint victim.classifier "
+        "victim.share victim.small_net victim.training victim.victim"
     ),
     unlearn=(
         "pipeline.device pipeline.stages.unlearn unlearning.method unlearning.none "
