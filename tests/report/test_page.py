@@ -93,6 +93,15 @@ def test_escapes_every_name(run_folder: Path, edit) -> None:  # type: ignore[no-
     assert outline.text.count("<b>x</b>") >= 10
 
 
+def test_what_came_from_the_store_is_not_counted_as_computed(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
+    edit("result.json", lambda value: value["stages"]["audit"].update(seconds=600))
+    assert "Computed in this run: 1 min 23 s." in words_of(run_folder)
+
+
+def test_equations_are_not_broken_over_lines(run_folder: Path) -> None:
+    assert "At p\u00a0=\u00a05%, the audit claimed" in render(load(run_folder), ())
+
+
 def test_a_simulated_secret_is_no_evidence(run_folder: Path, edit) -> None:  # type: ignore[no-untyped-def]
     assert "not evidence" not in words_of(run_folder)
     edit("context.json", lambda value: value.update(secret="simulated"))
