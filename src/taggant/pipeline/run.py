@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from taggant.files import write_atomically
+from taggant.pipeline.check import check
 from taggant.pipeline.line import Line
 from taggant.pipeline.plan import plan
 from taggant.pipeline.setting import Plain, Setting, plain
@@ -45,13 +46,14 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     """
     console = Console(soft_wrap=True)
     quiet_libraries()
+    check(cfg)
     if cfg.threads is not None:
-        torch.set_num_threads(int(cfg.threads))
+        torch.set_num_threads(cfg.threads)
     if cfg.plan:
         console.print(plan([Line.of(Setting.of(cfg, told=told))]))
         return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
-    loggers = [instantiate(node) for node in cfg.logger.values()]
+    loggers = [instantiate(node) for node in (cfg.get("logger") or {}).values()]
     line = Line.of(Setting.of(cfg, loggers, told))
     line.store.clear_locks()
     try:
