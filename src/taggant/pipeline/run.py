@@ -23,7 +23,7 @@ from taggant.pipeline.line import Line
 from taggant.pipeline.plan import plan
 from taggant.pipeline.setting import Plain, Setting, plain
 from taggant.report.wording import summary
-from taggant.store.store import MANIFEST
+from taggant.store.manifest import MANIFEST
 
 OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
 """Config that no result depends on; the others become columns of the table of results."""
@@ -57,10 +57,11 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     line = Line.of(Setting.of(cfg, loggers, told))
     line.store.clear_locks()
     try:
-        if cfg.audit.get("shard") is not None:
-            console.print(score_shard(line))
-            return {}
-        metrics = write(line, folder)
+        with line.store.in_use():
+            if cfg.audit.get("shard") is not None:
+                console.print(score_shard(line))
+                return {}
+            metrics = write(line, folder)
     finally:
         for logger in loggers:
             logger.finalize("finished")
