@@ -2,7 +2,7 @@
 
 Images of one model share its fate: they are a cluster. An interval is the wider one, on either
 side, of the exact one of all images together, which holds if models do not differ, and Student's
-over the models' rates, which holds if these are nearly normal. With three models the latter is wide.
+over the models' rates, which holds if these are nearly normal. Of three models it is wide.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from taggant.stats import clopper_pearson
 STATUS = ("ok", "collapsed", "diverged")
 SEED = "seed"
 LOSS = "utility_loss"
+GROUPS = ("forgotten", "retained", "unused")
+"""Columns of numbers of images; a rate whose name begins with one is a share of these."""
 
 
 def pooled(table: pl.DataFrame, by: Sequence[str], rates: Sequence[str]) -> pl.DataFrame:
@@ -26,8 +28,8 @@ def pooled(table: pl.DataFrame, by: Sequence[str], rates: Sequence[str]) -> pl.D
     Parameters
     ----------
     table : DataFrame
-        A row a cell and seed. Each of `rates` has ``_low`` and ``_high``; those named after the
-        column ``forgotten``, ``retained`` or ``unused`` are shares of so many images a model.
+        A row a cell and seed; each of `rates` has ``_low`` and ``_high``. Those that begin with
+        one of `GROUPS` are shares of so many images a model.
     by : sequence of str
         What tells cells apart.
     rates : sequence of str
@@ -65,7 +67,7 @@ def _bound(name: str, rates: Sequence[str]) -> bool:
 def _exact(rows: pl.DataFrame, name: str) -> tuple[float, float]:
     """The interval if models do not differ: of all images together, or of independent errors."""
     group = name.partition("_")[0]
-    if group in rows.columns:
+    if group in GROUPS:
         claims = int((rows[name] * rows[group]).round().sum())
         found = clopper_pearson(claims, int(rows[group].sum()))
         return float(found.low), float(found.high)
