@@ -46,8 +46,9 @@ def _cell(rows: pl.DataFrame, by: Sequence[str], rates: Sequence[str]) -> pl.Dat
         if rows[name].dtype.is_numeric() and name not in (*by, SEED, "p", *rates)
     ]
     line = rows.select(pl.exclude(SEED)).head(1).with_columns(pl.lit(rows.height).alias("seeds"))
-    columns = {name: float(rows[name].mean()) for name in means if not _bound(name, rates)}
-    columns |= {f"{LOSS}_least": rows[LOSS].min(), f"{LOSS}_most": rows[LOSS].max()}
+    columns = {n: float(rows[n].to_numpy().mean()) for n in means if not _bound(n, rates)}
+    losses = rows[LOSS].to_numpy()
+    columns |= {f"{LOSS}_least": float(losses.min()), f"{LOSS}_most": float(losses.max())}
     for name in rates:
         values = rows[name].to_numpy()
         low, high = interval(values, _exact(rows, name))
@@ -72,7 +73,8 @@ def _exact(rows: pl.DataFrame, name: str) -> tuple[float, float]:
         found = clopper_pearson(claims, int(rows[group].sum()))
         return float(found.low), float(found.high)
     halves = (rows[f"{name}_high"] - rows[f"{name}_low"]).to_numpy() / 2
-    mean, half = float(rows[name].mean()), float(np.sqrt(np.square(halves).sum()) / rows.height)
+    mean = float(rows[name].to_numpy().mean())
+    half = float(np.sqrt(np.square(halves).sum()) / rows.height)
     return mean - half, mean + half
 
 

@@ -35,7 +35,8 @@ def _strength(table: pl.DataFrame, method: str) -> float | None:
     own = table.filter(pl.col(_shapes.METHOD) == method)
     if method not in _shapes.ENDS:
         own = own.filter(pl.col("utility_loss") <= BUDGET)
-    return own.sort("forgotten_rate", maintain_order=True)[_shapes.STRENGTH].first()
+    best = own.sort("forgotten_rate", maintain_order=True)[_shapes.STRENGTH].to_list()
+    return float(best[0]) if best else None
 
 
 def _is_chosen(run: dict[str, object], strength: float | None) -> bool:
