@@ -112,7 +112,7 @@ def test_fingerprint_tells_keys_apart():
 def test_a_ledger_of_another_schema_or_rule_is_named(tmp_path):
     path = tmp_path / "ledger.json"
     for key, value, told in (
-        ("schema", 1, "ledger of schema 1, accepted is 2"),
+        ("schema", 1, "ledger of schema 1, accepted is 3"),
         ("derivation", 7, "derivation 7: this version of taggant knows 1"),
     ):
         draw().save(path)

@@ -91,6 +91,12 @@ def test_empty_group_is_refused():
         choose(random_set(30), 3, 0, seed=0)
 
 
+def test_withheld_instances_count_too():
+    assert len(choose(random_set(30), 8, 6, seed=1, withhold=10)) == 24
+    with pytest.raises(ValueError, match=r"marking.withhold = 8 \+ 6 \+ 16 = 30 instances"):
+        choose(random_set(30), 8, 6, seed=1, withhold=16)
+
+
 def test_place_is_recorded_and_survives_the_disk(tmp_path):
     raw = random_set(4)
     scheme = NVersion(6, 10, Feature(marker("bfloat16"), steps=1, chunk=3))

@@ -89,6 +89,18 @@ def test_the_set_test_within_strata():
         assert found == pytest.approx(larger, rel=1e-12)
 
 
+@pytest.mark.parametrize("few", [1, 2, 4])
+def test_many_sets_at_once_are_tested_as_one_by_one(few):
+    rng = np.random.default_rng(0)
+    scores, keys = rng.integers(0, 4, size=few + 6), rng.random(few + 6)
+    published = np.arange(few + 6) < few
+    order = np.argsort(np.lexsort((keys, scores)))
+    beaten = (order[~published] > order[published][:, None]).sum(1)
+    together = stats.control_sets([beaten, beaten], withheld=6)
+    alone = stats.control_set(scores, published, keys)
+    assert together == pytest.approx([alone, alone], rel=1e-12)
+
+
 def test_small_p_values_are_exact():
     """Ten published of 210, all ahead of the others: one split of choose(210, 10)."""
     published = np.arange(210) < 10

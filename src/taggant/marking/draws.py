@@ -63,6 +63,15 @@ class Draws:
         """Keys that decide between versions of equal score, [n]; the same all through an audit."""
         return self._words("ties")
 
+    def some(self, purpose: str, count: int) -> NDArray[np.int64]:
+        """Indices of so many versions, or of all, drawn without a look at the published one."""
+        drawn: NDArray[np.int64] = np.sort(np.argsort(self._words(purpose), kind="stable")[:count])
+        return drawn
+
+    def uniform(self, purpose: str) -> float:
+        """A number in [0, 1), of 53 bits."""
+        return (self.seed(purpose) >> 10) / (1 << 53)
+
     def seed(self, purpose: str) -> int:
         """Seed of 63 bits, of the views (the same for all versions), say."""
         return int.from_bytes(self.key(f"{purpose}/{self.name}")[:8], "big") >> 1

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from taggant.data.imageset import ImageSet
 from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
@@ -36,3 +39,21 @@ class Instances:
         """What is drawn for each image: reading order, tie keys, views."""
         own = self.ledger.draws if self.apart is None else self.apart.__getitem__
         return tuple(own(image_id) for image_id in self.raw.ids)
+
+
+@dataclass(frozen=True)
+class Population:
+    """All images that were marked, those that were withheld among them.
+
+    Attributes
+    ----------
+    raw, scheme, ledger
+        See there.
+    published : bool array [N]
+        The others were withheld.
+    """
+
+    raw: ImageSet
+    scheme: Scheme
+    ledger: Ledger
+    published: NDArray[np.bool_]

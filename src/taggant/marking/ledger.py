@@ -15,12 +15,14 @@ from typing import Any
 
 from taggant.files import write_atomically
 from taggant.marking.draws import DERIVATION, Draws, check_derivation
+from taggant.marking.stream import derive
 
 KEY_BYTES = 32
 SIMULATED = "simulated"
 WHOLE_SET = "the whole set"
-SCHEMA = 2
-"""Of ledger files. Those of schema 1 left reading order and tie keys to a run's public seed."""
+SCHEMA = 3
+"""Of ledger files. Those of schema 1 left reading order and tie keys to a run's public seed, those
+of schema 2 knew of no withheld images."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,6 +44,8 @@ class Ledger:
         Content id and SHA-256 of each raw image.
     published : tuple of int
         Published index J of each image, 0..n-1.
+    withheld : tuple of str
+        Ids of the images that were marked like the others and shown to nobody.
     derivation : int
         By which rule index, order, tie keys and views follow from the secret.
     """
@@ -53,6 +57,7 @@ class Ledger:
     ids: tuple[str, ...]
     raw_sha256: tuple[str, ...]
     published: tuple[int, ...]
+    withheld: tuple[str, ...] = ()
     derivation: int = DERIVATION
 
     @classmethod
@@ -65,6 +70,7 @@ class Ledger:
         ids: Sequence[str],
         raw_sha256: Sequence[str],
         together: bool = False,
+        withhold: int = 0,
     ) -> Ledger:
         """Derive a ledger from the owner's key and draw one index per image.
 
@@ -79,12 +85,17 @@ class Ledger:
             As the attributes.
         together : bool
             Draw one index for all images: then they are evidence as a set, not one by one.
+        withhold : int
+            How many of the images, drawn uniformly from the secret, are not to be published.
         """
         secret = hmac.digest(owner_key, b"taggant/ledger/" + context.encode(), "sha256")
         nonce = hmac.digest(secret, b"taggant/nonce", "sha256")
         names = [WHOLE_SET] * len(ids) if together else ids
         published = tuple(Draws(secret, name, n).index() for name in names)
-        return cls(dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published)
+        withheld = withheld_ids(secret, ids, withhold)
+        return cls(
+            dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published, withheld
+        )
 
     def __repr__(self) -> str:
         return f"Ledger({len(self.ids)} images, n={self.n}, secret withheld)"
@@ -107,6 +118,8 @@ class Ledger:
             "published": list(self.published),
             "secret_sha256": hashlib.sha256(self.secret).hexdigest(),
         }
+        if self.withheld:
+            body["withheld"] = list(self.withheld)
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
         return hashlib.sha256(self.nonce + canonical).hexdigest()
 
@@ -144,6 +157,7 @@ class Ledger:
             "ids": list(self.ids),
             "raw_sha256": list(self.raw_sha256),
             "published": list(self.published),
+            "withheld": list(self.withheld),
         }
         write_atomically(path, json.dumps(record, indent=1).encode(), mode=0o600)
 
@@ -186,6 +200,7 @@ def _from(record: Mapping[str, Any]) -> Ledger:
         ids=tuple(record["ids"]),
         raw_sha256=tuple(record["raw_sha256"]),
         published=tuple(record["published"]),
+        withheld=tuple(record["withheld"]),
         derivation=record["derivation"],
     )
     counts = {len(ledger.ids), len(ledger.raw_sha256), len(ledger.published)}
@@ -194,6 +209,21 @@ def _from(record: Mapping[str, Any]) -> Ledger:
     if not len(ledger.secret) == len(ledger.nonce) == KEY_BYTES:
         raise ValueError(f"its secret and nonce are not of {KEY_BYTES} bytes")
     return ledger
+
+
+def withheld_ids(secret: bytes, ids: Sequence[str], count: int) -> tuple[str, ...]:
+    """So many of the images, a uniform subset that follows from the secret, in their order.
+
+    Raises
+    ------
+    ValueError
+        For more than there are.
+    """
+    if not 0 <= count <= len(ids):
+        raise ValueError(f"withhold = {count} of {len(ids)} images: accepted are 0..{len(ids)}")
+    keys = {image_id: derive(secret, f"withheld/{image_id}") for image_id in ids}
+    drawn = set(sorted(ids, key=keys.__getitem__)[:count])
+    return tuple(image_id for image_id in ids if image_id in drawn)
 
 
 def owner_key(location: str, seed: int) -> bytes:

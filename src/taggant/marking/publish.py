@@ -38,6 +38,8 @@ class Published:
         published just the same but never trained on (group *unused*).
     commitment : str
         The ledger's public commitment.
+    withheld : tuple of str
+        Ids of images that are shown to nobody: no model may learn from them, marked or raw.
     made : Place
         Where they were made. An audit makes hidden versions there, or where the published ones
         come out the same.
@@ -51,9 +53,10 @@ class Published:
     commitment: str
     made: Place = field(default_factory=Place.here)
     precision: str = "integers"
+    withheld: tuple[str, ...] = ()
 
     def training_set(self, train: ImageSet) -> ImageSet:
-        """The victim's training data: used instances marked, unused ones left out.
+        """The victim's training data: used instances marked, unused and withheld ones left out.
 
         Raises
         ------
@@ -63,7 +66,7 @@ class Published:
         position = {image_id: i for i, image_id in enumerate(train.ids)}
         where = np.array([position[image_id] for image_id in self.ids])
         marked = train.replace(where[self.used].tolist(), self.images[torch.from_numpy(self.used)])
-        left_out = set(where[~self.used].tolist())
+        left_out = {*where[~self.used].tolist(), *(position[i] for i in self.withheld)}
         shown = marked.select([i for i in range(len(train)) if i not in left_out])
         check_captions(train, shown)
         return shown
@@ -78,6 +81,7 @@ class Published:
             "commitment": self.commitment,
             "made": asdict(self.made),
             "precision": self.precision,
+            "withheld": self.withheld,
         }
         (folder / "published.json").write_text(json.dumps(record))
 
@@ -89,7 +93,8 @@ class Published:
         used = np.array(record["used"], dtype=bool)
         made = Place(**record["made"])
         ids = tuple(record["ids"])
-        return cls(images, ids, used, record["commitment"], made, record["precision"])
+        withheld = tuple(record["withheld"])
+        return cls(images, ids, used, record["commitment"], made, record["precision"], withheld)
 
 
 def check_captions(raw: ImageSet, shown: ImageSet) -> None:
@@ -117,8 +122,8 @@ def check_captions(raw: ImageSet, shown: ImageSet) -> None:
             )
 
 
-def choose(train: ImageSet, used: int, unused: int, seed: int) -> ImageSet:
-    """Draw the instances to mark, used ones first, without replacement.
+def choose(train: ImageSet, used: int, unused: int, seed: int, withhold: int = 0) -> ImageSet:
+    """Draw the instances to mark, in random order, without replacement.
 
     Raises
     ------
@@ -128,22 +133,33 @@ def choose(train: ImageSet, used: int, unused: int, seed: int) -> ImageSet:
     for name, count in (("used", used), ("unused", unused)):
         if count < 1:
             raise ValueError(f"marking.{name} = {count}: at least 1 instance is needed")
-    if used + unused >= len(train):
+    if withhold < 0:
+        raise ValueError(f"marking.withhold = {withhold}: accepted are 0, 1, 2, ...")
+    total = used + unused + withhold
+    if total >= len(train):
+        more = (" + marking.withhold", f" + {withhold}") if withhold else ("", "")
         raise ValueError(
-            f"marking.used + marking.unused = {used} + {unused} = {used + unused} instances, but "
-            f"{train.name} has {len(train)} training images: accepted is at most {len(train) - 1}"
+            f"marking.used + marking.unused{more[0]} = {used} + {unused}{more[1]} = {total} "
+            f"instances, but {train.name} has {len(train)} training images: accepted is at most "
+            f"{len(train) - 1}"
         )
     order = np.random.default_rng(seed).permutation(len(train))
-    return train.select(order[: used + unused].tolist())
+    return train.select(order[:total].tolist())
 
 
 def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Published:
-    """Make the published version of each image, the first `used` of which enter training."""
-    place = Place.here()
+    """Make the published version of each image, the first `used` of which enter training.
+
+    Images that the ledger withholds are none of them.
+    """
+    place, withheld = Place.here(), set(ledger.withheld)
+    raw = raw.select([i for i, image_id in enumerate(raw.ids) if image_id not in withheld])
     versions = published_versions(scheme, ledger, raw, place)
     precision = str(scheme.parameters().get("precision", "integers"))
     chosen = np.arange(len(raw)) < used
-    return Published(versions, raw.ids, chosen, ledger.commitment(), place, precision)
+    return Published(
+        versions, raw.ids, chosen, ledger.commitment(), place, precision, ledger.withheld
+    )
 
 
 def published_versions(scheme: Scheme, ledger: Ledger, raw: ImageSet, place: Place) -> Tensor:

@@ -147,9 +147,7 @@ def trained(exclude: DictConfig, net: DictConfig, store: str = "store", **option
     root = Path(os.environ.get("TAGGANT_ROOT", ".")) / store
     key = json.dumps(vars(training)), root
     if key not in _LOADED:
-        kept = Store(root)
-        with kept.in_use():
-            _LOADED[key] = training.load(kept.get(training.stage()).path)
+        _LOADED[key] = training.load(Store(root).get(training.stage()).path)
     return _LOADED[key]
 
 

@@ -10,7 +10,6 @@ from rich.table import Table
 from taggant.pipeline.line import Line
 from taggant.report.numbers import duration
 from taggant.store.store import Stage, Store
-from taggant.store.upkeep import survey
 
 
 def plan(lines: Sequence[Line]) -> Table:
@@ -46,7 +45,7 @@ def plan(lines: Sequence[Line]) -> Table:
 
 def estimate(store: Store, stage: Stage) -> float | None:
     """Seconds that a stage may take: as its like took, else the median of its kind, else None."""
-    past = [record.manifest for record in survey(store.root, stage.name).records]
+    past = store.manifests(stage.name)
     config = stage.identity.get("config")
     alike = [m["seconds"] for m in past if m["identity"].get("config") == config]
     if alike:

@@ -41,6 +41,8 @@ _RATES = (
 )
 CURVES = ("epoch", *_RATES, "train_loss", "utility")
 CLAIMS = _RATES
+BY_KIND = ("evidence", *_RATES)
+SETS = ("size", "group", "evidence", "p", "claimed")
 EVIDENCE = ("epoch", "log10_p", "utility")
 CLASSES = ("class", "cosine")
 CONTROLS = ("log10_p",)
@@ -104,11 +106,17 @@ class RunFolder(Folder):
         Rates over epochs (`CURVES`); None when the run kept no snapshots.
     claims : DataFrame or None
         Rates over p (`CLAIMS`) of the rank test; None when not every version was read.
+    evidence : DataFrame or None
+        Rates over p by kind of evidence (`BY_KIND`), of controlled publication.
+    sets : DataFrame or None
+        Share of an owner's sets claimed (`SETS`), of controlled publication.
     """
 
     instances: pl.DataFrame
     curves: pl.DataFrame | None
     claims: pl.DataFrame | None
+    evidence: pl.DataFrame | None = None
+    sets: pl.DataFrame | None = None
 
     @property
     def ranks_complete(self) -> bool:
@@ -176,6 +184,8 @@ def load(path: Path) -> RunFolder | SetFolder:
         instances=_table(path / "instances.parquet", pl.read_parquet, INSTANCES),
         curves=_numbers(path / "curves.csv", CURVES),
         claims=_numbers(path / "claims.csv", CLAIMS),
+        evidence=_optional(path / "evidence.csv", BY_KIND, pl.read_csv),
+        sets=_optional(path / "sets.csv", SETS, pl.read_csv),
     )
 
 
@@ -203,8 +213,10 @@ def _table(
     return table
 
 
-def _optional(path: Path, columns: tuple[str, ...]) -> pl.DataFrame | None:
-    return _table(path, pl.read_parquet, columns) if path.exists() else None
+def _optional(
+    path: Path, columns: tuple[str, ...], read: Callable[[Path], pl.DataFrame] = pl.read_parquet
+) -> pl.DataFrame | None:
+    return _table(path, read, columns) if path.exists() else None
 
 
 def _numbers(path: Path, columns: tuple[str, ...]) -> pl.DataFrame | None:

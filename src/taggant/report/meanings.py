@@ -63,6 +63,20 @@ MOMENTS = {"_before": "before", "": "after"}
 """How a metric's key ends, and whether it was measured before or after unlearning."""
 
 
+def _by_kind() -> Iterator[tuple[str, Meaning]]:
+    kinds = {
+        "versions": "by the rank of the published version among hidden ones",
+        "controls": "by the rank of the image among withheld ones",
+        "combined": "by both",
+    }
+    for kind, how in kinds.items():
+        yield f"detection_rate_{kind}", _share(f"Detection rate, {kind}", f"used images, {how}")
+        yield (
+            f"false_detection_rate_{kind}",
+            _share(f"False-detection rate, {kind}", f"unused images, {how}"),
+        )
+
+
 def _unlearning() -> Iterator[tuple[str, Meaning]]:
     for group, text in GROUPS.items():
         if group != "unused":  # every audit has them
@@ -98,6 +112,8 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "used": Meaning("Used images", "marked and trained on"),
         "false_detection_rate": _share("False-detection rate", "share of unused images claimed"),
         "unused": Meaning("Unused images", "marked, never trained on"),
+        "withheld": Meaning("Withheld images", "marked alike and shown to nobody"),
+        **dict(_by_kind()),
     },
     "Unlearning": {
         **dict(_unlearning()),

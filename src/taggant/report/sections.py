@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 from matplotlib.figure import Figure
 
-from taggant.report import figures, pictures, unlearning, whole_set
+from taggant.report import controlled, figures, pictures, unlearning, whole_set
 from taggant.report.folder import Folder, RunFolder, SetFolder
 from taggant.report.groups import PART
 from taggant.report.wording import utility_name
@@ -49,6 +49,9 @@ def sections(run: RunFolder | SetFolder) -> tuple[Section, ...]:
 
 def _of_instances(run: RunFolder) -> Iterator[Section]:
     n, p = int(run.context["n"]), float(run.metrics["p"])
+    if run.evidence is not None:
+        yield from _controlled(run)
+        return
     asked = PART in run.instances.columns
     if asked:
         yield from _forgetting(run)
@@ -86,6 +89,35 @@ def _of_instances(run: RunFolder) -> Iterator[Section]:
         figures.reads(run.instances, n) if run.instances.height else None,
         "No audited instances.",
     )
+    yield _published(run)
+
+
+def _controlled(run: RunFolder) -> Iterator[Section]:
+    """What published images say beside withheld ones."""
+    yield Section(
+        "evidence",
+        "Claims by kind of evidence",
+        "Share of images claimed at each p, with exact 95% intervals: by the rank of the published "
+        "version among hidden ones, by the rank of the image among withheld ones, and by both.",
+        None if run.evidence is None else controlled.evidence(run.evidence),
+    )
+    yield Section(
+        "sets",
+        "Sets of one owner's images",
+        "Share of random sets of used (dashed: unused) images that are claimed as a whole. Sets "
+        "overlap: these are no independent trials.",
+        None if run.sets is None else controlled.sets(run.sets),
+        "No sets: the groups are smaller than every size in audit.sets.",
+    )
+    n = int(run.context["n"])
+    if run.ranks_complete:
+        yield Section(
+            "ranks",
+            "Rank of the published version",
+            "A model that learnt from the published version scores it above the hidden ones. One "
+            "that did not puts it anywhere: bars near the line.",
+            figures.ranks(run.instances, n),
+        )
     yield _published(run)
 
 

@@ -6,6 +6,7 @@ from taggant.stats.controlled import (
     combined,
     control_p_values,
     control_set,
+    control_sets,
     permutation_p,
     used_at_least,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "combined",
     "control_p_values",
     "control_set",
+    "control_sets",
     "e_bh",
     "e_process",
     "exceedances",

@@ -11,12 +11,13 @@ With strata, P is drawn within each, and images are compared within theirs only.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, log_ndtr, logsumexp, ndtri
 
-from taggant.stats.arrays import Bools, Floats, Ints, reals
+from taggant.stats.arrays import Bools, Floats, Ints, integers, reals
 from taggant.stats.checks import integer, real
 
 _CELLS = 8_000_000_000  # additions that counting may take, some seconds
@@ -162,6 +163,40 @@ def permutation_p(
             sums += _drawn_sums(values[here], int(drawn[here].sum()), len(sums), rng)
         larger += int((sums >= total - slack).sum())
     return (larger + 1) / (draws + 1)
+
+
+def control_sets(beaten: ArrayLike, withheld: int) -> Floats:
+    """Return the log p-values of many sets of equal size without strata, each as `control_set`'s.
+
+    Parameters
+    ----------
+    beaten : int array [sets, images]
+        For each image of a set, how many withheld images are at least as much like use as it is.
+    withheld : int
+        m, how many there are.
+
+    Examples
+    --------
+    >>> np.exp(control_sets([[0, 0], [4, 4]], withheld=4)).round(4)
+    array([0.0667, 1.    ])
+    """
+    m = integer(withheld, "withheld", 1)
+    counts = integers(beaten, "beaten", 0, m)
+    if counts.ndim != 2 or counts.shape[1] < 1:
+        raise ValueError(f"beaten of shape {counts.shape}: accepted is [sets, images]")
+    tail: Floats = _tail(counts.shape[1], m)[counts.sum(1)]
+    return tail
+
+
+@lru_cache(maxsize=64)
+def _tail(few: int, withheld: int) -> Floats:
+    """Log P(a set of `few` is beaten no more than 0, 1, ..., few x withheld times in all)."""
+    _countable(few, few + withheld, few * withheld)
+    # An image's place among all is its place among the set's own, which add up to a constant, and
+    # how many withheld ones are ahead.
+    own = few * (few - 1) // 2
+    counts = _subsets(np.arange(few + withheld), few, own + few * withheld)[own:]
+    return np.minimum(np.log(np.cumsum(counts)) - _log_choose(few + withheld, few), 0.0)
 
 
 def combined(versions: ArrayLike, controls: ArrayLike, weight: float = 0.5) -> Floats:

@@ -13,28 +13,26 @@ from rich.console import Console
 from rich.table import Table
 
 from taggant.report.numbers import duration
-from taggant.store.manifest import StoreError
-from taggant.store.upkeep import collect, damage, survey
+from taggant.store.store import StoreError
+from taggant.store.upkeep import collect, damage, records
 
 
 def ls(root: Path, _: argparse.Namespace) -> int:
     """List every artifact."""
     table = Table("stage", "digest", "size", "took", "made from")
-    there = survey(root)
-    found = there.records
+    found = records(root)
     for record in found:
         made_from = " ".join(f"{name} {key[:8]}" for name, key in record.inputs)
         took = duration(record.manifest["seconds"])
         table.add_row(record.stage, record.digest[:12], _size(record.bytes), took, made_from)
     table.caption = f"{len(found)} artifacts, {_size(sum(record.bytes for record in found))}"
     Console(soft_wrap=True).print(table)
-    _tell(there.unreadable)
-    return 1 if there.unreadable else 0
+    return 0
 
 
 def show(root: Path, options: argparse.Namespace) -> int:
     """Print the manifests of the artifacts whose digest starts so."""
-    found = [r for r in survey(root).records if r.digest.startswith(options.digest)]
+    found = [record for record in records(root) if record.digest.startswith(options.digest)]
     for record in found:
         print(json.dumps({"path": str(record.path), **record.manifest}, indent=1))
     if not found:
@@ -43,12 +41,12 @@ def show(root: Path, options: argparse.Namespace) -> int:
 
 
 def verify(root: Path, _: argparse.Namespace) -> int:
-    """Hash every file and name what is damaged, missing, or lies in another's place."""
-    there = survey(root)
-    found = there.records
-    wrong = [*there.unreadable, *(message for record in found if (message := damage(record)))]
-    _tell(wrong)
-    print(f"{len(found) + len(there.unreadable)} artifacts, {len(wrong)} damaged")
+    """Hash every file and name those that are damaged."""
+    found = records(root)
+    wrong = [message for record in found if (message := damage(record))]
+    for message in wrong:
+        print(message, file=sys.stderr)
+    print(f"{len(found)} artifacts, {len(wrong)} damaged")
     return 1 if wrong else 0
 
 
@@ -78,17 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("--yes", action="store_true", help="remove, not only name")
     options = parser.parse_args(arguments)
     try:
-        if not options.root.is_dir():
-            raise StoreError(f"--root {options.root}: no such folder")
         return int(options.function(options.root, options))
-    except (StoreError, OSError) as error:
+    except StoreError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-
-
-def _tell(messages: Sequence[str]) -> None:
-    for message in messages:
-        print(message, file=sys.stderr)
 
 
 def _size(count: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from taggant.marking.instances import Instances
+import numpy as np
+
+from taggant.marking.instances import Instances, Population
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint, owner_key
 from taggant.marking.publish import (
     Published,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.setting import Setting
     from taggant.pipeline.stages.data import Data
 
-CONFIG = ("used", "unused")
+CONFIG = ("used", "unused", "withhold")
 QUALITY = "quality.json"
 
 
@@ -67,7 +69,7 @@ class Mark:
     def _compute(self, folder: Path) -> None:
         marking = self.setting.cfg.marking
         train, seed = self.data.splits.train, self.setting.seed("mark")
-        chosen = choose(train, marking.used, marking.unused, seed)
+        chosen = choose(train, marking.used, marking.unused, seed, marking.withhold)
         ledger = Ledger.draw(
             self._key,
             self.stage.digest,
@@ -75,11 +77,13 @@ class Mark:
             self.scheme.n,
             chosen.ids,
             raw_sha256(chosen.images),
+            withhold=marking.withhold,
         )
         ledger.save(self.ledger_path)
         published = publish(self.scheme, ledger, chosen, marking.used)
         published.save(folder)
-        measured = quality(chosen.images, published.images)
+        shown = chosen.select([chosen.ids.index(image_id) for image_id in published.ids])
+        measured = quality(shown.images, published.images)
         equal = equal_versions_rate(self.scheme, ledger, chosen)
         (folder / QUALITY).write_text(
             json.dumps({**vars(measured), "equal_versions_rate": equal}, indent=1)
@@ -127,8 +131,18 @@ class Mark:
                 f"nothing can be audited. Remove {self.setting.store.folder(stage)} to mark "
                 "again."
             )
-        train, ledger = self.data.splits.train, Ledger.load(self.ledger_path)
+        ledger = Ledger.load(self.ledger_path)
         ledger.check(self.scheme.parameters())
+        return Instances(self._raw(published.ids), self.scheme, ledger, published)
+
+    @cached_property
+    def population(self) -> Population:
+        """The marked images, published ones first, then those that were withheld."""
+        ids = (*self.published.ids, *self.published.withheld)
+        published = np.arange(len(ids)) < len(self.published.ids)
+        return Population(self._raw(ids), self.scheme, self.instances.ledger, published)
+
+    def _raw(self, ids: Sequence[str]) -> ImageSet:
+        train = self.data.splits.train
         position = {image_id: i for i, image_id in enumerate(train.ids)}
-        raw = train.select([position[i] for i in published.ids])
-        return Instances(raw, self.scheme, ledger, published)
+        return train.select([position[image_id] for image_id in ids])

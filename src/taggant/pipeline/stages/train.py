@@ -108,10 +108,15 @@ class Train:
         self.fit(self.mark.training_set, folder, watchers)
 
     def fit(
-        self, images: ImageSet, folder: Path, watchers: Sequence[lightning.Callback] = ()
+        self,
+        images: ImageSet,
+        folder: Path,
+        watchers: Sequence[lightning.Callback] = (),
+        seed: int | None = None,
     ) -> Any:
         """Train a new victim on a set and return it; an interrupted attempt in `folder` goes on."""
-        victim, test, seed = self.new_victim(), self.data.splits.test, self.setting.seed("train")
+        seed = self.setting.seed("train") if seed is None else seed
+        victim, test = self.new_victim(seed), self.data.splits.test
         callbacks = [*training.callbacks(victim, test, seed, folder), *watchers]
         trainer = self._trainer(victim, callbacks, folder)
         training.fit(victim, trainer, images, test, seed, folder)

@@ -32,7 +32,18 @@ NOT_PROVED = (
     "that an image which was not detected was not used, or anything about the best epoch chosen "
     "afterwards, since the guarantee holds for each epoch on its own"
 )
+ASSUMED = (
+    "This holds for an unused image, while other published images were used, if what the model's "
+    "maker takes of them does not depend on the images' content within the groups that are "
+    "compared. The rank among hidden versions alone needs no such assumption."
+)
+"""Of controlled publication."""
+PROVED_CONTROLLED = (
+    "had the model been trained without any knowledge of which images were published and which "
+    "version of each, the audit of an image would claim use with probability at most {p}"
+)
 TOGETHER = "forgotten and retained ones together"
+WITHHELD = "withheld"
 POOLED = {
     "detection_rate": f"share of used images claimed, {TOGETHER}",
     "used": "marked and trained on before unlearning: forgotten and retained",
@@ -48,9 +59,14 @@ def words(run: RunFolder) -> Words:
     return Words(
         headline=_headline(run),
         tiles=tuple(_tiles(run)),
-        proved=PROVED.format(p=p),
+        proved=(PROVED_CONTROLLED if WITHHELD in run.metrics else PROVED).format(p=p),
         not_proved=NOT_PROVED,
-        callouts=(_false_claims(run.metrics), *simulated(run), *not_erased(run)),
+        callouts=(
+            _false_claims(run.metrics),
+            *_assumed(run.metrics),
+            *simulated(run),
+            *not_erased(run),
+        ),
         meanings={**own_meanings(run), **(_pooled() if FORGOTTEN in run.metrics else {})},
     )
 
@@ -61,6 +77,12 @@ def summary(metrics: Metrics) -> str:
     told = ", ".join(f"{name} images: {_share_of(metrics, *keys)}" for name, keys in others)
     lead = f"{first[0]} images claimed: {_share_of(metrics, *first[1])}"
     return f"[bold]{lead}[/bold], {told} at p = {level(float(metrics['p']))}."
+
+
+def _assumed(metrics: Metrics) -> Iterator[Callout]:
+    """What a comparison with withheld images takes for granted."""
+    if WITHHELD in metrics:
+        yield Callout(ASSUMED, "warn")
 
 
 def _pooled() -> dict[str, Meaning]:
@@ -126,6 +148,14 @@ def _tiles(run: RunFolder) -> Iterator[Tile]:
         if asked and method_of(run):
             more += f"; before, {percent(metrics.get(f'{rate}_before'))}"
         yield Tile(name, percent(metrics[rate]), more, group)
+    if WITHHELD in metrics:
+        for kind in ("versions", "controls"):
+            name = f"detection_rate_{kind}"
+            if name in metrics and "detection_rate_combined" in metrics:
+                alone = f"{interval(metrics[f'{name}_ci'])}, by {kind} alone"
+                yield Tile(f"Used, {kind}", percent(metrics[name]), alone, "used")
+        yield utility_tile(run)
+        return
     read = "forgotten or retained" if asked else "used"
     yield Tile(
         "Hidden versions read",

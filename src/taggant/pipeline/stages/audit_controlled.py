@@ -1,0 +1,146 @@
+"""Audit of controlled publication: ranks among withheld images, alone or beside version ranks."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from taggant.audit.controlled import ControlledAudit, Evidence, by_level, by_set, evidence, rates
+from taggant.audit.instance import rate_row
+from taggant.pipeline.samples import save_samples
+from taggant.pipeline.stages.audit import CLAIM_LEVELS, Audit
+from taggant.store.identity import sources
+from taggant.store.store import Stage
+
+if TYPE_CHECKING:
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.membership import Membership
+    from taggant.pipeline.stages.score import Scores
+    from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
+
+CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets")
+
+
+class AuditControlled(Audit):
+    """What the comparison with withheld images proves."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        data: Data,
+        mark: Mark,
+        train: Train,
+        unlearn: Unlearn,
+        scores: Scores,
+        membership: Membership,
+    ) -> None:
+        super().__init__(setting, data, mark, train, unlearn, scores)
+        self.membership = membership
+        self.asked: ControlledAudit = membership.audit
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on how evidence is joined; scores and ranks have stages of their own."""
+        config = self.setting.config("audit")
+        identity = {
+            "config": {key: config[key] for key in CONFIG},
+            "sources": sources(config, type(self)),
+        }
+        ranks = (self.scores.final,) if self.asked.combine else ()
+        return Stage("audit", identity, self._compute, needs=(*self.membership.stages, *ranks))
+
+    def _compute(self, folder: Path) -> None:
+        used, p = self.mark.published.used, self.asked.p
+        fault = self._fault()
+        found = self._evidence()
+        kinds = found.of(self.asked.weight)
+        final = list(kinds.values())[-1]
+        claim = (final <= p) & (fault is None)
+        metrics: dict[str, Any] = {"p": p, "size": p, "used": int(used.sum())}
+        metrics |= {"unused": int((~used).sum()), "withheld": found.withheld, "fault": fault}
+        metrics |= rate_row("detection_rate", claim[used], fault)
+        metrics |= rate_row("false_detection_rate", claim[~used], fault)
+        metrics |= {} if fault is not None else rates(kinds, used, p)
+        metrics |= self._facts()
+        self._table(kinds, claim).write_parquet(folder / "instances.parquet")
+        if fault is None:
+            by_level(kinds, used, CLAIM_LEVELS).write_csv(folder / "evidence.csv")
+            seed = self.setting.seed("sets")
+            by_set(found, used, self.asked, seed).write_csv(folder / "sets.csv")
+        (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+        save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
+
+    def _fault(self) -> str | None:
+        """Why the reading of versions is void, if it is."""
+        if not self.asked.combine:
+            return None
+        return self.scores.readings(self.scores.final).fault
+
+    def _evidence(self) -> Evidence:
+        population = self.mark.population
+        draws = [population.ledger.draws(image_id) for image_id in population.raw.ids]
+        keys, spread, ranks = (
+            np.array([one.uniform(purpose) for one in draws])
+            for purpose in ("withheld/ties", "withheld/spread", "spread")
+        )
+        totals = self._totals()
+        return evidence(
+            self.membership.scores(),
+            population.published,
+            keys,
+            spread,
+            self._strata(),
+            totals,
+            self.mark.scheme.n,
+            ranks[population.published],
+        )
+
+    def _totals(self) -> NDArray[np.int64] | None:
+        if not self.asked.combine:
+            return None
+        return self.scores.readings(self.scores.final).exceedances()
+
+    def _strata(self) -> NDArray[np.int64] | None:
+        raw = self.mark.population.raw
+        if self.asked.strata is None:
+            return None
+        if self.asked.strata == "labels":
+            if raw.labels is None:
+                raise ValueError(f"audit.strata = 'labels': {raw.name} has no labels")
+            return np.asarray(raw.labels.numpy(), np.int64)
+        hard = self.membership.difficulty()
+        return np.asarray(hard < np.median(hard), np.int64)
+
+    def _table(
+        self, kinds: dict[str, NDArray[np.float64]], claim: NDArray[np.bool_]
+    ) -> pl.DataFrame:
+        raw, used = self.mark.instances.raw, self.mark.published.used
+        totals = self._totals()
+        read = 0 if totals is None else self.mark.scheme.n - 1
+        asked = min(self.asked.asked, self.mark.scheme.n)
+        labels = [None] * len(raw) if raw.labels is None else raw.labels.numpy()
+        own = (1 + read if self.asked.combine else 0) + asked
+        return pl.DataFrame(
+            {
+                "id": raw.ids,
+                "group": np.where(used, "used", "unused"),
+                "label": pl.Series(labels, dtype=pl.Int64),
+                "exceedances": pl.Series(
+                    [None] * len(raw) if totals is None else totals, dtype=pl.Int64
+                ),
+                "versions_read": np.full(len(raw), read),
+                "queries": np.full(len(raw), self.membership.score.views * own),
+                "claim": claim,
+                "p_value": list(kinds.values())[-1],
+                **{f"p_value_{kind}": values for kind, values in kinds.items()},
+            }
+        )

@@ -1,0 +1,119 @@
+"""Membership: scores of whole images, published and withheld, under the model and references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hydra.utils import instantiate
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+from taggant.audit.membership import calibrated, image_scores
+from taggant.files import write_atomically
+from taggant.pipeline.device import placed
+from taggant.pipeline.stages.reference import Reference
+from taggant.score import Oracle, Score
+from taggant.store.identity import sources
+from taggant.store.store import Stage
+
+if TYPE_CHECKING:
+    from taggant.audit.controlled import ControlledAudit
+    from taggant.marking.instances import Population
+    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
+
+FILE = "membership.safetensors"
+
+
+class Membership:
+    """What the withheld images are compared by."""
+
+    def __init__(
+        self, setting: Setting, audit: ControlledAudit, mark: Mark, train: Train, unlearn: Unlearn
+    ) -> None:
+        self.setting = setting
+        self.audit = audit
+        self.mark = mark
+        self.train = train
+        self.unlearn = unlearn
+        self.reference = Reference(setting, train.data, train, audit.references)
+
+    @cached_property
+    def score(self) -> Score:
+        """The membership score, the same as of the versions."""
+        score: Score = instantiate(self.setting.cfg.score)
+        return score
+
+    @cached_property
+    def population(self) -> Population:
+        """The marked images, published ones first."""
+        return self.mark.population
+
+    @cached_property
+    def final(self) -> Stage:
+        """Scores under the audited model."""
+        return self._stage(self.unlearn.stage, self.unlearn.final)
+
+    @cached_property
+    def references(self) -> tuple[Stage, ...]:
+        """Scores under each reference model."""
+        return tuple(
+            self._stage(stage, partial(self.reference.model, number))
+            for number, stage in enumerate(self.reference.stages)
+        )
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All of them."""
+        return self.final, *self.references
+
+    def scores(self) -> NDArray[np.float64]:
+        """Of each image, less what the references say; larger = more likely used."""
+        own = self._of(self.final)
+        if not self.references:
+            return own
+        theirs = np.stack([self._of(stage) for stage in self.references])
+        inside = self.reference.inside(self.population.raw.ids)
+        if not inside.any():
+            return calibrated(own, theirs.T, None)
+        return calibrated(own, _where(theirs, ~inside), _where(theirs, inside))
+
+    def difficulty(self) -> NDArray[np.float64]:
+        """Mean score under the references that did not learn from an image."""
+        theirs = np.stack([self._of(stage) for stage in self.references])
+        return np.asarray(_where(theirs, ~self.reference.inside(self.population.raw.ids)).mean(1))
+
+    def _of(self, stage: Stage) -> NDArray[np.float64]:
+        return load_file(self.setting.store.get(stage).path / FILE)["scores"]
+
+    def _stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
+        config = self.setting.config("score")
+
+        def compute(folder: Path) -> None:
+            victim, device = placed(model(), str(self.setting.cfg.trainer.accelerator))
+            audit, population = self.audit, self.population
+            oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
+            score = self.score.prepared(victim, self.train.data.splits.test)
+            targets = victim.targets(population.raw)
+            found = image_scores(oracle, score, population, targets, audit.asked)
+            write_atomically(folder / FILE, save({"scores": found}))
+
+        identity = {
+            "config": config,
+            "precision": self.audit.precision,
+            "asked": self.audit.asked,
+            "sources": sources(config, type(self)),
+        }
+        return Stage("membership", identity, compute, needs=(self.mark.stage, made_by))
+
+
+def _where(scores: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Of each image the scores under the models of the mask, [models, N] -> [N, as many]."""
+    each = int(mask[:, 0].sum())
+    return np.asarray(scores.T[mask.T].reshape(len(scores.T), each))
