@@ -39,6 +39,7 @@ GROUPS = [
     "unlearning",
     "score",
     "score/access",
+    "score/view_set",
     "audit",
     "audit/test",
     "trainer",
@@ -113,6 +114,23 @@ def test_scores_are_functions_of_one_image(name, access, views):
     )
     assert torch.isfinite(together).all()
     assert torch.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", options("score/view_set"))
+def test_views_depend_on_one_raw_image_and_are_paid_for(name):
+    """No version is looked at, so they cannot tell which one was published."""
+    score = instantiate(config("score=loss", f"score/view_set={name}", "score.views=8").score)
+    data = random_set(4, size=16)
+    torch.manual_seed(0)
+    victim = _Float(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 4)).double())
+    oracle = Oracle(victim, score.access, batch_size=64)
+    together = score.views_of(oracle, data.images, data.labels, range(4))
+    assert oracle.queries == 4 * score.choosing
+    assert together.shape == (4, 8, 3)
+    for i in range(4):
+        row = slice(i, i + 1)
+        alone = score.views_of(oracle, data.images[row], data.labels[row], [i])
+        assert torch.equal(alone[0], together[i])
 
 
 class _Float(torch.nn.Module):

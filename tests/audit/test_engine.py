@@ -20,6 +20,7 @@ from taggant.marking.publish import publish, published_indices, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
 from taggant.score.oracle import PRECISIONS
+from taggant.score.view_sets import Hardest, Random
 
 
 class Pixels(nn.Module):
@@ -216,6 +217,50 @@ def test_views_are_paired_and_counted():
     assert asked.queries >= 3 * 6 * 20
 
 
+class Wavy(Pixels):
+    """Scores whose order among views differs from image to image."""
+
+    def __init__(self, turn=0.0):
+        super().__init__()
+        self.turn = turn
+
+    def forward(self, images):
+        logits = super().forward(images)
+        return torch.stack([(logits[:, 0] + self.turn).sin(), logits[:, 1]], 1)
+
+
+HARD = Score(membership.hinge, Full(), views=2, augment=CropFlip(1), view_set=Hardest())
+
+
+def test_views_that_are_chosen_by_asking_are_counted_and_gone_on_with():
+    audited, test = instances(count=6, n=20), stats.optimal(20, 0.1)
+    asked = oracle(Wavy())
+    readings = read(asked, HARD, audited)
+    assert asked.queries >= readings.queries >= 6 * (18 + 2 * 20)
+    random = read(oracle(Wavy()), dataclasses.replace(HARD, view_set=Random()), audited)
+    assert readings.queries - random.queries == 6 * 18
+    assert random.chosen is None
+    stopped = read(oracle(Wavy()), HARD, audited, [test])
+    further = read(oracle(Wavy()), HARD, audited, earlier=stopped)
+    assert np.array_equal(further.bits, readings.bits)
+    assert np.array_equal(further.chosen, readings.chosen)
+    parts = [read(oracle(Wavy()), HARD, audited, shard=(i, 2)) for i in range(2)]
+    merged = Readings.merge(parts)
+    assert np.array_equal(merged.bits, readings.bits)
+    assert np.array_equal(merged.chosen, readings.chosen)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_bits_seen_through_other_views_are_read_anew(known):
+    """Were they kept, an instance's bits would be of two scores, and no rank among its versions."""
+    audited, test = instances(count=6, n=20), stats.optimal(20, 0.1)
+    other = read(oracle(Wavy(1.5)), HARD, audited, [test])
+    here = read(oracle(Wavy()), HARD, audited)
+    assert not np.array_equal(other.chosen, here.chosen)
+    wrong = dataclasses.replace(other, bits=~other.bits, chosen=other.chosen if known else None)
+    assert np.array_equal(read(oracle(Wavy()), HARD, audited, earlier=wrong).bits, here.bits)
+
+
 def test_a_set_without_labels_needs_targets():
     audited = instances(count=6, n=20)
     bare = dataclasses.replace(audited.raw, labels=None, captions=("",) * 6)
@@ -307,5 +352,9 @@ def test_readings_survive_the_disk(tmp_path):
     assert np.array_equal(again.bits, readings.bits)
     assert np.array_equal(again.depth, readings.depth)
     assert not again.full
+    assert again.chosen is None
     with pytest.raises(ValueError, match="full"):
         again.exceedances()
+    seen = dataclasses.replace(readings, chosen=np.arange(len(readings.depth), dtype=np.uint64))
+    seen.save(tmp_path)
+    assert np.array_equal(Readings.load(tmp_path).chosen, seen.chosen)

@@ -55,6 +55,13 @@ def runs(tmp_path_factory):
     return root, found
 
 
+def test_views_that_need_a_raw_image_are_refused_before_anything_runs(tmp_path):
+    hard = ("score.views=2", "score/view_set=hardest")
+    assert warmed().run(tmp_path, *RUN, *hard) != 0
+    assert "choose random or grid" in (tmp_path / "output.txt").read_text()
+    assert not (tmp_path / "store").exists()
+
+
 def test_a_run_tells_white_box_black_box_and_controls(runs):
     root, found = runs
     metrics = found[24]["metrics"]

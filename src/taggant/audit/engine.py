@@ -7,6 +7,7 @@ sequential test needs, so tests are replayed on them without the model.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import warnings
 from collections.abc import Callable, Sequence
@@ -70,6 +71,8 @@ class Readings:
     fault : str or None
         Why the audit is void: no claim is made of it. The reading was broken off, and is not gone
         on with.
+    chosen : uint64 array [I] or None
+        Fingerprints of the views of each instance, where they were chosen by asking the model.
     """
 
     bits: NDArray[np.bool_]
@@ -81,6 +84,7 @@ class Readings:
     device: str = "cpu"
     controls: int = 0
     fault: str | None = None
+    chosen: NDArray[np.uint64] | None = None
 
     @property
     def full(self) -> bool:
@@ -111,6 +115,8 @@ class Readings:
             "bits": np.packbits(self.bits, axis=1),
             "depth": self.depth,
         }
+        if self.chosen is not None:
+            arrays["chosen"] = self.chosen
         write_atomically(folder / "readings.safetensors", save(arrays))
         facts = {
             "n": self.n,
@@ -140,6 +146,7 @@ class Readings:
             facts["device"],
             facts["controls"],
             facts["fault"],
+            arrays.get("chosen"),
         )
 
     @classmethod
@@ -161,15 +168,19 @@ class Readings:
         if len(facts) > 1:
             raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
         depth = np.zeros(sum(len(part.depth) for part in shards), np.int64)
+        prints = np.zeros(len(depth), np.uint64)
         bits = np.zeros((len(depth), max(part.bits.shape[1] for part in shards)), bool)
         for part in shards:
             rows = slice(part.shard[0], None, k)
             depth[rows] = part.depth
             bits[rows, : part.bits.shape[1]] = part.bits
+            if part.chosen is not None:
+                prints[rows] = part.chosen
         n, grid, device = facts.pop()
         queries, controls = sum(p.queries for p in shards), sum(p.controls for p in shards)
         fault = next((part.fault for part in shards if part.fault is not None), None)
-        return cls(bits, depth, n, grid, queries, (0, 1), device, controls, fault)
+        views = prints if all(part.chosen is not None for part in shards) else None
+        return cls(bits, depth, n, grid, queries, (0, 1), device, controls, fault, views)
 
 
 def check_published(instances: Instances) -> Place:
@@ -217,8 +228,8 @@ def read(
         (i, k): read only every k-th instance, from the i-th on.
     earlier : Readings, optional
         A reading of the same model, score, instances and shard to go on from; a void one is the
-        answer itself. Where its device or its grid differs from this one's, everything is read
-        anew: bits of different arithmetic do not mix.
+        answer itself. Where its device, its grid or its views differ from this one's, everything
+        is read anew: bits of different scores do not mix.
     targets : Tensor [N, ...], optional
         What the score compares each instance's answers with, the same for all its versions; the
         victim's ``targets`` of the raw images. Default: the labels.
@@ -290,7 +301,8 @@ class _Reader:
         self.raw, self.targets = raw, targets
         self.tests = None if until is None else _Tests(until, len(raw))
         self.published = published_indices(instances.ledger, raw.ids)
-        self.views = score.draw_views([one.seed(VIEWS) for one in self.draws])
+        self.views = torch.zeros(0)
+        self.chosen: NDArray[np.uint64] | None = None
         # Rounds of whole batches, but for some room for new instances' published versions: what a
         # batch lacks is padded, and costs as much.
         rows = ROUND * oracle.batch_size - oracle.batch_size // 8
@@ -312,10 +324,12 @@ class _Reader:
         self.shuffle = np.random.default_rng(seed_of_all(self.draws, "rows"))
 
     def run(self, earlier: Readings | None) -> Readings:
+        paid = self.oracle.queries
+        self._choose_views()
+        paid = self.oracle.queries - paid
         self.grid = self._probe()
-        self.before = self.oracle.queries
-        device = str(self.oracle.device.type)
-        if earlier is not None and (earlier.grid, earlier.device) == (self.grid, device):
+        self.before = self.oracle.queries - paid
+        if earlier is not None and self._continues(earlier):
             self._resume(earlier)
         waiting = [i for i in self.mine if not self._done(i)][::-1]
         while self.controls.fault is None and (waiting or self.slots.busy.any()):
@@ -339,6 +353,25 @@ class _Reader:
         """(instance, version) of the first `count` controls, which are thereby counted."""
         self.asked_controls += count * self.score.views
         return self._probed(count), np.zeros(count, np.int64)
+
+    def _choose_views(self) -> None:
+        """Views of this shard's instances and the probe's, paid for where the model is asked."""
+        rows = sorted({*self.mine, *self._probed(self._asked_at_once).tolist()})
+        seeds = [self.draws[i].seed(VIEWS) for i in rows]
+        raw, targets = self.raw.images[rows], self.targets[rows]
+        views = self.score.views_of(self.oracle, raw, targets, seeds)
+        self.views = views.new_zeros(len(self.raw), *views.shape[1:])
+        self.views[rows] = views
+        if self.score.choosing:
+            self.chosen = np.array([fingerprint(self.views[i]) for i in self.mine], np.uint64)
+
+    def _continues(self, earlier: Readings) -> bool:
+        """Whether bits of an earlier reading are of the same scores."""
+        device = str(self.oracle.device.type)
+        same = (earlier.grid, earlier.device) == (self.grid, device)
+        if self.chosen is None or earlier.chosen is None:
+            return same and self.chosen is None
+        return same and np.array_equal(self.chosen, earlier.chosen)
 
     def _resume(self, earlier: Readings) -> None:
         """Take over recorded bits, and where each test stopped on them."""
@@ -402,7 +435,7 @@ class _Reader:
         """Scores of (instance, version) rows; rows are shuffled so that no slot is special."""
         order = self.shuffle.permutation(len(rows))
         scores = np.empty(len(rows), np.float32)
-        step = max(1, self.oracle.batch_size // self.score.views)
+        step = self._asked_at_once
         for start in range(0, len(rows), step):
             part = order[start : start + step]
             scores[part] = self._score_batch(rows[part], versions[part])
@@ -430,7 +463,7 @@ class _Reader:
 
     def _probe(self) -> float:
         """Grid that hides differences a version's slot and batch-mates make to its score."""
-        rows = self._probed(max(1, self.oracle.batch_size // self.score.views))
+        rows = self._probed(self._asked_at_once)
         versions = np.zeros_like(rows)
         self.grid = 0.0
         whole = self._score_batch(rows, versions)
@@ -441,6 +474,11 @@ class _Reader:
         period = PERIOD * self.oracle.batch_size
         self.controls = Controls(whole, grid, period, seed_of_all(self.draws, "controls"))
         return grid
+
+    @property
+    def _asked_at_once(self) -> int:
+        """Versions of a batch."""
+        return max(1, self.oracle.batch_size // self.score.views)
 
     def _probed(self, most: int) -> NDArray[np.int64]:
         """The first instances of the set, the probe's."""
@@ -496,6 +534,7 @@ class _Reader:
             str(self.oracle.device.type),
             self.recorded_controls + self.asked_controls,
             self.controls.fault,
+            self.chosen,
         )
 
 
@@ -555,6 +594,12 @@ def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) ->
     """Hidden versions read when a test stopped on recorded bits, [I]; 0 where it has not."""
     stop, _ = test.stopped_at(bits)
     return np.where((stop > 0) & (stop <= depth), stop, 0)
+
+
+def fingerprint(views: Tensor) -> int:
+    """64 bits of the parameters of an instance's views."""
+    content = np.ascontiguousarray(views.cpu().numpy()).tobytes()
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
 
 
 def exceeding(

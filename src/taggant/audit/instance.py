@@ -45,6 +45,8 @@ class AuditResult:
     fault : str or None
         Why the audit is void; then nothing is claimed and there are no rates. A fault only takes
         claims away, so the guarantee holds with it.
+    choosing : int
+        Queries per instance for the choice of its views.
     """
 
     p: float
@@ -55,11 +57,12 @@ class AuditResult:
     versions_read: NDArray[np.int64]
     p_value: NDArray[np.float64]
     fault: str | None = None
+    choosing: int = 0
 
     @property
     def queries(self) -> NDArray[np.int64]:
-        """Images asked per instance, K (1 + versions read)."""
-        return self.views * (1 + self.versions_read)
+        """Images asked per instance, K (1 + versions read), and what the views' choice cost."""
+        return self.choosing + self.views * (1 + self.versions_read)
 
     def rates(self) -> dict[str, Any]:
         """Rates of both groups with exact 95 % intervals, and mean costs."""
@@ -189,7 +192,12 @@ def replay(boundary: Boundary, readings: Readings) -> Decisions:
 
 
 def decide(
-    readings: Readings, boundary: Boundary, p: float, used: NDArray[np.bool_], views: int
+    readings: Readings,
+    boundary: Boundary,
+    p: float,
+    used: NDArray[np.bool_],
+    views: int,
+    choosing: int = 0,
 ) -> AuditResult:
     """Replay one test on recorded readings."""
     decisions = replay(boundary, readings)
@@ -202,6 +210,7 @@ def decide(
         versions_read=decisions.read,
         p_value=decisions.p_value,
         fault=readings.fault,
+        choosing=choosing,
     )
 
 

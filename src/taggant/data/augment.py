@@ -46,6 +46,26 @@ class CropFlip:
         mirrored = torch.randint(2, (count, 1), generator=generator, device=device)
         return torch.cat([shift, mirrored * int(self.flip)], dim=1)
 
+    def every(self) -> Tensor:
+        """Parameters of all augmentations there are, int64 [count, 3]."""
+        shift = torch.arange(2 * self.pad + 1)
+        return torch.cartesian_prod(shift, shift, torch.arange(1 + int(self.flip)))
+
+    def stratified(self, count: int, generator: torch.Generator) -> Tensor:
+        """Parameters of augmentations that are spread evenly, int64 [count, 3].
+
+        A Latin hypercube: of `count` equal parts of the shifts in a direction each is drawn from
+        once, and half of the images are mirrored. Each row alone is distributed as in `draw`.
+        """
+        device = generator.device
+        orders = [torch.randperm(count, generator=generator, device=device) for _ in range(3)]
+        within = torch.rand(2, count, generator=generator, device=device, dtype=torch.float64)
+        parts = (torch.stack(orders[:2]) + within) / count
+        shifts = (parts * (2 * self.pad + 1)).long().clamp(max=2 * self.pad)
+        coin = torch.randint(2, (1,), generator=generator, device=device)
+        mirrored = (orders[2] + coin) % 2 * int(self.flip)
+        return torch.cat([shifts, mirrored[None]]).T.contiguous()
+
     def apply(self, images: Tensor, draws: Tensor) -> Tensor:
         """Apply augmentations `draws` [B, 3] to images [B, C, H, W], row by row."""
         count, channels, height, width = images.shape

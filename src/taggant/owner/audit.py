@@ -313,11 +313,11 @@ class _Recorder:
 
     def __init__(self, score: Score) -> None:
         self.score = score
-        self.views = score.views
+        self.views, self.choosing = score.views, score.choosing
         self.seen: dict[bytes, float] = {}
 
-    def draw_views(self, seeds: Sequence[int]) -> Tensor:
-        return self.score.draw_views(seeds)
+    def views_of(self, oracle: Any, raw: Tensor, targets: Tensor, seeds: Sequence[int]) -> Tensor:
+        return self.score.views_of(oracle, raw, targets, seeds)
 
     def __call__(self, oracle: Any, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         scores = self.score(oracle, images, targets, views)
@@ -385,7 +385,7 @@ def _ask_last(
     """
     images = instances.published.images
     first = [recorder.seen[_digest(image)] for image in images]
-    views = recorder.draw_views([one.seed(VIEWS) for one in instances.draws])
+    views = recorder.score.draw_views([one.seed(VIEWS) for one in instances.draws])
     last = recorder(journal, images, targets, views).float().cpu().numpy()
     if (np.abs(last - np.array(first, np.float32)) > grid).any():
         raise AuditError(DRIFTED + ANOTHER)

@@ -58,14 +58,16 @@ def typed_score(score: str, access: str, overrides: Sequence[str] = ()) -> Score
         For a score, an access level, a key or a value that is none.
     """
     _known("--score", score, "score")
-    _set_apart(overrides, {"score": r"score\.|score/augment\b"}, "--score and --access")
+    _set_apart(overrides, {"score": r"score\.|score/(augment|view_set)\b"}, "--score and --access")
     if access:
         _known("--access", access, "score/access")
     shown = [f"score/access={access}"] if access else []
     form = score_form(_part("score", [f"score={score}", *shown, *overrides]))
-    idle = [typed for typed in overrides if re.match(r"score[./]augment\b", typed)]
+    idle = [typed for typed in overrides if re.match(r"score[./](augment|view_set)\b", typed)]
     if form.views == 1 and idle:
-        raise ValueError(f"--set {idle[0]}: of one view nothing is augmented; add score.views=8")
+        raise ValueError(
+            f"--set {idle[0]}: of one view nothing is augmented or chosen; add score.views=8"
+        )
     return form
 
 

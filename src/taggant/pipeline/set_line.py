@@ -56,6 +56,11 @@ class SetLine(Line):
         """See `Line.fits`."""
         self.audit_set.audit.check(self.mark.scheme, self.train.kind)
         self.audit_set.score.check(self.train.kind)
+        if self.audit_set.score.choosing:
+            raise ValueError(
+                "score/view_set: these views are chosen by asking about each raw image, and an "
+                "audit of a whole set asks about versions only: choose random or grid"
+            )
         self.unlearn.check()
         assert self.stages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import ANSWER, Access, Oracle, layer_of
+from taggant.score.view_sets import Random, ViewSet
 
 Statistic = Callable[[Tensor, Tensor], Tensor]
 AVERAGES = ("scores", "confidences", "nothing")
@@ -31,10 +32,12 @@ class Score:
     access : callable
         What the auditor sees of an answer; see `taggant.score.access`.
     views : int
-        K, queries per version. With K = 1 the version itself is asked; with more, K random views,
-        the same ones for all versions of an instance.
+        K, queries per version. With K = 1 the version itself is asked; with more, K views, the same
+        ones for all versions of an instance.
     augment : CropFlip, ResizedCrop or the like, optional
         How views are made; match it to the victim's training augmentation.
+    view_set : ViewSet
+        Which K views; see `taggant.score.view_sets`. Plays no part with K = 1.
     average : {"scores", "confidences", "nothing"}
         What is averaged over the views. Where nothing is, the statistic compares the views with
         each other: it gets the answers to all of them, [B, K, ...], and needs K >= 2.
@@ -46,8 +49,9 @@ class Score:
     Raises
     ------
     ValueError
-        For views < 1 (2, if they are compared), views > 1 without `augment`, an unknown `average`,
-        averaged confidences of what has none, or an `access` to other answers than the statistic's.
+        For views < 1 (2, if they are compared), views > 1 without `augment`, a `view_set` that the
+        augmentation or the statistic does not allow, an unknown `average`, averaged confidences of
+        what has none, or an `access` to other answers than the statistic's.
     """
 
     statistic: Statistic
@@ -57,6 +61,7 @@ class Score:
     average: str = "scores"
     answers: str = "logits"
     against: str | None = None
+    view_set: ViewSet = field(default_factory=Random)
 
     def __post_init__(self) -> None:
         if self.views < 1:
@@ -70,6 +75,17 @@ class Score:
                 f"level (score/access=...) of {self.answers}"
             )
         self._check_average()
+        self._check_view_set()
+
+    def _check_view_set(self) -> None:
+        if self.views == 1 or self.augment is None:
+            return
+        self.view_set.check(self.augment)
+        if self.average == "nothing" and self.choosing:
+            raise ValueError(
+                "score/view_set: this score compares views with each other, and one view alone is "
+                "neither hard nor easy: choose random or grid"
+            )
 
     def _check_average(self) -> None:
         if self.average not in AVERAGES:
@@ -125,18 +141,79 @@ class Score:
             return self
         return replace(self, statistic=prepare(victim, public, self.access))
 
+    @property
+    def choosing(self) -> int:
+        """Queries that the choice of an instance's views costs, beside those of its versions."""
+        candidates = self._candidates
+        return 0 if candidates is None else len(candidates)
+
+    @property
+    def _candidates(self) -> Tensor | None:
+        if self.views == 1 or self.augment is None:
+            return None
+        return self.view_set.candidates(self.augment)
+
     def draw_views(self, seeds: Sequence[int]) -> Tensor:
-        """Augmentation parameters of each instance's views, [I, K, ...].
+        """Parameters of each instance's views, [I, K, ...], where no model need be asked.
 
         A function of the instance's seed alone: the published version is viewed as the hidden
         ones are.
+
+        Raises
+        ------
+        ValueError
+            For a view set that asks the model.
         """
+        if self.choosing:
+            raise ValueError(
+                "score/view_set: these views are chosen by asking the model about the raw image, "
+                "which is not done here: choose random or grid"
+            )
+        return self._chosen(seeds, torch.zeros(len(seeds), 0))
+
+    def views_of(
+        self, oracle: Oracle, raw: Tensor, targets: Tensor, seeds: Sequence[int]
+    ) -> Tensor:
+        """Parameters of each instance's views, [I, K, ...].
+
+        A function of the instance's seed and, for some view sets, of the model's answers to its raw
+        image: no version plays a part, so the published one is viewed as the hidden ones are.
+
+        Parameters
+        ----------
+        oracle : Oracle
+            Asked `choosing` times an instance.
+        raw : Tensor, uint8 [I, C, H, W], 0..255
+            Raw images.
+        targets : Tensor [I, ...]
+        seeds : sequence of int
+        """
+        candidates = self._candidates
+        if candidates is None:
+            return self.draw_views(seeds)
+        step = max(1, oracle.batch_size // len(candidates))
+        parts = zip(raw.split(step), targets.split(step), strict=True)
+        scores = [self._seen(oracle, *part, candidates) for part in parts]
+        return self._chosen(seeds, torch.cat(scores))
+
+    def _seen(self, oracle: Oracle, raw: Tensor, targets: Tensor, views: Tensor) -> Tensor:
+        """Scores [B, P] of images as each of the views [P, ...] shows them."""
+        assert self.augment is not None
+        repeated = raw.repeat_interleave(len(views), 0)
+        draws = views.to(raw.device).repeat(len(raw), *[1] * (views.ndim - 1))
+        answers = oracle.query(self.augment.apply(repeated, draws))
+        targets = targets.to(answers.device).repeat_interleave(len(views), 0)
+        scores: Tensor = self.statistic(answers, targets).float().cpu()
+        return scores.view(len(raw), len(views))
+
+    def _chosen(self, seeds: Sequence[int], scores: Tensor) -> Tensor:
         if self.views == 1 or self.augment is None:
             return torch.zeros(len(seeds), 1, 3, dtype=torch.int64)
-        draws = [
-            self.augment.draw(self.views, torch.Generator().manual_seed(seed)) for seed in seeds
+        chosen = [
+            self.view_set.choose(self.augment, self.views, torch.Generator().manual_seed(seed), own)
+            for seed, own in zip(seeds, scores, strict=True)
         ]
-        return torch.stack(draws)
+        return torch.stack(chosen)
 
     def __call__(self, oracle: Oracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         """Score images.
@@ -149,7 +226,7 @@ class Score:
         targets : Tensor [B, ...]
             What answers are compared with; labels, int64 [B], say.
         views : Tensor [B, K, ...]
-            Each image's rows of `draw_views`.
+            Each image's rows of `views_of`.
 
         Returns
         -------

@@ -97,6 +97,29 @@ def test_of_one_view_nothing_is_stored_that_has_no_effect():
             of_values(score.ScoreForm, {**form.plain(), **changes})
 
 
+def test_views_of_an_owners_audit_are_random_or_a_grid():
+    eight = ("score=loss", "score.views=8")
+    grid = score.score_form(composed("score", *eight, "score/view_set=grid"))
+    made = instantiate(OmegaConf.create(composed("score", *eight, "score/view_set=grid")))
+    assert torch.equal(grid.build().draw_views([5]), made.draw_views([5]))
+    assert of_values(score.ScoreForm, grid.plain()) == grid
+    random = score.score_form(composed("score", *eight))
+    assert "view_set" not in random.plain()  # as in files that were written before there were sets
+    assert of_values(score.ScoreForm, random.plain()) == random
+    for name in ("hardest", "mixed"):
+        with pytest.raises(FormError, match=r"view_set\.kind .* accepted are 'random', 'grid'"):
+            score.score_form(composed("score", *eight, f"score/view_set={name}"))
+
+
+def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
+    for name in ("sign", "scaled_sign"):
+        plain_sign = composed("marking.scheme", f"marking/strategy={name}")
+        plain_sign["strategy"]["mirror"] = False
+        mirrored = {**plain_sign, "strategy": {**plain_sign["strategy"], "mirror": True}}
+        assert "mirror" not in marking.marking_form(plain_sign).plain()["strategy"]
+        assert marking.marking_form(mirrored).plain()["strategy"]["mirror"] is True
+
+
 @pytest.mark.parametrize("name", options("marking/strategy"))
 def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))

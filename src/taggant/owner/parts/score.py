@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant import score
 from taggant.data.augment import CropFlip as CropFlipAugment
 from taggant.data.resized_crop import ResizedCrop as ResizedCropAugment
 from taggant.owner.form import Form, FormError
 from taggant.owner.parts.part import Function, Part, short, table
-from taggant.score import access, image_text, likeness, membership
+from taggant.score import access, image_text, likeness, membership, view_sets
 
 SCORE = "taggant.score.Score"
 FOLLOW = ("answers", "against")
@@ -128,18 +129,32 @@ class ResizedCrop(Part):
         return self
 
 
+class RandomViews(Part):
+    kind: Literal["random"]
+    makes = view_sets.Random
+
+
+class GridViews(Part):
+    kind: Literal["grid"]
+    makes = view_sets.Grid
+
+
 Statistic = (
     Loss | Margin | Hinge | Entropy | ModifiedEntropy | Cosine | NearestView | PairwiseCosine
 )
 Access = Full | Label | Rounded | TopK | Embedding
 Augment = CropFlip | ResizedCrop
-NAMES = table(Statistic, Access, Augment)
+ViewSet = RandomViews | GridViews
+"""Not those that ask the model about the raw picture: a verifier could not draw them again."""
+NAMES = table(Statistic, Access, Augment, ViewSet)
+RANDOM = RandomViews(kind="random")
 
 
 class ScoreForm(Form):
     """A membership score; see `taggant.score.Score`.
 
-    Of a single view nothing is augmented or averaged: then both have their one value.
+    Of a single view nothing is augmented, averaged or chosen: then all three have their one value.
+    Random views are written as before there were others.
     """
 
     statistic: Annotated[Statistic, Field(discriminator="kind")]
@@ -147,11 +162,19 @@ class ScoreForm(Form):
     views: Annotated[int, Field(ge=1, le=1024)]
     augment: Annotated[Augment, Field(discriminator="kind")] | None
     average: Literal["scores", "confidences", "nothing"]
+    view_set: Annotated[ViewSet, Field(discriminator="kind")] = RANDOM
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        return {k: v for k, v in values.items() if k != "view_set" or self.view_set != RANDOM}
 
     @model_validator(mode="after")
     def _fits(self) -> ScoreForm:
         if self.views == 1 and (self.augment is not None or self.average != "scores"):
             raise ValueError("of one view accepted are augment = null and average = 'scores'")
+        if self.views == 1 and self.view_set != RANDOM:
+            raise ValueError("of one view accepted is view_set = random")
         self.build()
         return self
 
@@ -165,6 +188,7 @@ class ScoreForm(Form):
             average=self.average,
             answers=self.statistic.answers,
             against=self.statistic.against,
+            view_set=self.view_set.build(),
         )
 
 
@@ -181,6 +205,7 @@ def score_form(config: Mapping[str, Any]) -> ScoreForm:
     values = {key: value for key, value in config.items() if key not in FOLLOW}
     if values.get("views") == 1 and values.get("average") == "scores":
         values["augment"] = None
+        values.pop("view_set", None)
     form = short(ScoreForm, values, NAMES, "score")
     for key in FOLLOW:
         follows = getattr(form.statistic, key)

@@ -66,7 +66,8 @@ class Audit:
 
     def _decide(self, readings: Readings, p: float) -> AuditResult:
         boundary, used = self.scores.boundaries[p], self.mark.published.used
-        return decide(readings, boundary, p, used, self.scores.score.views)
+        score = self.scores.score
+        return decide(readings, boundary, p, used, score.views, score.choosing)
 
     def _compute(self, folder: Path) -> None:
         readings = self.scores.readings(self.scores.final)

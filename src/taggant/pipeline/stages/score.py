@@ -185,7 +185,8 @@ class Scores:
             oracle, score, targets = self._oracle(model())
             published = self.mark.published
             common = self.mark.instances.ledger.draws().seed(VIEWS)
-            views = score.draw_views([common] * len(published.ids))
+            raw = self.mark.instances.raw.images
+            views = score.views_of(oracle, raw, targets, [common] * len(raw))
             step = max(1, oracle.batch_size // score.views)
             asked = (published.images, targets, views)
             parts = zip(*(part.split(step) for part in asked), strict=True)
