@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from tests.conftest import random_set
 from tests.victim.fitting import Kill, fit
 from tests.victim.test_classifier import classifier
+from torch import nn
 
 from taggant.victim import training
 from taggant.victim.small_net import SmallNet
@@ -35,6 +36,23 @@ def folders(tmp_path):
     for name in ("straight", "killed"):
         (tmp_path / name).mkdir()
     return tmp_path / "straight", tmp_path / "killed"
+
+
+class Normed(nn.Sequential):
+    """A network that cannot learn from one image: every channel of it is a single number."""
+
+    def __init__(self, classes: int, channels: int, image_size: int) -> None:
+        width = channels * image_size**2
+        super().__init__(nn.Flatten(), nn.BatchNorm1d(width), nn.Linear(width, classes))
+
+
+def test_batch_norm_never_meets_an_image_alone(tmp_path):
+    victim = classifier(net=Normed, epochs=2, batch_size=19)
+    lengths = [len(step) for step in victim.batches(DATA, 0, torch.device("cpu")).order()]
+    assert lengths == [18, 2]
+    fit(victim, DATA, OTHER, tmp_path)
+    with pytest.raises(ValueError, match="batch_size = 1 for 20 images leaves a batch of fewer"):
+        classifier(net=Normed, batch_size=1).batches(DATA, 0, torch.device("cpu"))
 
 
 STOPPED = {"patience": 1, "lr": 0.5, "snapshots": [6]}  # too fast a rate for noise to be learned

@@ -106,5 +106,6 @@ def check_smallest(images: int, batch_size: int, smallest: int) -> None:
     if images and (short or batch_size < smallest):
         raise ValueError(
             f"victim.batch_size = {batch_size} for {images} images leaves a batch of fewer than "
-            f"{smallest}, and this victim compares the images of a batch with each other"
+            f"{smallest}, from which this victim (batch norm, or images compared with each other) "
+            "learns nothing"
         )

@@ -93,8 +93,12 @@ class Line:
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
         self.fits()
-        check_data(self.train.kind, self.data.splits.train)
-        self.train.new_victim()
+        train = self.data.splits.train
+        check_data(self.train.kind, train)
+        victim = self.train.new_victim()
+        left_out = int(self.setting.cfg.marking.unused)
+        self.train.check_batches(victim, len(train) - left_out)
+        self.unlearn.check_batches(victim.smallest)
 
     def fits(self) -> None:
         """Refuse parts that do not fit each other, before any data are looked at.

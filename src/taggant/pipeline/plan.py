@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from statistics import mean, median
+from collections.abc import Mapping, Sequence
+from statistics import mean
+from typing import Any
 
 from rich.table import Table
 
 from taggant.pipeline.line import Line
 from taggant.report.numbers import duration
+from taggant.store.identity import digest
 from taggant.store.store import Stage, Store
+
+NO_WORK = ("name", "secret", "seed", "simulated", "sources")
+"""Parts of an identity that make a stage neither longer nor shorter."""
 
 
 def plan(lines: Sequence[Line]) -> Table:
@@ -28,12 +33,13 @@ def plan(lines: Sequence[Line]) -> Table:
             stages.setdefault(key, stage)
             jobs[key] = jobs.get(key, 0) + 1
     wanted = _to_run(store, [line.report.stage for line in lines]) if store else set()
+    past = Past(store) if store else None
     total = 0.0
     table = Table("stage", "digest", "reads", "jobs", "state", "estimate")
     for key, stage in stages.items():
         assert store is not None
         state = "to run" if key in wanted else "stored" if store.has(stage) else "not needed"
-        seconds = estimate(store, stage) if key in wanted else 0.0
+        seconds = past.estimate(stage) if past and key in wanted else 0.0
         total += seconds or 0.0
         reads = " ".join(need.digest[:8] for need in stage.needs)
         time = duration(seconds) if key in wanted else ""
@@ -43,14 +49,48 @@ def plan(lines: Sequence[Line]) -> Table:
     return table
 
 
-def estimate(store: Store, stage: Stage) -> float | None:
-    """Seconds that a stage may take: as its like took, else the median of its kind, else None."""
-    past = store.manifests(stage.name)
-    config = stage.identity.get("config")
-    alike = [m["seconds"] for m in past if m["identity"].get("config") == config]
-    if alike:
-        return float(mean(alike))
-    return float(median(m["seconds"] for m in past)) if past else None
+class Past:
+    """What the stages of a store took.
+
+    Alike are stages of one config, seeds aside, that rest on stages that are alike: one at
+    n = 40 says nothing of n = 10**6.
+    """
+
+    def __init__(self, store: Store) -> None:
+        manifests = store.manifests()
+        self._by_digest = {manifest["digest"]: manifest for manifest in manifests}
+        self._took: dict[str, list[float]] = {}
+        for manifest in manifests:
+            work = digest([self._kind(manifest), manifest["extent"]])
+            self._took.setdefault(work, []).append(manifest["seconds"])
+
+    def estimate(self, stage: Stage) -> float | None:
+        """Seconds that a stage may take: the mean of its like, None if there is none."""
+        extent = None if stage.extent is None else stage.extent()
+        took = self._took.get(digest([_kind_of(stage), extent]))
+        return None if took is None else mean(took)
+
+    def _kind(self, manifest: Mapping[str, Any] | None) -> str:
+        if manifest is None:  # removed from the store since
+            return ""
+        needs = [self._kind(self._by_digest.get(key)) for _, key in manifest["inputs"]]
+        return _kind(manifest["stage"], manifest["identity"], needs)
+
+
+def _kind_of(stage: Stage) -> str:
+    return _kind(stage.name, stage.identity, [_kind_of(need) for need in stage.needs])
+
+
+def _kind(name: str, identity: Mapping[str, Any], needs: Sequence[str]) -> str:
+    """What tells how much work a stage is."""
+    told = {key: value for key, value in identity.items() if key not in NO_WORK}
+    return digest([name, _seedless(told), *needs])
+
+
+def _seedless(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _seedless(inner) for key, inner in value.items() if key != "seed"}
+    return value
 
 
 def _needed(end: Stage) -> dict[str, Stage]:

@@ -50,7 +50,9 @@ class SetLine(Line):
     def check(self) -> None:
         """Make every part once, so that a wrong parameter is told now, not after hours."""
         self.fits()
-        self.train.new_victim()
+        victim = self.train.new_victim()
+        self.train.check_batches(victim, len(self.data.splits.train))
+        self.unlearn.check_batches(victim.smallest)
 
     def fits(self) -> None:
         """See `Line.fits`."""

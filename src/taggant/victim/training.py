@@ -67,6 +67,7 @@ def fit(
     alone = trainer.world_size == 1
     # Processes are forked, which a parent that has used a GPU cannot do.
     loader = victim.batches(train, seed, trainer.strategy.root_device if alone else "cpu")
+    loader.smallest *= trainer.world_size  # each process needs as many
     try:
         trainer.fit(
             victim,

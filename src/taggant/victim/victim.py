@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from taggant.data.batches import Augment, Batches
 from taggant.data.imageset import ImageSet
@@ -53,8 +54,8 @@ class Victim(pl.LightningModule):
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss"})
     """What unlearning methods may call, beyond training it anew: see `Unlearnable`."""
 
-    smallest: ClassVar[int] = 1
-    """Images that a batch has at least."""
+    compared: ClassVar[int] = 1
+    """Images that the loss compares with each other, at least."""
 
     patience: int | None = None
     """Epochs without a lower loss of held-out images after which training stops; None: never."""
@@ -88,6 +89,12 @@ class Victim(pl.LightningModule):
         self.snapshots = snapshot_epochs(snapshots, epochs)
         self.augment = augment
         self.warmup = warmup
+
+    @property
+    def smallest(self) -> int:
+        """Images that a batch has at least: batch norm learns nothing from one alone."""
+        normed = any(isinstance(part, _BatchNorm) for part in self.modules())
+        return max(self.compared, 2 if normed else 1)
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:

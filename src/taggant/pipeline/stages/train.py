@@ -11,6 +11,7 @@ import pytorch_lightning as lightning
 import torch
 from hydra.utils import get_class, instantiate
 
+from taggant.data.batches import check_smallest
 from taggant.files import sha256
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -81,6 +82,16 @@ class Train:
                 mean=train.mean,
                 std=train.std,
             )
+
+    def check_batches(self, victim: Any, images: int) -> None:
+        """Refuse a number of training images that leaves a batch too small for the victim.
+
+        Raises
+        ------
+        ValueError
+        """
+        each = victim.smallest * world_size(self.setting.config("trainer"))
+        check_smallest(images, victim.batch_size, each)
 
     def load(self, weights: Path) -> Any:
         """A victim with stored weights."""

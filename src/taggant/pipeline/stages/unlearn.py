@@ -69,14 +69,22 @@ class Unlearn:
         ValueError
             With both, before anything is trained.
         """
-        kind, method = self.train.kind, self.method
-        method.check(kind)
-        if method.needs and self.forget:
+        self.method.check(self.train.kind)
+        self.check_batches(self.train.kind.compared)
+
+    def check_batches(self, smallest: int) -> None:
+        """Refuse fewer images to forget than a batch must have.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.method.needs and self.forget:
             batch = int(self.setting.cfg.victim.batch_size)
             try:
-                check_smallest(self.forget["count"], batch, kind.smallest)
+                check_smallest(self.forget["count"], batch, smallest)
             except ValueError as error:
-                raise ValueError(f"unlearning.forget = {method.forget}: {error}") from None
+                raise ValueError(f"unlearning.forget = {self.method.forget}: {error}") from None
 
     @cached_property
     def forgotten(self) -> NDArray[np.bool_]:

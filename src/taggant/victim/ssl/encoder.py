@@ -39,7 +39,7 @@ class Encoder(Victim):
     """
 
     answers: ClassVar[str] = "embedding"
-    smallest: ClassVar[int] = 2
+    compared: ClassVar[int] = 2
     head: nn.Module
 
     def __init__(
