@@ -52,7 +52,7 @@ FIRST = decided(
         "stats.thresholds"
     ),
     audit=(
-        "audit.instance audit.unlearning pipeline.samples pipeline.stages.audit "
+        "audit.instance audit.unlearning pipeline.samples pipeline.stages.audit pipeline.tables "
         "stats.exact stats.intervals stats.mirrored stats.sequential stats.stopping"
     ),
     report="pipeline.record pipeline.stages.report report",

@@ -14,6 +14,7 @@ from taggant.audit.instance import AuditResult, claims_by_p, decide, replay
 from taggant.audit.unlearning import auc_row, group_rates, groups, share_exceeding
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.stages.score import FULL, Scores
+from taggant.pipeline.tables import save_table
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
@@ -79,11 +80,11 @@ class Audit:
         if self.unlearn.forget:
             columns, more = self._before_and_after(readings)
             instances, metrics = instances.with_columns(**columns), {**metrics, **more}
-        instances.write_parquet(folder / "instances.parquet")
+        save_table(instances, folder / "instances.parquet")
         if full:
             levels = [p for p in CLAIM_LEVELS if int(p * readings.n) >= 1]
-            claims_by_p(readings, result.used, levels).write_csv(folder / "claims.csv")
-        self._curves().write_csv(folder / "curves.csv")
+            save_table(claims_by_p(readings, result.used, levels), folder / "claims.csv")
+        save_table(self._curves(), folder / "curves.csv")
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
 

@@ -19,6 +19,7 @@ from taggant.audit.suspect import Suspect
 from taggant.marking.draws import VIEWS
 from taggant.pipeline.device import placed
 from taggant.pipeline.samples import save_samples
+from taggant.pipeline.tables import save_table
 from taggant.score import Oracle, Score
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -103,8 +104,8 @@ class AuditSet:
     def _compute(self, folder: Path) -> None:
         found = self.audit(self.suspect(self.unlearn.final()))
         for name, table in found.tables.items():
-            table.write_parquet(folder / f"{name}.parquet")
-        self._curves().write_csv(folder / "log10_p.csv")
+            save_table(table, folder / f"{name}.parquet")
+        save_table(self._curves(), folder / "log10_p.csv")
         metrics = {**found.metrics, **self._facts()}
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         save_samples(folder, self.mark.instances.raw.images, self.mark.marked.images)
