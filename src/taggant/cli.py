@@ -120,9 +120,8 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         return _accepted_keys(misspelt[1], overrides)
     if isinstance(error, OSError) and error.errno and not error.filename:
         # Hydra's own record of a run, on a full disk; all that we write is named.
-        message += (
-            f", in a run's folder below {Path(os.environ.get('TAGGANT_ROOT', '.')).absolute()}"
-        )
+        root = Path(os.environ.get("TAGGANT_ROOT", "."))
+        message += f", in a run's folder below {root.absolute()}"
     cause = error.__cause__
     return message if cause is None or str(cause) in message else f"{message}\n{cause}"
 
