@@ -15,7 +15,8 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from taggant.cli import explain_errors, in_any_order
+from taggant.cli import explain_errors
+from taggant.overrides import in_any_order
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")

@@ -9,7 +9,7 @@ import polars as pl
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from taggant.cli import CONF
+from taggant.groups import CONF
 from taggant.report.runs import table
 
 BOUNDS = ("low", "high")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from experiments.experiment import Experiment
-from taggant.cli import CONF
+from taggant.groups import CONF
 
 HEAD = """# Reproducing
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.forks import TINY, calls, warmed
 
-from taggant.store.upkeep import damage, records
+from taggant.store.upkeep import damage, survey
 
 KILLED = -9
 READINGS = 3  # the final model's and two snapshots'
@@ -59,7 +59,7 @@ def contents(root: Path) -> dict[str, dict[str, str]]:
     """SHA-256 of every file of every artifact but the report, which holds times."""
     return {
         f"{record.stage}/{record.digest}": record.manifest["files"]
-        for record in records(root / "store")
+        for record in survey(root / "store").records
         if record.stage != "report"
     }
 
@@ -79,7 +79,7 @@ def assert_whole(reference: Reference, root: Path) -> None:
 
 
 def assert_valid(root: Path) -> None:
-    assert [damage(record) for record in records(root / "store") if damage(record)] == []
+    assert [damage(record) for record in survey(root / "store").records if damage(record)] == []
 
 
 def kill_and_go_on(reference: Reference, root: Path, fault: dict[str, float]) -> None:
@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_the_store_valid(reference, tmp_path, room):
 @pytest.mark.parametrize("harm", ["flip", "truncate"])
 def test_damage_in_any_artifact_is_reported_by_name(reference, tmp_path, harm):
     shutil.copytree(reference.root / "store", tmp_path / "store")
-    found = records(tmp_path / "store")
+    found = survey(tmp_path / "store").records
     assert {record.stage for record in found} == {
         "data",
         "mark",

@@ -1,7 +1,7 @@
 """What figures of unlearning share: their table, and detection against what it cost in utility.
 
-Detection rates are those of the forgotten images, with exact 95 % intervals. No claim is not
-evidence of erasure: only the upper end of the interval bounds what is left to be found.
+Detection rates are those of the forgotten images, with 95 % intervals, exact for one model.
+No claim is not evidence of erasure: only the upper end bounds what is left to be found.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from itertools import chain
 import numpy as np
 import polars as pl
 from experiments.plots import DASHED, PALETTE, sides, with_bars
+from experiments.unlearning._pool import SEED, pooled
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -57,8 +58,18 @@ PARTS = (
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    """Swept columns, rates with intervals, utility and costs; the ends once, at strength 1."""
+    """Swept columns, rates with intervals, utility and costs; the ends once, at strength 1.
+
+    Over seeds, if they are swept, all is pooled.
+    """
     swept = runs.columns[: runs.columns.index("experiment")]
+    table = _rows(runs, swept)
+    if SEED not in swept:
+        return table
+    return pooled(table, [name for name in swept if name != SEED], RATES)
+
+
+def _rows(runs: pl.DataFrame, swept: Sequence[str]) -> pl.DataFrame:
     sides = chain.from_iterable((rate, f"{rate}_low", f"{rate}_high") for rate in RATES)
     table = runs.select(*swept, *FACTS[:-1], *sides, FACTS[-1])
     if STRENGTH not in swept:

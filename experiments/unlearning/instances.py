@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 from experiments.unlearning import _shapes
+from experiments.unlearning._pool import SEED
 from matplotlib.figure import Figure
 
 from taggant.report import style
@@ -19,18 +20,33 @@ BUDGET = 0.1
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    within = runs.filter(
-        pl.col(_shapes.METHOD).is_in(SHOWN) & (pl.col("utility_loss").abs() <= BUDGET)
-        | (pl.col(_shapes.METHOD) == "retrain")
-    )
-    best = within.sort("forgotten_rate").unique(_shapes.METHOD, keep="first", maintain_order=True)
-    return pl.concat([_instances(run) for run in best.iter_rows(named=True)])
+    table = _shapes.collect(runs)
+    strengths = {name: _strength(table, name) for name in SHOWN}
+    chosen = [
+        run
+        for run in runs.iter_rows(named=True)
+        if (name := run[_shapes.METHOD]) in SHOWN and _is_chosen(run, strengths[name])
+    ]
+    return pl.concat([_instances(run) for run in chosen])
+
+
+def _strength(table: pl.DataFrame, method: str) -> float | None:
+    """Of a method's best point within the budget, as the ranking has it; None without one."""
+    own = table.filter(pl.col(_shapes.METHOD) == method)
+    if method not in _shapes.ENDS:
+        own = own.filter(pl.col("utility_loss") <= BUDGET)
+    best = own.sort("forgotten_rate", maintain_order=True)[_shapes.STRENGTH].to_list()
+    return float(best[0]) if best else None
+
+
+def _is_chosen(run: dict[str, object], strength: float | None) -> bool:
+    return strength is not None and float(str(run[_shapes.STRENGTH])) == strength
 
 
 def _instances(run: dict[str, object]) -> pl.DataFrame:
     shares = pl.read_parquet(Path(str(run["folder"])) / "instances.parquet")
     forgotten = shares.filter(part="forgotten").select("beaten_before", "beaten")
-    keys = (_shapes.METHOD, _shapes.STRENGTH, "date")
+    keys = (_shapes.METHOD, _shapes.STRENGTH, SEED, "date")
     return forgotten.select(*(pl.lit(run[key]).alias(key) for key in keys), pl.all())
 
 

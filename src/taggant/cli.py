@@ -16,11 +16,10 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from taggant.groups import CONF, options_of
+from taggant.overrides import unreadable
 from taggant.stop import Stopped, stoppable
 
-PACKAGE = Path(__file__).parent
-CONF = next(p for p in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if p.is_dir())
-"""The config groups: those of the checkout, or of the wheel."""
 KEYED = re.compile(r"[a-z_]+(\.\w+)+( =|:) ")
 """How a message starts that names its key itself."""
 EXPECTED = (
@@ -78,20 +77,6 @@ def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
         sys.exit(2)
 
 
-def in_any_order(arguments: Sequence[str]) -> list[str]:
-    """Arguments with Hydra's flags first: after an override, it takes none of them."""
-    flags: list[str] = []
-    overrides: list[str] = []
-    taken = overrides
-    for argument in arguments:
-        if argument.startswith("-"):
-            taken = flags
-        elif "=" in argument or argument[:1] in "~+":
-            taken = overrides
-        taken.append(argument)
-    return [*flags, *overrides]
-
-
 @contextmanager
 def _handed_on() -> Iterator[None]:
     """Let Hydra hand exceptions on, and print nothing; whoever runs next finds the old setting."""
@@ -108,6 +93,9 @@ def _handed_on() -> Iterator[None]:
 
 def explain(error: BaseException, overrides: Sequence[str]) -> str:
     """The message of an error, with the accepted keys where a key was misspelt."""
+    unread = unreadable(overrides, sweeps="Ambiguous value" not in str(error))
+    if unread is not None:
+        return unread
     if isinstance(error, InstantiationException) and error.__cause__ is not None:
         key = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
         while isinstance(error, InstantiationException) and error.__cause__ is not None:
@@ -128,12 +116,8 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
 
 def _accepted_keys(key: str, overrides: Sequence[str]) -> str:
     if (CONF / key).is_dir():
-        names = sorted(
-            str(path.relative_to(CONF / key))[:-5]
-            for path in CONF.glob(f"{key}/**/*.yaml")
-            if not path.name.startswith("_")
-        )
-        return f"'{key}' is no default part: add it by +{key}=NAME. Accepted: {', '.join(names)}"
+        names = ", ".join(options_of(key))
+        return f"'{key}' is no default part: add it by +{key}=NAME. Accepted: {names}"
     config = _compose([o for o in overrides if not o.lstrip("+~").startswith(key)])
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(config, parent) if parent else config

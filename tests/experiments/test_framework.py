@@ -13,7 +13,7 @@ from experiments.experiment import Experiment, every, named
 from tests.conftest import ROOT
 
 from experiments import Expected, gallery, output, reproduce
-from taggant.cli import CONF
+from taggant.groups import CONF
 
 NAMES = [one.name for one in every()]
 

@@ -7,7 +7,7 @@ from tests.forks import TINY, ran, warmed
 from tests.pipeline.test_set_line import RUN
 
 from taggant.store.identity import NO_OUTCOME
-from taggant.store.upkeep import records
+from taggant.store.upkeep import survey
 
 WIRING = ("taggant.pipeline.line", "taggant.pipeline.set_line", "taggant.pipeline.setting")
 """Hands stages to each other, and values that are part of identities themselves."""
@@ -37,7 +37,7 @@ def test_a_stage_rests_on_all_code_that_it_runs(name, tmp_path):
     assert warmed().run(tmp_path, *RUNS[name], watch=True) == 0, (
         tmp_path / "output.txt"
     ).read_text()
-    known = [*records(tmp_path / "store"), *records(tmp_path / "secrets")]
+    known = [*survey(tmp_path / "store").records, *survey(tmp_path / "secrets").records]
     by_digest = {record.digest: record for record in known}
     missed = set()
     for digest, modules in ran(tmp_path).items():

@@ -11,7 +11,7 @@ from tests.test_secrets import forms, outside
 from taggant.files import sha256
 from taggant.marking.ledger import Ledger
 from taggant.marking.trained import WEIGHTS
-from taggant.store.store import MANIFEST
+from taggant.store.manifest import MANIFEST
 from taggant.store.upkeep import collect
 
 RUN = (

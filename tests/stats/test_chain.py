@@ -78,8 +78,9 @@ def test_claims_alone_are_the_claims_of_all(name):
 @pytest.mark.parametrize("name", TESTS)
 def test_numbers_do_not_depend_on_what_was_asked_first(name):
     test, other = replace(TESTS[name]), replace(TESTS[name])
-    size, power, reads = test.size(), test.power(NULL), test.expected_queries(NULL)
-    mass = other.states.mass(NULL)
+    null = test.null
+    size, power, reads = test.size(), test.power(null), test.expected_queries(null)
+    mass = other.states.mass(null)
     assert size == pytest.approx(mass[other.states.side != 0].sum(), abs=1e-13)
     assert power == pytest.approx(size, abs=1e-13)
     assert reads == pytest.approx(mass @ other.states.t, abs=1e-9)

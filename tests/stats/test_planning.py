@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -85,3 +86,22 @@ def test_statistics_import_no_torch_and_no_plotting():
         "assert not {'torch', 'matplotlib', 'pandas'} & set(sys.modules), 'heavy import'"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_versions_tried_when_none_are_given_are_bounded():
+    law, tests = Beta.with_mean(0.01), {"rank": stats.rank}
+    assert [row.n for row in plan(None, "0.0001", law, tests=tests).rows] == [
+        10_000,
+        20_000,
+        30_000,
+        50_000,
+    ]
+    assert [row.n for row in plan(None, "0.00001", law, tests=tests).rows] == [100_000]
+
+
+@pytest.mark.slow
+def test_a_level_of_one_in_ten_thousand_is_planned_within_five_seconds(capsys):
+    start = time.process_time()
+    assert main(["plan", "--p", "0.0001"]) == 0
+    assert time.process_time() - start < 5
+    assert "Recommended" in capsys.readouterr().out

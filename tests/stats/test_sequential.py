@@ -89,7 +89,7 @@ def test_besag_clifford_size(h, p):
         (lambda: stats.rank(100, "five"), "not a finite number"),
         (lambda: stats.rank(100, float("nan")), "not a finite number"),
         (lambda: stats.optimal(1000, 0.001, cost=3e-4), "never claims"),
-        (lambda: stats.optimal(100, 0.1, cost=0), "cost > 0"),
+        (lambda: stats.optimal(100, 0.1, cost=0), "0 < cost"),
         (lambda: stats.optimal(100, 0.1, keep=1), "keep=1"),
         (lambda: stats.optimal(100, 0.1, b=-1), "b=-1"),
     ],

@@ -1,3 +1,6 @@
+import math
+import time
+from fractions import Fraction
 from functools import cache
 from itertools import product
 
@@ -6,7 +9,7 @@ import pytest
 
 from taggant import stats
 from taggant.stats import Beta, Boundary
-from taggant.stats.stopping import _Problem
+from taggant.stats.programme import Programme
 
 DESIGN = Beta(1, 50)
 
@@ -45,12 +48,13 @@ def every_test(n: int, law: Beta) -> np.ndarray:
 @pytest.mark.parametrize("multiplier", [0.3, 1.0, 2.0])
 @pytest.mark.parametrize("cost", [1e-4, 0.02])
 def test_programme_is_the_optimum_over_all_tests(multiplier, cost):
-    """No test of n = 5 has a lower cost * reads + misses + multiplier * size."""
-    n, law = 5, Beta(1, 5)
-    size, power, claim, stop = _Problem(n, n, law).solve(np.array([cost]), np.array([multiplier]))
-    best = Boundary(claim[:, 0], stop[:, 0])
-    assert best.size() == pytest.approx(size[0], abs=1e-14)
-    assert best.power(law) == pytest.approx(power[0], abs=1e-14)
+    """No test of n = 4 has a lower cost * reads + misses + multiplier * size."""
+    n, law = 4, Beta(1, 5)
+    problem = Programme(n, Fraction(1, 2), law)
+    found = problem.solve(np.array([cost]), np.array([multiplier]))
+    best = Boundary(found.claim[:, 0], found.stop[:, 0])
+    assert best.size() == pytest.approx(found.size[0], abs=1e-14)
+    assert best.power(law) == pytest.approx(found.power[0], abs=1e-14)
     lowest = (every_test(n, law) @ [cost, 1, multiplier]).min()
     value = cost * best.expected_queries(law) + 1 - best.power(law) + multiplier * best.size()
     assert value == pytest.approx(lowest, abs=1e-12)
@@ -58,12 +62,14 @@ def test_programme_is_the_optimum_over_all_tests(multiplier, cost):
 
 @pytest.mark.parametrize("p", [0.1, 0.05, 0.01])
 def test_default_keeps_the_wanted_power(p):
-    wanted = stats.rank(500, p).power(DESIGN)
+    wanted = stats.rank(300, p).power(DESIGN)
+    reads = []
     for keep in (0.9, 0.98, 0.995):
-        test = stats.optimal(500, p, keep=keep)
+        test = stats.optimal(300, p, keep=keep)
         assert test.power(DESIGN) >= keep * wanted
-    thrifty, keen = stats.optimal(500, p, keep=0.9), stats.optimal(500, p, keep=0.995)
-    assert thrifty.expected_queries(DESIGN) < keen.expected_queries(DESIGN)
+        reads.append(test.expected_queries(DESIGN))
+    assert reads == sorted(reads)
+    assert reads[0] < reads[-1]
 
 
 def test_large_n_stops_at_a_short_horizon_without_loss():
@@ -83,3 +89,62 @@ def test_cost_zero_limit_is_the_curtailed_rank_test():
 def test_unused_share_of_the_level_is_small():
     for n, p in ((100, 0.1), (1000, 0.05), (1000, 0.005)):
         assert 0.999 * p < stats.optimal(n, p).size() <= p
+
+
+@pytest.mark.parametrize(
+    ("n", "p"),
+    [(5000, 0.3), (10_000, 0.5), (10_000, 1e-4)]
+    + [
+        pytest.param(10_000, p, marks=pytest.mark.slow)
+        for p in (1.5e-4, 1e-3, 5e-3, 0.02, 0.03, 0.07, 0.2)
+    ],
+)
+def test_found_within_five_seconds(n, p):
+    start = time.process_time()
+    test = stats.optimal(n, p)
+    assert time.process_time() - start < 5
+    assert exact_or_below(test.size(), p)
+    assert test.power(DESIGN) >= 0.98 * stats.rank(n, p).power(DESIGN)
+
+
+def exact_or_below(size: float, p: float) -> bool:
+    return 0.9 * p < size <= p * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(
+    "design",
+    [{"b": 0.5}, {"b": 0.9}, {"b": 0.99}, {"a": 2, "b": 1}, {"a": 5, "b": 45, "keep": 0.995}],
+)
+def test_designs_against_which_few_exceedances_are_no_evidence(design):
+    with pytest.raises(ValueError, match=rf"b={design['b']}: accepted are a <= 1 <= b"):
+        stats.optimal(100, 0.05, **design)
+
+
+@pytest.mark.parametrize("b", [math.inf, math.nan, None, "50", 10**400, 0, True])
+def test_designs_that_are_no_law(b):
+    with pytest.raises(ValueError, match=r"b=.*: accepted are numbers 0 < b < inf"):
+        stats.optimal(100, 0.05, b=b)
+
+
+@pytest.mark.parametrize("b", [1.0001, 1.5, 1e4, 1e9])
+def test_weak_and_strong_designs_end(b):
+    test, law = stats.optimal(300, 0.1, b=b), Beta(1, b)
+    assert exact_or_below(test.size(), 0.1)
+    assert test.power(law) >= 0.98 * stats.rank(300, 0.1).power(law)
+
+
+@pytest.mark.parametrize("cost", [1e-300, 1e-9, 1e-5])
+def test_any_small_cost_ends(cost):
+    test = stats.optimal(300, 0.1, cost=cost)
+    assert exact_or_below(test.size(), 0.1)
+    assert test.power(DESIGN) >= 0.98 * stats.rank(300, 0.1).power(DESIGN)
+
+
+def test_arguments():
+    with pytest.raises(ValueError, match=r"cost=1e\+300 a read is so large"):
+        stats.optimal(100, 0.05, cost=1e300)
+    with pytest.raises(ValueError, match="cost=0: accepted are numbers 0 < cost < inf"):
+        stats.optimal(100, 0.05, cost=0)
+    with pytest.raises(ValueError, match="keep=1: accepted are numbers 0 <= keep < 1"):
+        stats.optimal(100, 0.05, keep=1)
+    assert stats.optimal(np.int64(100), 0.05, b=np.float64(50)).n == 100

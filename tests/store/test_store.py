@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import errno
+import json
 import os
 import stat
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from taggant.files import write_atomically
-from taggant.store.store import Stage, Store, StoreError
+from taggant.store.identity import digest
+from taggant.store.manifest import StoreError
+from taggant.store.store import Stage, Store
 
 
 def stage(compute, resumable=False, value=1) -> Stage:
@@ -64,6 +69,49 @@ def test_only_a_resumable_stage_gets_its_leftovers_back(tmp_path):
             store.get(stage(interrupted, resumable))
         store.get(stage(lambda folder: seen.append((folder / "epoch").exists()), resumable))
     assert seen == [True, False]
+
+
+@pytest.mark.parametrize("extent", [None, {"depth": 1}])
+@pytest.mark.parametrize("rest", ["folder", "file", "link"])
+def test_what_lies_there_without_a_manifest_is_cleared(tmp_path, rest, extent):
+    store = Store(tmp_path / "store")
+    made = replace(stage(write), extent=None if extent is None else lambda: extent)
+    folder = store.folder(made)
+    folder.parent.mkdir(parents=True)
+    if rest == "folder":
+        (folder / "deep").mkdir(parents=True)
+        (folder / "deep" / "old.txt").write_text("old")
+    elif rest == "file":
+        folder.write_text("old")
+    else:
+        folder.symlink_to(tmp_path / "nowhere")
+    assert store.get(made).path == folder
+    assert [p.name for p in folder.rglob("*.txt")] == ["a.txt"]
+    assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+def test_an_attempt_that_fails_leaves_no_empty_folder(tmp_path):
+    def refuse(_):
+        raise ValueError("data.train = -1")
+
+    for resumable in (True, False):
+        with pytest.raises(ValueError, match=r"data\.train"):
+            Store(tmp_path / "store").get(stage(refuse, resumable))
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_error_without_a_path_gets_the_artifacts(tmp_path):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = Store(tmp_path)
+    with pytest.raises(OSError, match=f"No space left .*{store.folder(stage(full))}"):
+        store.get(stage(full))
+
+
+def test_values_that_have_been_through_json_have_the_same_digest():
+    told = {"a": (1, 2.5, None), "b": {10: "x", 9: True}, "c": "é"}
+    assert digest(json.loads(json.dumps(told))) == digest(told)
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])

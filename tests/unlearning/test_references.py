@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.conftest import ROOT
 from tests.unlearning.test_methods import GRADED, method
 from tests.unlearning.tiny import CLASSES, FORGET, RETAIN, Tiny, request, weights
 from torch.nn.functional import kl_div
@@ -303,11 +304,25 @@ def test_every_graded_method_is_compared():
 
 
 @pytest.mark.parametrize("name", CASES)
+def test_the_page_names_the_commit_compared_with(name):
+    page = (
+        (ROOT / "docs" / "unlearning.md")
+        .read_text()
+        .partition("### Compared with")[2]
+        .partition("###")[0]
+    )
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{name}` | ")]
+    repository, commit = row.split(" | ")[1].split()[:2]
+    assert f"{repository} at {commit.strip('`,')}" in __doc__
+    assert row.split(" | ")[2].startswith("5e-9")
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_weights_are_those_of_the_reference(name):
     asked = request()
     epochs = {"epochs": 2} if "epochs" in method(name).__dict__ else {}
     after = method(name, **{**epochs, **CASES[name]})(asked)
-    assert apart(after, REFERENCE[name]) < 1e-8
+    assert apart(after, REFERENCE[name]) < 5.1e-9  # half of the last digit kept
     assert apart(Tiny(), REFERENCE[name]) > 1e-2
 
 

@@ -102,6 +102,14 @@ def white_box(
         Of vanilla held-out images.
     carriers : float array [classes, d_m]
         The secret unit vectors.
+
+    Notes
+    -----
+    The reference code (``detect_radioactivity.py`` of github.com/facebookresearch/radioactive_data
+    at b14d780) aligns on centre crops, 224 of 256 pixels, which is how its networks are tested. The
+    audit here aligns on whole images, as the networks here are. On three in ten marked emoji (25
+    steps, 400 images, two trainings) log10 p is -.71 and -.96 so, and -.07 and -.45 on centre crops
+    of 28 of 32 pixels: neither finds these weak marks. The guarantee holds either way.
     """
     alignment = align(marker_features, tested_features)
     return radioactive_p(aligned_rows(weights, alignment), carriers), alignment

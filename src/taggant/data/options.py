@@ -29,7 +29,7 @@ def check_whole(key: str, value: object, least: int = 1, optional: bool = False)
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         also = " or null for all" if optional else ""
         raise ValueError(
-            f"{key} = {_typed(value)}: accepted are {least}, {least + 1}, {least + 2}, ...{also}"
+            f"{key} = {typed(value)}: accepted are {least}, {least + 1}, {least + 2}, ...{also}"
         )
 
 
@@ -41,7 +41,7 @@ def check_share(key: str, value: object) -> None:
     ValueError
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
-        raise ValueError(f"{key} = {_typed(value)}: accepted are numbers in (0, 1)")
+        raise ValueError(f"{key} = {typed(value)}: accepted are numbers in (0, 1)")
 
 
 def check_choice(key: str, value: object, accepted: Sequence[str]) -> None:
@@ -52,7 +52,7 @@ def check_choice(key: str, value: object, accepted: Sequence[str]) -> None:
     ValueError
     """
     if value not in accepted:
-        raise ValueError(f"{key} = {_typed(value)}: accepted are {', '.join(accepted)}")
+        raise ValueError(f"{key} = {typed(value)}: accepted are {', '.join(accepted)}")
 
 
 def existing(key: str, root: object, expected: str) -> Path:
@@ -67,7 +67,7 @@ def existing(key: str, root: object, expected: str) -> Path:
     if place is None or not place.is_dir():
         found = "nothing" if place is None or not place.exists() else "a file"
         raise FileNotFoundError(
-            f"{key} = {_typed(root)}: found {found}, a folder is needed; {expected}"
+            f"{key} = {typed(root)}: found {found}, a folder is needed; {expected}"
         )
     return place
 
@@ -78,6 +78,6 @@ def some(names: Sequence[str], shown: int = 10) -> list[str]:
     return [*names[:shown], *([f"and {more} more"] if more > 0 else [])]
 
 
-def _typed(value: object) -> str:
+def typed(value: object) -> str:
     """A value as it is written on the command line."""
     return json.dumps(value) if value is None or isinstance(value, bool) else f"{value}"

@@ -49,6 +49,15 @@ class ClassWise(ABC):
         Images optimised together, where the marker's arithmetic allows it.
     memory : int
         Bytes of finished versions kept at hand.
+
+    Notes
+    -----
+    The reference code (``make_data_radioactive.py`` of github.com/facebookresearch/radioactive_data
+    at b14d780) rounds after steps 1, 11, 21, ..., here it is after 10, 20, 30, ..., and what it
+    writes at the end is cut to whole grey levels, here it is rounded. On 80 emoji, 90 steps, a
+    small marker trained on other emoji: features move along the carrier by .1986 here and .1980
+    with the reference's steps (standard error .014), at 37.16 and 37.21 dB; at 25 steps .070 and
+    .068, at 44.8 and 44.9 dB.
     """
 
     marker: Marker

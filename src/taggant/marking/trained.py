@@ -147,7 +147,9 @@ def trained(exclude: DictConfig, net: DictConfig, store: str = "store", **option
     root = Path(os.environ.get("TAGGANT_ROOT", ".")) / store
     key = json.dumps(vars(training)), root
     if key not in _LOADED:
-        _LOADED[key] = training.load(Store(root).get(training.stage()).path)
+        kept = Store(root)
+        with kept.in_use():
+            _LOADED[key] = training.load(kept.get(training.stage()).path)
     return _LOADED[key]
 
 

@@ -37,6 +37,13 @@ class Twins:
         Images optimised together, where the marker's arithmetic allows it.
     memory : int
         Bytes of finished twins kept at hand.
+
+    Notes
+    -----
+    The reference code (github.com/zonghaohuang007/ML_data_auditing) rounds after steps 1, 11, 21,
+    ..., here it is after 10, 20, 30, ... On 80 emoji and a small marker trained on other emoji,
+    twins are 16.3 apart here and 16.5 with the reference's steps (standard error .55), both at
+    28.8 dB.
     """
 
     marker: Marker

@@ -25,7 +25,7 @@ from taggant.owner.form import Form, FormError, Hex32, Line, parsed, read_file
 from taggant.owner.models import Fed, Model, Options, Target, local
 from taggant.owner.parts.victim import Images, Victim, victim_form
 from taggant.owner.seals import canonical
-from taggant.store.store import MANIFEST
+from taggant.store.manifest import MANIFEST
 from taggant.victim import training
 from taggant.victim.silenced import Silenced
 

@@ -17,7 +17,8 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from taggant.cli import CONF, explain
+from taggant.cli import explain
+from taggant.groups import CONF
 from taggant.owner.form import decimal
 from taggant.owner.parts.marking import Marking, marking_form
 from taggant.owner.parts.score import ScoreForm, score_form

@@ -11,6 +11,7 @@ from hydra.utils import get_class
 
 from taggant.audit.callback import AuditCallback
 from taggant.data.imageset import ImageSet
+from taggant.data.options import check_whole
 from taggant.pipeline.record import record, run_digest
 from taggant.pipeline.setting import Setting
 from taggant.pipeline.stages.audit import Audit
@@ -108,10 +109,12 @@ class Line:
         ValueError
             With the parts and what would fit.
         """
+        for group in ("used", "unused"):
+            check_whole(f"marking.{group}", self.setting.cfg.marking[group])
         self.scores.score.check(self.train.kind)
         self.unlearn.check()
-        for part in (self.scores.boundaries, self.stages):
-            assert part
+        both = [self.scores.both_sides] if self.unlearn.forget else []
+        assert [self.scores.boundaries, *both, self.stages]
 
     def record(self) -> dict[str, Any]:
         """``result.json``: what ran, what it took, what came out."""

@@ -12,6 +12,7 @@ from taggant.pipeline.line import Line
 from taggant.report.numbers import duration
 from taggant.store.identity import digest
 from taggant.store.store import Stage, Store
+from taggant.store.upkeep import survey
 
 NO_WORK = ("name", "secret", "seed", "simulated", "sources")
 """Parts of an identity that make a stage neither longer nor shorter."""
@@ -57,7 +58,7 @@ class Past:
     """
 
     def __init__(self, store: Store) -> None:
-        manifests = store.manifests()
+        manifests = [record.manifest for record in survey(store.root).records]
         self._by_digest = {manifest["digest"]: manifest for manifest in manifests}
         self._took: dict[str, list[float]] = {}
         for manifest in manifests:

@@ -18,11 +18,12 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from taggant.files import write_atomically
+from taggant.pipeline.check import check
 from taggant.pipeline.line import Line
 from taggant.pipeline.plan import plan
 from taggant.pipeline.setting import Plain, Setting, plain
 from taggant.report.wording import summary
-from taggant.store.store import MANIFEST
+from taggant.store.manifest import MANIFEST
 
 OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
 """Config that no result depends on; the others become columns of the table of results."""
@@ -45,20 +46,22 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     """
     console = Console(soft_wrap=True)
     quiet_libraries()
+    check(cfg)
     if cfg.threads is not None:
-        torch.set_num_threads(int(cfg.threads))
+        torch.set_num_threads(cfg.threads)
     if cfg.plan:
         console.print(plan([Line.of(Setting.of(cfg, told=told))]))
         return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
-    loggers = [instantiate(node) for node in cfg.logger.values()]
+    loggers = [instantiate(node) for node in (cfg.get("logger") or {}).values()]
     line = Line.of(Setting.of(cfg, loggers, told))
     line.store.clear_locks()
     try:
-        if cfg.audit.get("shard") is not None:
-            console.print(score_shard(line))
-            return {}
-        metrics = write(line, folder)
+        with line.store.in_use():
+            if cfg.audit.get("shard") is not None:
+                console.print(score_shard(line))
+                return {}
+            metrics = write(line, folder)
     finally:
         for logger in loggers:
             logger.finalize("finished")

@@ -155,9 +155,12 @@ def _compose(config: DictConfig) -> Iterator[DictConfig]:
 def _plan(composed: Sequence[DictConfig], asked: Sequence[Mapping[str, Any]]) -> None:
     from rich.console import Console
 
+    from taggant.pipeline.check import check
     from taggant.pipeline.line import Line
     from taggant.pipeline.plan import plan
     from taggant.pipeline.setting import Setting
 
+    for cfg in composed:
+        check(cfg)
     lines = [Line.of(Setting.of(cfg, told=kin(model(cfg), asked))) for cfg in composed]
     Console(soft_wrap=True).print(plan(lines))

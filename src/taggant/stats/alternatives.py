@@ -7,6 +7,7 @@ uniform on 0..t.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
 from taggant.stats.arrays import Floats
+from taggant.stats.checks import real
 
 
 def log_choose(n: ArrayLike, k: ArrayLike) -> Floats:
@@ -52,21 +54,20 @@ class Beta:
     Raises
     ------
     ValueError
-        If a or b is not positive.
+        If a or b is not a number between 0 and infinity.
     """
 
     a: float = 1.0
     b: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.a > 0 and self.b > 0):
-            raise ValueError(f"Beta(a={self.a!r}, b={self.b!r}): accepted are a > 0 and b > 0")
+        for name in ("a", "b"):
+            object.__setattr__(self, name, real(getattr(self, name), name, 0.0, math.inf, "both"))
 
     @classmethod
     def with_mean(cls, mean: float, a: float = 1.0) -> Beta:
         """Return Beta(a, b) of the given mean, 0 < mean < 1."""
-        if not 0 < mean < 1:
-            raise ValueError(f"mean={mean!r} is outside the accepted range 0 < mean < 1")
+        mean, a = real(mean, "mean", 0.0, 1.0, "both"), real(a, "a", 0.0, math.inf, "both")
         return cls(a, a / mean - a)
 
     def log_pmf(self, t: ArrayLike, s: ArrayLike, n: int) -> Floats:
@@ -85,8 +86,7 @@ class Fixed:
     q: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.q <= 1:
-            raise ValueError(f"q={self.q!r} is outside the accepted range 0 <= q <= 1")
+        object.__setattr__(self, "q", real(self.q, "q", 0.0, 1.0, ""))
 
     def log_pmf(self, t: ArrayLike, s: ArrayLike, n: int) -> Floats:
         """Return the binomial log P(S_t = s), elementwise over (t, s)."""

@@ -37,7 +37,8 @@ TESTS: Mapping[str, Test] = {
 _SHARES = [Fraction(k, 20) for k in range(20, 7, -2)]  # of the balanced level, to try
 _KEEP_IN_SETS = 0.995  # near the balance, a little power decides over every claim
 _LARGE = 100_000  # versions that stand for "as many as you like"
-_MULTIPLES = (1, 2, 3, 5, 10, 20, 50)  # n to try when none is given, times the least possible
+_MULTIPLES = (1, 2, 3, 5, 10, 20, 50)  # n to try when none is given, times the least possible,
+_MOST_TRIED = 50_000  # while no more than this
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,8 @@ def plan(
     Parameters
     ----------
     n : int, several, or None
-        Versions of each image; None tries multiples of the least possible, ceil(1/p).
+        Versions of each image; None tries multiples of the least possible, ceil(1/p), up to
+        50,000.
     p : float, str or Fraction
         Bound on the false-detection rate.
     alternative : Alternative
@@ -116,7 +118,8 @@ def plan(
         raise ValueError(f"power={power!r} is outside the accepted range 0..1")
     least = math.ceil(1 / level(p))
     if n is None:
-        sizes: Sequence[int] = [k * least for k in _MULTIPLES]
+        tried = [k * least for k in _MULTIPLES]
+        sizes: Sequence[int] = [least, *(n for n in tried[1:] if n <= _MOST_TRIED)]
     else:
         sizes = [n] if isinstance(n, int) else list(n)
     rows: list[PlanRow] = []

@@ -13,26 +13,28 @@ from rich.console import Console
 from rich.table import Table
 
 from taggant.report.numbers import duration
-from taggant.store.store import StoreError
-from taggant.store.upkeep import collect, damage, records
+from taggant.store.manifest import StoreError
+from taggant.store.upkeep import collect, damage, survey
 
 
 def ls(root: Path, _: argparse.Namespace) -> int:
     """List every artifact."""
     table = Table("stage", "digest", "size", "took", "made from")
-    found = records(root)
+    there = survey(root)
+    found = there.records
     for record in found:
         made_from = " ".join(f"{name} {key[:8]}" for name, key in record.inputs)
         took = duration(record.manifest["seconds"])
         table.add_row(record.stage, record.digest[:12], _size(record.bytes), took, made_from)
     table.caption = f"{len(found)} artifacts, {_size(sum(record.bytes for record in found))}"
     Console(soft_wrap=True).print(table)
-    return 0
+    _tell(there.unreadable)
+    return 1 if there.unreadable else 0
 
 
 def show(root: Path, options: argparse.Namespace) -> int:
     """Print the manifests of the artifacts whose digest starts so."""
-    found = [record for record in records(root) if record.digest.startswith(options.digest)]
+    found = [r for r in survey(root).records if r.digest.startswith(options.digest)]
     for record in found:
         print(json.dumps({"path": str(record.path), **record.manifest}, indent=1))
     if not found:
@@ -41,12 +43,12 @@ def show(root: Path, options: argparse.Namespace) -> int:
 
 
 def verify(root: Path, _: argparse.Namespace) -> int:
-    """Hash every file and name those that are damaged."""
-    found = records(root)
-    wrong = [message for record in found if (message := damage(record))]
-    for message in wrong:
-        print(message, file=sys.stderr)
-    print(f"{len(found)} artifacts, {len(wrong)} damaged")
+    """Hash every file and name what is damaged, missing, or lies in another's place."""
+    there = survey(root)
+    found = there.records
+    wrong = [*there.unreadable, *(message for record in found if (message := damage(record)))]
+    _tell(wrong)
+    print(f"{len(found) + len(there.unreadable)} artifacts, {len(wrong)} damaged")
     return 1 if wrong else 0
 
 
@@ -76,10 +78,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command.add_argument("--yes", action="store_true", help="remove, not only name")
     options = parser.parse_args(arguments)
     try:
+        if not options.root.is_dir():
+            raise StoreError(f"--root {options.root}: no such folder")
         return int(options.function(options.root, options))
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _tell(messages: Sequence[str]) -> None:
+    for message in messages:
+        print(message, file=sys.stderr)
 
 
 def _size(count: int) -> str:

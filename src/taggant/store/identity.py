@@ -23,8 +23,12 @@ NO_OUTCOME = (
 
 
 def digest(value: Any) -> str:
-    """32 hex digits of the canonical JSON of plain values (mappings, lists, numbers, strings)."""
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """32 hex digits of the canonical JSON of plain values (mappings, lists, numbers, strings).
+
+    Values that have been through JSON, in a manifest, have the same.
+    """
+    plain = json.loads(json.dumps(value, allow_nan=False))  # keys are text before they are sorted
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:32]
 
 

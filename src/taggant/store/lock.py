@@ -15,8 +15,8 @@ POLL = 0.02
 
 
 @contextmanager
-def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold an exclusive lock on a file, which is there only as long as anyone wants the lock.
+def locked(path: Path, waiting: Callable[[], None], shared: bool = False) -> Iterator[None]:
+    """Hold a lock on a file, which is there only as long as anyone wants the lock.
 
     The system drops the lock when its process ends, however it ends; the next holder then finds
     the file, and removes it.
@@ -28,48 +28,46 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     waiting : callable
         Called once if another process holds the lock for more than a second; what it raises ends
         the wait.
+    shared : bool
+        Others may share it; else the lock is held alone.
 
     Raises
     ------
     OSError
         If the file system gives no locks, naming the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = _acquire(path, waiting)
+    handle = _acquire(path, waiting, shared)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if not shared or _try(handle, path):  # who shares it with nobody is the last
+            path.unlink(missing_ok=True)
         os.close(handle)
-
-
-def busy(path: Path) -> bool:
-    """Whether a process holds the lock."""
-    try:
-        handle = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    free = _try(handle, path)
-    os.close(handle)
-    return not free
 
 
 def clear(folder: Path) -> None:
     """Remove the files of locks that nobody holds: their processes were killed."""
     for path in folder.glob("*"):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            handle = os.open(path, os.O_RDWR)
+        except (FileNotFoundError, PermissionError):  # gone meanwhile, or another person's
+            continue
         if _try(handle, path) and _same(handle, path):
             path.unlink()
         os.close(handle)
 
 
-def _acquire(path: Path, waiting: Callable[[], None]) -> int:
+def _acquire(path: Path, waiting: Callable[[], None], shared: bool) -> int:
     start = time.monotonic()
     told = False
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # another process has removed the empty folder
+            continue
         # A file that its last holder removed meanwhile guards nothing: open the new one.
-        if _try(handle, path) and _same(handle, path):
+        if _try(handle, path, shared) and _same(handle, path):
             return handle
         os.close(handle)
         if not told and time.monotonic() - start > PATIENCE:
@@ -78,9 +76,9 @@ def _acquire(path: Path, waiting: Callable[[], None]) -> int:
         time.sleep(POLL)
 
 
-def _try(handle: int, path: Path) -> bool:
+def _try(handle: int, path: Path, shared: bool = False) -> bool:
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:

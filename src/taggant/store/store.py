@@ -1,18 +1,20 @@
 """A content-addressed store of finished stages.
 
 An artifact is a folder ``<stage>/<digest>`` with a manifest that lists the SHA-256 of every file.
-It is written elsewhere and renamed when complete, so a killed run leaves none half-written; jobs
-that need the same artifact at once compute it once. Locks lie in ``.locks``; the system drops
-them when their process ends, however it ends.
+It is written elsewhere and renamed when complete, so a killed run leaves none half-written; one
+that is removed is renamed first. Jobs that need the same artifact at once compute it once. Locks
+lie in ``.locks``; the system drops them when their process ends, however it ends.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,14 +24,13 @@ from taggant.files import sha256, write_atomically
 from taggant.stop import going_on_from
 from taggant.store.identity import digest, library_versions
 from taggant.store.lock import clear, locked
+from taggant.store.manifest import MANIFEST, check, identity_digest, read_manifest, state_of
 
-MANIFEST = "manifest.json"
 LOCKS = ".locks"
+USERS = "users"
+"""The lock that whoever uses a store shares, and that whoever clears it away holds alone."""
 PARTIAL = ".partial"
-
-
-class StoreError(RuntimeError):
-    """An artifact is not what its manifest says."""
+REMOVED = ".removed"
 
 
 def _always(_: Path) -> bool:
@@ -73,8 +74,12 @@ class Stage:
     @cached_property
     def digest(self) -> str:
         """Identity digest, 32 hex digits."""
-        inputs = [[need.name, need.digest] for need in self.needs]
-        return digest({"stage": self.name, "inputs": inputs, **self.identity})
+        return identity_digest(self.name, self.inputs, self.identity)
+
+    @property
+    def inputs(self) -> list[list[str]]:
+        """Name and digest of each of `needs`."""
+        return [[need.name, need.digest] for need in self.needs]
 
 
 @dataclass(frozen=True)
@@ -136,13 +141,15 @@ class Store:
         ------
         StoreError
             If a stored file's content is not what the manifest says, naming the file.
+        OSError
+            If a file cannot be written, naming it or the artifact's folder.
         """
         found, cached = self.find(stage), True
         if found is None:
             for need in () if needs_ready else stage.needs:
                 self.get(need)
-            lock = self.lock(stage.name, stage.digest)
-            with going_on_from(f"stage {stage.name}"), locked(lock, partial(_say_waiting, stage)):
+            lock = locked(self.lock(stage.name, stage.digest), partial(_say_waiting, stage))
+            with going_on_from(f"stage {stage.name}"), self.in_use(), lock:
                 found = self.find(stage)
                 if found is None:
                     found, cached = self._compute(stage), False
@@ -153,13 +160,23 @@ class Store:
         """Manifest of a stage's artifact (of several records, the one that took longest)."""
         home = self.root / stage.name / stage.digest
         where = MANIFEST if stage.extent is None else f"[!.]*/{MANIFEST}"
-        return max(map(read_manifest, home.glob(where)), key=lambda m: m["seconds"], default=None)
+        found = [read_manifest(path.parent) for path in home.glob(where)]
+        return max(found, key=lambda manifest: manifest["seconds"], default=None)
 
-    def manifests(self, name: str = "*") -> list[dict[str, Any]]:
-        """Manifests of all artifacts of a stage's name, or of all stages."""
-        found = [*self.root.glob(f"{name}/[!.]*/{MANIFEST}")]
-        found += self.root.glob(f"{name}/[!.]*/[!.]*/{MANIFEST}")
-        return [read_manifest(path) for path in sorted(found)]
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Hold the store: as long as anybody does, nobody clears it away (`upkeep.collect`)."""
+        waiting = partial(_say, "waiting until the store is cleared up")
+        try:
+            with locked(self.users, waiting, shared=True):
+                yield
+        finally:
+            _prune(self.root / LOCKS, self.root)
+
+    @property
+    def users(self) -> Path:
+        """The lock file of `in_use`."""
+        return self.root / LOCKS / USERS
 
     def clear_locks(self) -> None:
         """Remove what killed processes left of their locks."""
@@ -171,17 +188,24 @@ class Store:
 
     def _compute(self, stage: Stage) -> Path:
         folder = self.folder(stage)
+        discard(folder)  # one without its manifest
         draft = folder.with_name(f".{folder.name}{PARTIAL}")
         _clear(draft, keep=stage.resumable)
         draft.mkdir(parents=True, exist_ok=True)
-        seconds = self._timed(partial(stage.compute, draft))
+        try:
+            seconds = self._timed(partial(stage.compute, draft))
+        except BaseException as error:
+            self._give_up(draft, keep=stage.resumable)
+            if isinstance(error, OSError) and error.errno and error.filename is None:
+                raise OSError(error.errno, error.strerror, str(folder)) from error
+            raise
         files = sorted(p for p in draft.rglob("*") if p.is_file() and p.name != MANIFEST)
         manifest = {
             "schema": 1,
             "stage": stage.name,
             "digest": stage.digest,
             "identity": stage.identity,
-            "inputs": [[need.name, need.digest] for need in stage.needs],
+            "inputs": stage.inputs,
             "extent": None if stage.extent is None else stage.extent(),
             "files": {p.relative_to(draft).as_posix(): sha256(p) for p in files},
             "seconds": round(seconds, 3),
@@ -191,6 +215,13 @@ class Store:
         draft.replace(folder)
         self.computed.add(stage.digest)
         return folder
+
+    def _give_up(self, draft: Path, keep: bool) -> None:
+        """Leave of an interrupted attempt what can be resumed, and no empty folder."""
+        if not keep:
+            shutil.rmtree(draft, ignore_errors=True)
+        inside = draft.relative_to(self.root).parents
+        _prune(draft, *(self.root / folder for folder in inside))
 
     def _timed(self, compute: Callable[[], None]) -> float:
         """Seconds of a stage alone: those that it computes in passing count as their own."""
@@ -202,52 +233,46 @@ class Store:
 
     def _verify(self, folder: Path) -> dict[str, Any]:
         """Manifest of an artifact; its files are hashed once a process, and again if touched."""
-        manifest = read_manifest(folder / MANIFEST)
-        state = tuple(_state(folder / name, folder) for name in manifest["files"])
+        manifest = read_manifest(folder)
+        state = tuple(state_of(folder / name, folder) for name in manifest["files"])
         if self._verified.get(folder) != state:
             check(folder, manifest)
             self._verified[folder] = state
         return manifest
 
 
-def check(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Compare an artifact's files with its manifest.
-
-    Raises
-    ------
-    StoreError
-        Naming the file that is missing or differs.
-    """
-    for name, expected in manifest["files"].items():
-        _state(folder / name, folder)
-        if sha256(folder / name) != expected:
-            raise StoreError(
-                f"{folder / name} was changed after it was stored (its SHA-256 is not the "
-                f"manifest's); remove {folder} to compute it again"
-            )
+def discard(folder: Path) -> None:
+    """Remove what lies under an artifact's name; an interruption leaves nothing half there."""
+    if not os.path.lexists(folder):
+        return
+    gone = folder.with_name(f".{folder.name}{REMOVED}")
+    _remove(gone)
+    folder.replace(gone)
+    _remove(gone)
 
 
-def _state(path: Path, folder: Path) -> tuple[int, int, int]:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        raise StoreError(f"{path} is missing; remove {folder} to compute it again") from None
-    return status.st_size, status.st_mtime_ns, status.st_ino
+def _prune(*folders: Path) -> None:
+    """Remove folders that are empty, each if those before it are gone."""
+    for folder in folders:
+        if folder.exists():
+            try:
+                folder.rmdir()
+            except OSError:  # not empty
+                return
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """A manifest's content; a damaged one is reported by name."""
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise StoreError(
-            f"{path} is damaged ({error}); remove {path.parent} to compute it again"
-        ) from error
-    return manifest
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _say_waiting(stage: Stage) -> None:
-    message = f"waiting for another process that computes {stage.name} {stage.digest[:8]}"
+    _say(f"waiting for another process that computes {stage.name} {stage.digest[:8]}")
+
+
+def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
@@ -258,5 +283,5 @@ def _clear(partial: Path, keep: bool) -> None:
     if not keep:
         shutil.rmtree(partial)
         return
-    for draft in partial.rglob(".*"):
-        draft.unlink()
+    for draft in [*partial.rglob(".*")]:
+        _remove(draft)

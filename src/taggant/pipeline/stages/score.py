@@ -7,8 +7,10 @@ depth is no part of a stage's identity.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,8 +68,19 @@ class Scores:
 
     @cached_property
     def boundaries(self) -> dict[float, Boundary]:
-        """This run's test at each p."""
-        return self.audit.boundaries(self.mark.scheme.n)
+        """This run's test at each p.
+
+        Raises
+        ------
+        ValueError
+            Where no such test exists, naming what to change.
+        """
+        n, audit = self.mark.scheme.n, self.audit
+        try:
+            return audit.boundaries(n)
+        except ValueError as error:
+            levels = f"audit.p = {audit.p}, audit.curve = {list(audit.curve)}"
+            raise ValueError(f"marking.n = {n}, {levels}: {error}") from None
 
     @cached_property
     def tests(self) -> list[Boundary]:
@@ -82,13 +95,13 @@ class Scores:
     def _tests_of(self, audit: InstanceAudit) -> list[Boundary]:
         """One-sided tests, and where something is to be forgotten the two-sided one."""
         n = self.mark.scheme.n
-        both = [audit.both_sides(n)] if self.unlearn.forget else []
+        both = [_both_sides(audit, n)] if self.unlearn.forget else []
         return [*audit.boundaries(n).values(), *both]
 
     @cached_property
     def both_sides(self) -> Boundary:
         """This run's two-sided test at p."""
-        return self.audit.both_sides(self.mark.scheme.n)
+        return _both_sides(self.audit, self.mark.scheme.n)
 
     @cached_property
     def final(self) -> Stage:
@@ -243,6 +256,17 @@ def _merged(records: Sequence[Readings], until: Sequence[Boundary] | None) -> Re
         if len(shards) == k:
             return Readings.merge(list(shards.values()))
     return None
+
+
+def _both_sides(audit: InstanceAudit, n: int) -> Boundary:
+    least = math.ceil(2 / Fraction(str(audit.p)))
+    if n < least:
+        raise ValueError(
+            f"marking.n = {n}, audit.p = {audit.p}: what unlearning leaves is tested on both sides "
+            "(used, over-forgotten), each at half of audit.p; accepted are marking.n >= "
+            f"{least} or audit.p >= {2 / n:g}"
+        )
+    return audit.both_sides(n)
 
 
 def _boundary_digest(boundary: Boundary) -> str:
