@@ -7,14 +7,16 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binomtest
 from tests.audit.test_engine import instances
 from tests.score.test_remote import serving
 from torch import nn
 
 from taggant import stats
-from taggant.audit.controls import BLIND, DRIFTED, NOISY, Controls, most_controls
-from taggant.audit.engine import Readings, read
+from taggant.audit.controls import BLIND, DRIFTED, NOISY, WRONG, Controls, most_controls
+from taggant.audit.engine import read
 from taggant.audit.instance import decide
+from taggant.audit.readings import Readings
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full, Label
 from taggant.score.remote import Endpoint
@@ -97,10 +99,13 @@ def test_a_steady_model_has_no_fault_and_controls_are_counted_apart():
     assert readings.fault is None
     assert readings.controls >= 2
     assert oracle.queries == probe + readings.queries + readings.controls
-    assert readings.controls <= most_controls(24, 32, readings.queries)
+    assert readings.controls <= 24 + most_controls(32, readings.queries)
     many = ask(Victim())
     assert np.array_equal(many.bits, readings.bits)
-    assert (many.queries, many.controls) == (readings.queries, 8 + 8 * (many.controls > 8))
+    rounds, left = divmod(many.controls - 24, 8)  # each published version is asked once more
+    assert rounds in (1, 2)
+    assert left == 0
+    assert many.queries == readings.queries
 
 
 @pytest.mark.parametrize("after", [4, 12])
@@ -154,9 +159,16 @@ def test_labels_only_tie_most_versions_and_are_no_fault():
     ],
 )
 def test_one_answer_per_image_is_a_fault_where_most_images_have_one_of_their_own(own, tied, fault):
-    controls = Controls(np.arange(8, dtype=np.float32), 0.0, 100, 0)
+    controls = Controls(probe(0.0), 100, 0)
     controls.look(own.astype(np.float32), tied)
     assert controls.fault == fault
+
+
+def probe(apart):
+    """Scores of eight controls, whose batches differ by at most `apart`."""
+    first = np.arange(8.0)
+    half = np.where(first < 5, first, np.nan)
+    return np.stack([first, first + apart * (first == 3), half], axis=1)
 
 
 def test_moves_below_the_grid_are_no_drift():
@@ -167,9 +179,42 @@ def test_moves_below_the_grid_are_no_drift():
         (0, 1e-3, None),
         (0, 0.01, DRIFTED),
     ]:
-        controls = Controls(first, grid, 100, 0)
+        controls = Controls(probe(grid / 10), 100, 0)
+        assert controls.grid == pytest.approx(grid)
         controls.check(first + np.float32(move))
         assert controls.fault == fault
+
+
+NOISE = np.random.default_rng(0).standard_normal(200)
+
+
+@pytest.mark.parametrize(
+    ("moves", "apart", "fault"),
+    [
+        (0.05 * NOISE, 0.2, None),  # noise alone
+        (0.05 * NOISE + 0.02, 0.2, DRIFTED),  # less than the noise, but all of them
+        (0.05 * NOISE - 0.02, 0.2, DRIFTED),
+        (0.05 * NOISE + 0.02 * np.sign(NOISE), 0.01, DRIFTED),  # each its own way
+        (np.full(200, 0.008), 0.2, None),  # of no consequence
+        (np.full(200, 0.012), 0.2, DRIFTED),
+        (np.zeros(200), 0.0, None),
+    ],
+)
+def test_drift_is_told_by_the_mean_move_against_its_standard_error(moves, apart, fault):
+    controls = Controls(probe(apart), 100, 0)
+    controls.settle(moves, within=1.0)
+    assert controls.fault == fault
+
+
+def test_noise_alone_voids_as_many_audits_as_is_said():
+    random = np.random.default_rng(1)
+    void = 0
+    for _ in range(4000):
+        controls = Controls(probe(0.2), 100, 0)
+        controls.moves = 0.05 * random.standard_normal(8)
+        controls.settle(0.05 * random.standard_normal(20), within=1.0)
+        void += controls.fault is not None
+    assert binomtest(void, 4000, WRONG).pvalue > 1e-3
 
 
 def test_a_void_reading_survives_the_disk_merges_and_is_not_gone_on_with(tmp_path):

@@ -7,21 +7,23 @@ import pytest
 from scipy.stats import binomtest
 
 from taggant import stats
-from taggant.audit.engine import Readings
 from taggant.audit.instance import InstanceAudit, claims_by_p, decide
+from taggant.audit.readings import Readings
 
 TEST = functools.partial(stats.optimal)
 
 
 def readings(count=200, n=100, q=0.0, seed=0) -> Readings:
     bits = np.random.default_rng(seed).random((count, n - 1)) < q
-    return Readings(bits, np.full(count, n - 1), n, 0.0, 0)
+    return Readings(bits, np.zeros_like(bits), np.full(count, n - 1), n, 0.0, 0)
 
 
 def test_rates_count_each_group_with_exact_intervals():
     used = np.arange(200) < 120
     one, other = readings(q=0.0), readings(q=0.9, seed=1)
-    mixed = Readings(np.where(used[:, None], one.bits, other.bits), one.depth, 100, 0.0, 0)
+    mixed = Readings(
+        np.where(used[:, None], one.bits, other.bits), one.doubtful, one.depth, 100, 0.0, 0
+    )
     result = decide(mixed, stats.optimal(100, 0.05), 0.05, used, views=4)
     rates = result.rates()
     assert (rates["detection_rate"], rates["used"]) == (1.0, 120)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from taggant.audit.engine import Readings
 from taggant.audit.instance import replay
+from taggant.audit.readings import Readings
 from taggant.audit.unlearning import auc, auc_row, group_rates, groups, share_exceeding
 from taggant.stats import clopper_pearson, rank, two_sided
 
@@ -25,7 +25,7 @@ def test_rates_tell_the_sides_apart():
     n = 40
     first, last, middle = np.zeros(n - 1, bool), np.ones(n - 1, bool), np.arange(n - 1) % 2 == 0
     bits = np.stack([first, last, last, middle])
-    readings = Readings(bits, np.full(4, n - 1), n, 0.0, 0)
+    readings = Readings(bits, np.zeros_like(bits), np.full(4, n - 1), n, 0.0, 0)
     members = {"forgotten": np.array([True] * 3 + [False]), "unused": np.arange(4) == 3}
     one = group_rates(replay(rank(n, 0.1), readings), members)
     both = group_rates(replay(two_sided(rank, n, 0.1), readings), members, "_two_sided")

@@ -54,7 +54,8 @@ def record_of(ledger: FolderLedger, rule: Rule | None = None) -> Record:
         scores[0] = 2 if number < USED else 0.5
         depth = int(boundary.run((scores[1:] > scores[0])[None]).read[0])
         told = tuple(map(float, scores[: depth + 1]))
-        scored.append(Scored.of(id=image_id, grid=0.0, scores=told))
+        again = (told[0], told[0])
+        scored.append(Scored.of(id=image_id, grid=0.0, scores=told, again=again))
     model = Asked.of(spec="m:f", fingerprint="0" * 64, answers="logits", classes=CLASSES)
     facts = Facts.of(
         commitment=ledger.commitment,

@@ -214,8 +214,9 @@ def test_forged_scores_are_rejected_by_the_model(home, done):
     model = open_model(done, Options(classes=CLASSES))
     assert all(check.ok for check in verify_scores(c, model, home / "raw"))
     first, *rest = c.opened
-    scores = (first.scores[0] + 1, *first.scores[1:])
-    for change in ({"scores": scores}, {"label": "class1"}, {"published_sha256": "0" * 64}):
+    own = first.scores[0] + 1
+    scores = {"scores": (own, *first.scores[1:]), "again": (own, own)}
+    for change in (scores, {"label": "class1"}, {"published_sha256": "0" * 64}):
         forged = c.but(opened=(first.but(**change), *rest))
         assert not verify_scores(forged, model, home / "raw")[-1].ok, change
 

@@ -10,7 +10,7 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
-from taggant.audit.engine import AuditError
+from taggant.audit.published import AuditError
 from taggant.owner.audit import Found, check_copies, copies_of, gather
 from taggant.owner.cli import app
 from taggant.owner.ledger import FolderLedger

@@ -150,6 +150,11 @@ FORGERIES = {
     "a score left out": put(*OPENED, "scores", by=lambda scores: scores[:-1]),
     "a score finer than float32": put(*OPENED, "scores", 1, by=lambda s: s + 1e-12),
     "coarse grids": coarse_grids,
+    "a moved answer left out": put(*OPENED, "again", value=[0.0, 0.0]),
+    "an answer in reverse": put(*OPENED, "again", by=lambda two: [two[0] + 1, two[1]]),
+    "answers that moved": put(*OPENED, "again", by=lambda two: [0.0, two[1]]),
+    "a comparison made doubtful": put(*PICTURE, "doubtful", by=lambda text: "f" * len(text)),
+    "a claim said to be taken": put(*PICTURE, "taken", value=True),
     "a negative grid": put(*OPENED, "grid", value=-1.0),
     "an opening with more in it": put(*OPENED, "note", value="trust me"),
     "a part more": put("note", value="trust me"),
@@ -198,16 +203,17 @@ def test_order_ties_and_views_follow_from_the_committed_secret_of_each_picture(h
 
 
 def test_files_of_other_schemas_are_named(home, body, tmp_path):
-    kinds = (("ledger", FolderLedger, "owner ledger"), ("audit.json", Record, "audit"))
-    for name, kind, title in kinds:
+    kinds = (("ledger", FolderLedger, "owner ledger", 3), ("audit.json", Record, "audit", 4))
+    for name, kind, title, number in kinds:
         record, path = json.loads((home / name).read_text()), tmp_path / name
         for schema in (f"taggant {title} 2", "cake", None):
             other_form = json.dumps({**record, "schema": schema}).encode()
             write_atomically(path, other_form, mode=0o600)
-            with pytest.raises(ValueError, match=f"is {schema!r}, accepted is 'taggant {title} 3'"):
+            accepts = f"accepted is 'taggant {title} {number}'"
+            with pytest.raises(ValueError, match=f"is {schema!r}, {accepts}"):
                 kind.load(path)
-    (check,) = verify(renewed({**body, "schema": "taggant certificate 3"})).checks
-    assert "'taggant certificate 3', accepted is 'taggant certificate 4'" in check.wrong
+    (check,) = verify(renewed({**body, "schema": "taggant certificate 4"})).checks
+    assert "'taggant certificate 4', accepted is 'taggant certificate 5'" in check.wrong
 
 
 def test_what_was_not_changed_is_accepted(body, made):
@@ -268,6 +274,22 @@ def test_the_assumptions_are_stated(made):
         assert words in text
     many = page(made.but(rule=Rule.discoveries("0.05", COUNT, N, 0.5, "0.1")))
     assert "independent among the unused pictures" in many
+
+
+def test_a_model_that_answers_everything_alike_is_no_reason_to_claim(home, tmp_path):
+    """Keys decide between equal answers, so that the size is exact; they make no claim."""
+    ledger = FolderLedger.load(home / "ledger")
+    record = record_of(ledger, Rule.each("0.9", test="rank"))
+    scored = tuple(one.but(scores=(0.5,) * N, again=(0.5, 0.5)) for one in record.scored)
+    tied = certificate(ledger, record.but(scored=scored, paid=COUNT * N))
+    taken = sum(picture.taken for picture in tied.pictures)
+    assert taken > 0
+    assert not any(picture.claim for picture in tied.pictures)
+    assert not tied.opened
+    assert f"{taken} more would be claimed if" in page(tied)
+    assert verify(written(tied)).ok
+    forged = changed(json.loads(written(tied)), put("pictures", 0, "claim", value=True))
+    assert not accepted(renewed(forged))
 
 
 def test_verifying_needs_no_random_state(body):

@@ -46,7 +46,8 @@ FIRST = decided(
         "unlearning.request victim.silenced"
     ),
     score=(
-        "audit.controls audit.engine data.augment pipeline.stages.score score.access "
+        "audit.comparison audit.controls audit.engine audit.published audit.questions "
+        "audit.readings audit.slots audit.spread data.augment pipeline.stages.score score.access "
         "score.membership score.oracle score.score score.view_sets stats.alternatives stats.arrays "
         "stats.boundary stats.chain stats.checks stats.levels stats.replay "
         "stats.thresholds"
@@ -78,7 +79,8 @@ WHOLE_SET = decided(
         "stats.levels stats.ranks"
     ),
     none=(
-        "audit.controls audit.engine audit.instance audit.unlearning "
+        "audit.comparison audit.controls audit.engine audit.instance audit.published "
+        "audit.questions audit.readings audit.slots audit.spread audit.unlearning "
         "pipeline.stages.audit pipeline.stages.score stats.boundary stats.chain "
         "stats.exact stats.mirrored stats.programme stats.replay stats.sequential "
         "stats.spending stats.stopping stats.thresholds"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from taggant.audit import unlearning
-from taggant.audit.engine import Readings
 from taggant.audit.instance import replay
+from taggant.audit.readings import Readings
 from taggant.report import RunFolder, load
 from taggant.report.meanings import METRICS
 from taggant.report.sections import sections
@@ -21,7 +21,7 @@ from taggant.stats import rank, two_sided
 def audited() -> dict[str, Any]:
     """Metrics of an audit of three images, as the pipeline makes them."""
     bits = np.zeros((3, 19), bool)
-    readings = Readings(bits, np.full(3, 19), 20, 0.0, 0)
+    readings = Readings(bits, np.zeros_like(bits), np.full(3, 19), 20, 0.0, 0)
     members = unlearning.groups(np.array([True, True, False]), np.array([True, False, False]))
     found = unlearning.auc_row("auc", np.ones(2), np.zeros(2))
     for suffix in ("_before", ""):

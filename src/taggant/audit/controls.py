@@ -10,13 +10,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 CONTROLS = 8
 """Most versions that are asked again and again; and the fewest instances a pattern is seen in."""
 PERIOD = 32
 """Mean number of full batches between two rounds of controls."""
 STEADY = 1e-3
-"""Share of the controls' standard deviation that one may move by."""
+"""Share of the controls' standard deviation that one may move by before the end."""
+COARSE = 10
+"""Steps of the grid for the largest difference of answers to one version in one batch."""
+WRONG = 0.005
+"""Share of audits of a steady, noisy model that the test of the mean move voids."""
+NEGLIGIBLE = 0.01
+"""Moves, in standard deviations of an image's versions, that change nothing: one of all published
+versions in one direction would make a size of .05 at most .051."""
 
 DRIFTED = (
     "the model answered the same image differently at different times: it was changed, drifts or "
@@ -36,38 +44,48 @@ NOISY = (
 class Controls:
     """A few versions of the probe, which are asked again at random times and at the end.
 
-    They are the first rows of the probe, version 0 of an instance each: a choice that knows
-    nothing of the published index.
+    They are the first rows of the probe: a choice that knows nothing of the published index.
 
     Parameters
     ----------
-    probe : float array [B]
-        Scores that the probe gave them first.
-    grid : float
-        Of the scores; smaller moves are no news.
+    probe : float array [B, 3]
+        Scores of the probe's three batches, version by version; NaN where it was not asked.
     period : int
         Mean number of images between two rounds of controls.
     seed : int
         Of the intervals, each uniform between half the period and one and a half.
+    one_each : bool
+        The probe asked one version of each of several images.
 
     Attributes
     ----------
+    first : float array [C]
+        First scores of the controls.
+    grid : float
+        That hides the differences between the probe's batches.
+    moves : float array [C]
+        How far the controls were from their first scores when last asked.
     fault : str or None
         Why the audit is void.
     """
 
-    probe: NDArray[np.float32]
-    grid: float
+    probe: NDArray[np.float64]
     period: int
     seed: int
+    one_each: bool = True
     fault: str | None = None
-    first: NDArray[np.float32] = field(init=False)
+    first: NDArray[np.float64] = field(init=False)
+    moves: NDArray[np.float64] = field(init=False)
+    grid: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.first = self.probe[:CONTROLS]
+        scores = self.probe[:, 0]
+        self.first = scores[:CONTROLS]
+        self.moves = np.zeros(len(self.first))
+        self.grid = float(COARSE * np.nanmax(np.abs(self.probe - scores[:, None])))
         self._times = np.random.default_rng(self.seed)
         self._next = self._interval()
-        if len(self.probe) >= CONTROLS and self.grid > self.probe.std():
+        if self.one_each and len(scores) >= CONTROLS and self.grid > scores.std():
             self.fault = NOISY
 
     def __len__(self) -> int:
@@ -80,12 +98,35 @@ class Controls:
         self._next = asked + self._interval()
         return len(self)
 
-    def check(self, again: NDArray[np.float32]) -> None:
+    def check(self, again: NDArray[np.floating]) -> None:
         """Compare the controls' scores, all or none, with the first ones."""
         if len(again) == 0:
             return
+        self.moves = again - self.first
         limit = max(self.grid, STEADY * float(self.first.std()))
-        if np.abs(again.astype(np.float64) - self.first).max() > limit:
+        if np.abs(self.moves).max() > limit:
+            self.fault = DRIFTED
+
+    def settle(self, published: NDArray[np.float64], within: float) -> None:
+        """Tell drift by versions that were asked first, and again after all they are compared with.
+
+        Answers that change in between by a part of their noise are enough to make many published
+        versions stand out. So what counts is not how far one moved but whether all did: on
+        average, by more than the average's standard error explains; or each in its own way, by
+        more than the probe's batches ever differed.
+
+        Parameters
+        ----------
+        published : float array [M]
+            Later score less the first, of published versions.
+        within : float
+            Standard deviation of an image's versions.
+        """
+        moves = np.concatenate([published, self.moves])
+        error = moves.std(ddof=1) / np.sqrt(len(moves)) * t.isf(WRONG / 2, len(moves) - 1)
+        nothing = NEGLIGIBLE * within
+        each = np.sqrt((moves**2).mean())
+        if abs(moves.mean()) > max(error, nothing) or each > max(self.grid / COARSE, nothing):
             self.fault = DRIFTED
 
     def look(self, published: NDArray[np.float32], tied: NDArray[np.bool_]) -> None:
@@ -111,6 +152,6 @@ class Controls:
         return int(self._times.uniform(0.5, 1.5) * self.period) + 1
 
 
-def most_controls(rows: int, period: int, images: int) -> int:
-    """Most control images that an audit asks of `rows` instances and at most `images` images."""
-    return min(rows, CONTROLS) * (1 + images // max(1, period // 2))
+def most_controls(period: int, images: int) -> int:
+    """Most control images of an audit of so many images."""
+    return CONTROLS * (1 + images // max(1, period // 2))

@@ -7,195 +7,34 @@ sequential test needs, so tests are replayed on them without the model.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save
 from torch import Tensor
 
-from taggant.audit.controls import PERIOD, Controls
-from taggant.files import write_atomically
-from taggant.marking.draws import VIEWS, seed_of_all
+from taggant.audit.published import AuditError, check_published
+from taggant.audit.questions import Questions
+from taggant.audit.readings import Readings
+from taggant.audit.slots import Record, Slots, Tests
+from taggant.audit.spread import Spread
 from taggant.marking.instances import Instances
-from taggant.marking.place import Place
-from taggant.marking.publish import RemakeError, published_indices, remake_place
+from taggant.marking.publish import published_indices
 from taggant.marking.scheme import at_hand
 from taggant.score import Oracle, Score
 from taggant.stats import Boundary
 
 ROUND = 8
 """Batches of a round, about."""
+PATIENCE = 2
+"""Times that a published version's answer may move before all its hidden versions are read."""
 ORDER_MEMORY = 64 << 20
 """Bytes that the reading orders and tie keys of the instances in flight may take together."""
 
 Progress = Callable[[int, int], None]
 """Called after each round with (instances finished so far, queries so far)."""
-
-
-class AuditError(RuntimeError):
-    """The audit refuses to go on, because its guarantee would not hold."""
-
-
-@dataclass(frozen=True)
-class Readings:
-    """Exceedances of each instance, in its reading order.
-
-    Attributes
-    ----------
-    bits : bool array [I, D]
-        True where a hidden version exceeds; columns from `depth` on are padding.
-    depth : int array [I]
-        Hidden versions read of each instance.
-    n : int
-        Versions per instance.
-    grid : float
-        Scores were rounded to multiples of this before comparing; 0 where the arithmetic was
-        found equal in every slot of a batch.
-    queries : int
-        Images the oracle was asked for scores, read-ahead included; the probe and the controls are
-        left out.
-    shard : (int, int)
-        (i, k): instances i, i + k, i + 2 k, ... of those marked; (0, 1) are all.
-    device : str
-        Where the model answered.
-    controls : int
-        Images asked as controls: the same few again and again.
-    fault : str or None
-        Why the audit is void: no claim is made of it. The reading was broken off, and is not gone
-        on with.
-    chosen : uint64 array [I] or None
-        Fingerprints of the views of each instance, where they were chosen by asking the model.
-    """
-
-    bits: NDArray[np.bool_]
-    depth: NDArray[np.int64]
-    n: int
-    grid: float
-    queries: int
-    shard: tuple[int, int] = (0, 1)
-    device: str = "cpu"
-    controls: int = 0
-    fault: str | None = None
-    chosen: NDArray[np.uint64] | None = None
-
-    @property
-    def full(self) -> bool:
-        """Whether every hidden version of every instance was read."""
-        return bool((self.depth == self.n - 1).all())
-
-    def serves(self, until: Sequence[Boundary] | None) -> bool:
-        """Whether these tests can be replayed; without tests, whether the reading is full.
-
-        A void one serves all: whatever the test, it makes no claim.
-        """
-        if self.full or self.fault is not None:
-            return True
-        return until is not None and all(
-            (_stops(test, self.bits, self.depth) > 0).all() for test in until
-        )
-
-    def exceedances(self) -> NDArray[np.int64]:
-        """T of each instance, [I]; needs a full reading."""
-        if not self.full:
-            raise ValueError("ranks need every hidden version read: audit with depth 'full'")
-        exceedances: NDArray[np.int64] = self.bits.sum(1)
-        return exceedances
-
-    def save(self, folder: Path) -> None:
-        """Write bit-packed."""
-        arrays: dict[str, NDArray[Any]] = {
-            "bits": np.packbits(self.bits, axis=1),
-            "depth": self.depth,
-        }
-        if self.chosen is not None:
-            arrays["chosen"] = self.chosen
-        write_atomically(folder / "readings.safetensors", save(arrays))
-        facts = {
-            "n": self.n,
-            "grid": self.grid,
-            "queries": self.queries,
-            "width": self.bits.shape[1],
-            "shard": self.shard,
-            "device": self.device,
-            "controls": self.controls,
-            "fault": self.fault,
-        }
-        (folder / "readings.json").write_text(json.dumps(facts))
-
-    @classmethod
-    def load(cls, folder: Path) -> Readings:
-        """Read what `save` wrote."""
-        arrays = load_file(folder / "readings.safetensors")
-        facts = json.loads((folder / "readings.json").read_text())
-        bits = np.unpackbits(arrays["bits"], axis=1, count=facts["width"]).astype(bool)
-        return cls(
-            bits,
-            arrays["depth"],
-            facts["n"],
-            facts["grid"],
-            facts["queries"],
-            tuple(facts["shard"]),
-            facts["device"],
-            facts["controls"],
-            facts["fault"],
-            arrays.get("chosen"),
-        )
-
-    @classmethod
-    def merge(cls, shards: Sequence[Readings]) -> Readings:
-        """Put the shards 0..k-1 of k together.
-
-        Guarantee: equal bit for bit to an unsharded reading wherever the arithmetic of a forward
-        does not depend on batch-mates (grid 0, which the probe checks).
-
-        Raises
-        ------
-        ValueError
-            If they are not the k shards of one reading.
-        """
-        k = len(shards)
-        if sorted(part.shard for part in shards) != [(i, k) for i in range(k)]:
-            raise ValueError(f"shards {[part.shard for part in shards]} are not 0..{k - 1} of {k}")
-        facts = {(part.n, part.grid, part.device) for part in shards}
-        if len(facts) > 1:
-            raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
-        depth = np.zeros(sum(len(part.depth) for part in shards), np.int64)
-        prints = np.zeros(len(depth), np.uint64)
-        bits = np.zeros((len(depth), max(part.bits.shape[1] for part in shards)), bool)
-        for part in shards:
-            rows = slice(part.shard[0], None, k)
-            depth[rows] = part.depth
-            bits[rows, : part.bits.shape[1]] = part.bits
-            if part.chosen is not None:
-                prints[rows] = part.chosen
-        n, grid, device = facts.pop()
-        queries, controls = sum(p.queries for p in shards), sum(p.controls for p in shards)
-        fault = next((part.fault for part in shards if part.fault is not None), None)
-        views = prints if all(part.chosen is not None for part in shards) else None
-        return cls(bits, depth, n, grid, queries, (0, 1), device, controls, fault, views)
-
-
-def check_published(instances: Instances) -> Place:
-    """Re-make the published versions, compare bit for bit; where they come out the same.
-
-    Raises
-    ------
-    AuditError
-        If they come out the same nowhere: hidden versions would then not be made as the published
-        one was, and its rank would mean nothing.
-    """
-    try:
-        return remake_place(instances.scheme, instances.ledger, instances.raw, instances.published)
-    except RemakeError as error:
-        raise AuditError(str(error)) from error
 
 
 def read(
@@ -208,6 +47,7 @@ def read(
     shard: tuple[int, int] = (0, 1),
     earlier: Readings | None = None,
     targets: Tensor | None = None,
+    keep_scores: bool = False,
 ) -> Readings:
     """Read hidden versions until every test has stopped.
 
@@ -233,6 +73,8 @@ def read(
     targets : Tensor [N, ...], optional
         What the score compares each instance's answers with, the same for all its versions; the
         victim's ``targets`` of the raw images. Default: the labels.
+    keep_scores : bool
+        Keep the scores beside the bits; not together with `earlier`, which has none.
 
     Raises
     ------
@@ -257,10 +99,11 @@ def read(
     if earlier is not None and earlier.fault is not None:
         return earlier
     while True:
-        reader = _Reader(oracle, score, instances, targets, place, until, block, progress, shard)
         try:
+            questions = Questions(oracle, score, instances, targets, place, shard)
+            reader = _Reader(questions, until, block, progress, shard, keep_scores)
             return reader.run(earlier)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError:  # noqa: PERF203 - the loop is for this
             _halve(oracle)
 
 
@@ -283,335 +126,163 @@ class _Reader:
 
     def __init__(
         self,
-        oracle: Oracle,
-        score: Score,
-        instances: Instances,
-        targets: Tensor,
-        place: Place,
+        questions: Questions,
         until: Sequence[Boundary] | None,
         block: int,
         progress: Progress | None,
         shard: tuple[int, int],
+        keep_scores: bool,
     ) -> None:
-        raw = instances.raw
-        self.oracle, self.score, self.instances, self.place = oracle, score, instances, place
-        self.draws, self.progress, self.shard = instances.draws, progress, shard
-        self.mine = range(shard[0], len(raw), shard[1])
-        self.n = instances.ledger.n
-        self.raw, self.targets = raw, targets
-        self.tests = None if until is None else _Tests(until, len(raw))
-        self.published = published_indices(instances.ledger, raw.ids)
-        self.views = torch.zeros(0)
-        self.chosen: NDArray[np.uint64] | None = None
-        # Rounds of whole batches, but for some room for new instances' published versions: what a
-        # batch lacks is padded, and costs as much.
-        rows = ROUND * oracle.batch_size - oracle.batch_size // 8
-        held = at_hand(instances.scheme, raw.images[0])
+        instances = questions.instances
+        count, self.n = len(instances.raw), instances.ledger.n
+        self.questions, self.draws, self.progress = questions, instances.draws, progress
+        self.grid, self.keep_scores = questions.controls.grid, keep_scores
+        self.mine, self.shard = range(shard[0], count, shard[1]), shard
+        self.tests = None if until is None else Tests(until, count)
+        self.published = published_indices(instances.ledger, instances.raw.ids)
+        # Rounds of whole batches, but for some room for published versions: what a batch lacks is
+        # padded, and costs as much.
+        batch_size, views = questions.oracle.batch_size, questions.score.views
+        rows = ROUND * batch_size - batch_size // 8
+        held = at_hand(instances.scheme, instances.raw.images[0])
         most = min(ORDER_MEMORY // (12 * self.n), rows // block, len(self.mine), held)
         in_flight = max(1, most)
-        self.slots = _Slots(in_flight, self.n)
-        all_of_it = 0 if until is not None else rows // (in_flight * score.views)
+        self.slots = Slots(in_flight, self.n)
+        all_of_it = 0 if until is not None else rows // (in_flight * views)
         self.block = min(max(block, all_of_it), self.n)
-        self.read = np.zeros(len(raw), np.int64)
-        self.exceeded = np.zeros(len(raw), np.int64)
-        self.bits: list[list[NDArray[np.bool_]]] = [[] for _ in range(len(raw))]
-        self.own = np.zeros(len(raw), np.float32)
-        self.tied = np.ones(len(raw), bool)
-        self.seen = np.zeros(len(raw), bool)
+        self.read = np.zeros(count, np.int64)
+        self.record = Record(count)
+        self.own = np.zeros((count, 3), np.float32)
+        self.spread = Spread(count)
         self.recorded = self.recorded_controls = 0
-        self.asked_controls = 0
-        # Whoever knew rows and times of the controls beforehand could answer the rest otherwise.
-        self.shuffle = np.random.default_rng(seed_of_all(self.draws, "rows"))
 
     def run(self, earlier: Readings | None) -> Readings:
-        paid = self.oracle.queries
-        self._choose_views()
-        paid = self.oracle.queries - paid
-        self.grid = self._probe()
-        self.before = self.oracle.queries - paid
         if earlier is not None and self._continues(earlier):
             self._resume(earlier)
         waiting = [i for i in self.mine if not self._done(i)][::-1]
-        while self.controls.fault is None and (waiting or self.slots.busy.any()):
-            self._admit(waiting)
-            self._round()
+        controls = self.questions.controls
+        while controls.fault is None and (waiting or self.slots.busy.any()):
+            self._round(self._admit(waiting))
             if self.progress is not None:
                 free = len(waiting) + int(self.slots.busy.sum())
-                self.progress(len(self.mine) - free, self.oracle.queries - self.before)
-        self._last_checks()
+                self.progress(len(self.mine) - free, self.questions.queries)
+        if controls.fault is None:
+            self.questions.ask_last()
+            self.spread.judge(controls, self.own[:, 0])
         return self._readings()
-
-    def _last_checks(self) -> None:
-        """Ask the controls once more, and look at what ties."""
-        if self.controls.fault is not None:
-            return
-        self.controls.check(self._scores(*self._controls(len(self.controls))))
-        read_here = np.flatnonzero(self.seen)
-        self.controls.look(self.own[read_here], self.tied[read_here])
-
-    def _controls(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(instance, version) of the first `count` controls, which are thereby counted."""
-        self.asked_controls += count * self.score.views
-        return self._probed(count), np.zeros(count, np.int64)
-
-    def _choose_views(self) -> None:
-        """Views of this shard's instances and the probe's, paid for where the model is asked."""
-        rows = sorted({*self.mine, *self._probed(self._asked_at_once).tolist()})
-        seeds = [self.draws[i].seed(VIEWS) for i in rows]
-        raw, targets = self.raw.images[rows], self.targets[rows]
-        views = self.score.views_of(self.oracle, raw, targets, seeds)
-        self.views = views.new_zeros(len(self.raw), *views.shape[1:])
-        self.views[rows] = views
-        if self.score.choosing:
-            self.chosen = np.array([fingerprint(self.views[i]) for i in self.mine], np.uint64)
 
     def _continues(self, earlier: Readings) -> bool:
         """Whether bits of an earlier reading are of the same scores."""
-        device = str(self.oracle.device.type)
+        device, chosen = str(self.questions.oracle.device.type), self.questions.chosen
         same = (earlier.grid, earlier.device) == (self.grid, device)
-        if self.chosen is None or earlier.chosen is None:
-            return same and self.chosen is None
-        return same and np.array_equal(self.chosen, earlier.chosen)
+        if chosen is None or earlier.chosen is None:
+            return same and chosen is None
+        return same and np.array_equal(chosen, earlier.chosen)
 
     def _resume(self, earlier: Readings) -> None:
         """Take over recorded bits, and where each test stopped on them."""
         mine = np.array(self.mine)
         self.read[mine] = earlier.depth
-        self.exceeded[mine] = (earlier.bits & _real(earlier)).sum(1)
         self.recorded, self.recorded_controls = earlier.queries, earlier.controls
-        for row, i in enumerate(self.mine):
-            self.bits[i].append(earlier.bits[row, : earlier.depth[row]])
+        for row, (i, depth) in enumerate(zip(self.mine, earlier.depth, strict=True)):
+            self.record.add(i, earlier.bits[row, :depth], earlier.doubtful[row, :depth])
         if self.tests is not None:
-            for column, test in enumerate(self.tests.boundaries):
-                self.tests.stopped[mine, column] = _stops(test, earlier.bits, earlier.depth)
+            self.tests.start_over(mine, earlier.bits, earlier.doubtful, earlier.depth)
 
     def _done(self, instance: int) -> bool:
         if self.read[instance] == self.n - 1:
             return True
-        return self.tests is not None and bool((self.tests.stopped[instance] > 0).all())
+        return self.tests is not None and bool(self.tests.done(np.array([instance]))[0])
 
-    def _admit(self, waiting: list[int]) -> None:
-        """Fill free slots; the new instances' published versions are scored in the next round."""
-        fresh = [(slot, waiting.pop()) for slot in self.slots.free()[: len(waiting)]]
-        for slot, instance in fresh:
+    def _admit(self, waiting: list[int]) -> NDArray[np.int64]:
+        """Fill free slots; the new instances' published versions are asked in the next round."""
+        fresh = self.slots.free()[: len(waiting)]
+        for slot in fresh:
+            instance = waiting.pop()
             own, j = self.draws[instance], self.published[instance]
-            self.slots.take(slot, instance, own.order(j), own.tie_keys())
-        self.fresh = np.array([slot for slot, _ in fresh], np.int64)
+            self.slots.take(slot, instance, own.order(j), own.tie_keys(), j)
+        return np.array(fresh, np.int64)
 
-    def _round(self) -> None:
-        """Score the next block of every instance in flight, then update and release."""
-        slots = np.flatnonzero(self.slots.busy)
+    def _round(self, fresh: NDArray[np.int64]) -> None:
+        """Ask the next block of every instance in flight, or its published version again."""
+        slots = np.flatnonzero(self.slots.busy & ~self.slots.closing)
+        closing = np.flatnonzero(self.slots.busy & self.slots.closing)
         instance = self.slots.instance[slots]
         column = self.read[instance][:, None] + np.arange(self.block)
         exists = column < self.n - 1
         hidden = self.slots.order[slots[:, None], np.minimum(column, self.n - 2)]
-        fresh = self.slots.instance[self.fresh]
-        again, zeros = self._controls(self.controls.due(self.oracle.queries - self.before))
-        rows = np.concatenate([np.repeat(instance, exists.sum(1)), fresh, again])
-        scores = self._scores(rows, np.concatenate([hidden[exists], self.published[fresh], zeros]))
-        hidden_rows = int(exists.sum())
-        theirs, own, repeated = np.split(scores, [hidden_rows, hidden_rows + len(fresh)])
-        self.controls.check(repeated)
-        self.slots.score[self.fresh] = self.own[fresh] = own
+        first, again = self.slots.instance[fresh], self.slots.instance[closing]
+        parts = self.questions.ask(
+            (np.repeat(instance, exists.sum(1)), hidden[exists]),
+            (first, self.published[first]),
+            (again, self.published[again]),
+        )
+        self.slots.answer(fresh, parts[1])
         values = np.full(hidden.shape, -np.inf, np.float32)
-        values[exists] = theirs
-        kept = self._update(slots, instance, self._compare(slots, hidden, values), exists)
-        self._note_ties(slots, instance, values, kept)
+        values[exists] = parts[0]
+        self._take_in(slots, hidden, values, exists)
+        self._close(closing, parts[2])
 
-    def _note_ties(
+    def _take_in(
         self,
         slots: NDArray[np.int64],
-        instance: NDArray[np.int64],
+        hidden: NDArray[np.int64],
         values: NDArray[np.float32],
-        kept: NDArray[np.int64],
-    ) -> None:
-        """Remember whose hidden versions all have the published version's very score."""
-        equal = values == self.slots.score[slots][:, None]
-        unread = np.arange(self.block) >= kept[:, None]
-        self.tied[instance] &= (equal | unread).all(1)
-        self.seen[instance] = True
-
-    def _scores(self, rows: NDArray[np.int64], versions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores of (instance, version) rows; rows are shuffled so that no slot is special."""
-        order = self.shuffle.permutation(len(rows))
-        scores = np.empty(len(rows), np.float32)
-        step = self._asked_at_once
-        for start in range(0, len(rows), step):
-            part = order[start : start + step]
-            scores[part] = self._score_batch(rows[part], versions[part])
-        return scores
-
-    def _score_batch(
-        self, rows: NDArray[np.int64], versions: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        chosen = torch.from_numpy(rows)
-        images = self.place.versions(
-            self.instances.scheme,
-            self.instances.ledger.secret,
-            self.raw.images[chosen],
-            [self.raw.ids[row] for row in rows],
-            versions[:, None],
-            None if self.raw.labels is None else self.raw.labels[chosen],
-        )[:, 0]
-        scores = self.score(self.oracle, images, self.targets[chosen], self.views[chosen])
-        values: NDArray[np.float32] = scores.float().cpu().numpy()
-        if not np.isfinite(values).all():
-            raise AuditError(
-                "the model's answers gave scores that are not finite; it is no model to audit"
-            )
-        return values
-
-    def _probe(self) -> float:
-        """Grid that hides differences a version's slot and batch-mates make to its score."""
-        rows = self._probed(self._asked_at_once)
-        versions = np.zeros_like(rows)
-        self.grid = 0.0
-        whole = self._score_batch(rows, versions)
-        reverse = self._score_batch(rows[::-1].copy(), versions)[::-1]
-        half = self._score_batch(rows[: len(rows) // 2 + 1], versions[: len(rows) // 2 + 1])
-        largest = max(np.abs(whole - reverse).max(), np.abs(whole[: len(half)] - half).max())
-        grid = float(10 * largest)
-        period = PERIOD * self.oracle.batch_size
-        self.controls = Controls(whole, grid, period, seed_of_all(self.draws, "controls"))
-        return grid
-
-    @property
-    def _asked_at_once(self) -> int:
-        """Versions of a batch."""
-        return max(1, self.oracle.batch_size // self.score.views)
-
-    def _probed(self, most: int) -> NDArray[np.int64]:
-        """The first instances of the set, the probe's."""
-        return np.arange(min(most, len(self.raw)), dtype=np.int64)
-
-    def _compare(
-        self, slots: NDArray[np.int64], hidden: NDArray[np.int64], scores: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
-        """Exceedances bool [slots, block]: lexicographic in (score, tie key)."""
-        own = self.slots.score[slots][:, None]
-        keys = self.slots.ties[slots[:, None], hidden]
-        own_keys = self.slots.ties[slots, self.published[self.slots.instance[slots]]][:, None]
-        return exceeding(scores, keys, own, own_keys, self.grid)
-
-    def _update(
-        self,
-        slots: NDArray[np.int64],
-        instance: NDArray[np.int64],
-        bits: NDArray[np.bool_],
         exists: NDArray[np.bool_],
-    ) -> NDArray[np.int64]:
-        """Record a block's bits up to the stop; how many were kept of each."""
-        paths = self.exceeded[instance][:, None] + np.cumsum(bits & exists, axis=1)
-        times = self.read[instance][:, None] + 1 + np.arange(self.block)
+    ) -> None:
+        """Record a block up to the stop."""
+        instance = self.slots.instance[slots]
+        bits, doubtful = self.slots.compare(slots, hidden, values, self.grid)
         kept: NDArray[np.int64] = exists.sum(1)
-        finished = self.read[instance] + kept == self.n - 1
+        enough = np.zeros(len(slots), bool)
         if self.tests is not None:
-            last = self.tests.last_stop(instance, times, paths, exists)
-            decided = last > 0
-            kept = np.where(decided, last - self.read[instance], kept)
-            finished |= decided
+            stop = self.tests.go_on(instance, self.read[instance], bits, doubtful, exists)
+            enough = (stop > 0) & (self.slots.closed[slots] < PATIENCE)
+            kept = np.where(enough, stop - self.read[instance], kept)
         for row, (i, count) in enumerate(zip(instance, kept, strict=True)):
-            self.bits[i].append(bits[row, :count])
-        rows = np.arange(len(slots))
-        self.exceeded[instance] = paths[rows, np.maximum(kept, 1) - 1]
+            self.record.add(i, bits[row, :count], doubtful[row, :count], values[row, :count])
         self.read[instance] += kept
-        self.slots.busy[slots[finished]] = False
-        return kept
+        self.slots.closing[slots] = enough | (self.read[instance] == self.n - 1)
+        self.spread.note(instance, values, self.slots.first[slots], kept)
+
+    def _close(self, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        """Take in the published version's later answer. An instance leaves, unless it is another
+        answer than before and leaves a test undecided."""
+        widened = self.slots.answer_again(slots, scores)
+        for slot, moved, score in zip(slots, widened, scores, strict=True):
+            instance = int(self.slots.instance[slot])
+            if moved:
+                self._doubt(slot, instance)
+            if self._done(instance):
+                self.slots.busy[slot] = False
+                self.own[instance] = self.slots.range_of(slot)
+                self.spread.moved(instance, score - self.slots.first[slot])
+                if not self.keep_scores:
+                    self.record.forget_scores(instance)
+
+    def _doubt(self, slot: int, instance: int) -> None:
+        """Judge what was read of an instance by all answers to its published version."""
+        scores = self.record.scores_of(instance)[None]
+        doubtful = self.slots.doubtful(np.array([slot]), scores, self.grid)[0]
+        bits, doubtful = self.record.doubt(instance, doubtful)
+        if self.tests is not None:
+            who, depth = np.array([instance]), np.array([len(bits)])
+            self.tests.start_over(who, bits[None], doubtful[None], depth)
 
     def _readings(self) -> Readings:
-        depth = self.read[list(self.mine)]
-        bits = np.zeros((len(depth), int(depth.max())), bool)
-        for row, i in enumerate(self.mine):
-            bits[row, : depth[row]] = np.concatenate([np.zeros(0, bool), *self.bits[i]])
-        asked = self.oracle.queries - self.before - self.asked_controls
+        mine = list(self.mine)
+        bits, doubtful, scores = self.record.table(mine)
         return Readings(
             bits,
-            depth,
+            doubtful,
+            self.read[mine],
             self.n,
             self.grid,
-            self.recorded + asked,
+            self.recorded + self.questions.queries,
             self.shard,
-            str(self.oracle.device.type),
-            self.recorded_controls + self.asked_controls,
-            self.controls.fault,
-            self.chosen,
+            str(self.questions.oracle.device.type),
+            self.recorded_controls + self.questions.asked_again,
+            self.questions.controls.fault,
+            self.questions.chosen,
+            np.concatenate([self.own[mine], scores], axis=1) if self.keep_scores else None,
         )
-
-
-class _Slots:
-    """Reading orders, tie keys and published scores of the instances in flight."""
-
-    def __init__(self, count: int, n: int) -> None:
-        self.busy = np.zeros(count, bool)
-        self.instance = np.zeros(count, np.int64)
-        self.order = np.zeros((count, n - 1), np.int32)
-        self.ties = np.zeros((count, n), np.uint64)
-        self.score = np.zeros(count, np.float32)
-
-    def free(self) -> list[int]:
-        return [int(slot) for slot in np.flatnonzero(~self.busy)]
-
-    def take(
-        self, slot: int, instance: int, order: NDArray[np.int64], ties: NDArray[np.uint64]
-    ) -> None:
-        self.busy[slot], self.instance[slot] = True, instance
-        self.order[slot], self.ties[slot] = order, ties
-
-
-class _Tests:
-    """When each of several tests stopped, for every instance (0: not yet)."""
-
-    def __init__(self, boundaries: Sequence[Boundary], count: int) -> None:
-        self.boundaries = boundaries
-        self.stopped = np.zeros((count, len(boundaries)), np.int64)
-
-    def last_stop(
-        self,
-        instance: NDArray[np.int64],
-        times: NDArray[np.int64],
-        paths: NDArray[np.int64],
-        exists: NDArray[np.bool_],
-    ) -> NDArray[np.int64]:
-        """Hidden versions read when the last test stopped; 0 where one has not."""
-        for column, boundary in enumerate(self.boundaries):
-            at = np.minimum(times, boundary.n - 1)
-            hit = boundary.outcome(at, paths)[0] & exists
-            first = np.take_along_axis(times, hit.argmax(1)[:, None], 1)[:, 0]
-            fresh = hit.any(1) & (self.stopped[instance, column] == 0)
-            self.stopped[instance[fresh], column] = first[fresh]
-        stops = self.stopped[instance]
-        return np.where((stops > 0).all(1), stops.max(1), 0)
-
-
-def _real(readings: Readings) -> NDArray[np.bool_]:
-    """Which columns of `bits` were read, [I, D]; the others are padding."""
-    columns: NDArray[np.int64] = np.arange(readings.bits.shape[1])
-    real: NDArray[np.bool_] = columns < readings.depth[:, None]
-    return real
-
-
-def _stops(test: Boundary, bits: NDArray[np.bool_], depth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Hidden versions read when a test stopped on recorded bits, [I]; 0 where it has not."""
-    stop, _ = test.stopped_at(bits)
-    return np.where((stop > 0) & (stop <= depth), stop, 0)
-
-
-def fingerprint(views: Tensor) -> int:
-    """64 bits of the parameters of an instance's views."""
-    content = np.ascontiguousarray(views.cpu().numpy()).tobytes()
-    return int.from_bytes(hashlib.sha256(content).digest()[:8], "big")
-
-
-def exceeding(
-    theirs: NDArray[Any], keys: NDArray[Any], own: NDArray[Any], own_keys: NDArray[Any], grid: float
-) -> NDArray[np.bool_]:
-    """Whether hidden versions exceed the published one: lexicographic in (score, tie key)."""
-    theirs, own = snap(theirs, grid), snap(own, grid)
-    exceeds: NDArray[np.bool_] = (theirs > own) | ((theirs == own) & (keys > own_keys))
-    return exceeds
-
-
-def snap(scores: NDArray[Any], grid: float) -> NDArray[np.float64]:
-    """Scores on the grid; as they are for grid 0."""
-    wide = scores.astype(np.float64)
-    return wide if grid == 0 else np.round(wide / grid)

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from taggant.audit.engine import Readings
+from taggant.audit.comparison import firm
+from taggant.audit.readings import Readings
 from taggant.score.oracle import check_precision
 from taggant.stats import Boundary, Decisions, Interval, clopper_pearson, rank, two_sided
 
@@ -37,7 +38,9 @@ class AuditResult:
     used : bool array [I]
         Which instances entered training.
     claim : bool array [I]
-        "Used" was claimed.
+        "Used" was claimed, and no doubtful comparison decided it (`taggant.audit.comparison`).
+    taken : bool array [I]
+        It would have been claimed otherwise: by tie keys, or by an answer that moved. No claim.
     versions_read : int array [I]
         Hidden versions a one-by-one audit would have read.
     p_value : float array [I]
@@ -54,6 +57,7 @@ class AuditResult:
     views: int
     used: NDArray[np.bool_]
     claim: NDArray[np.bool_]
+    taken: NDArray[np.bool_]
     versions_read: NDArray[np.int64]
     p_value: NDArray[np.float64]
     fault: str | None = None
@@ -73,6 +77,7 @@ class AuditResult:
         ):
             row |= rate_row(rate, self.claim[mask], self.fault)
             row[group] = int(mask.sum())
+            row[f"claims_taken_{group}"] = int(self.taken[mask].sum())
             row[f"mean_versions_read_{group}"] = float(self.versions_read[mask].mean())
             row[f"mean_queries_{group}"] = float(self.queries[mask].mean())
         return row
@@ -181,14 +186,25 @@ def rate_row(name: str, claims: NDArray[np.bool_], fault: str | None) -> dict[st
 
 
 def replay(boundary: Boundary, readings: Readings) -> Decisions:
-    """Decisions of a test on recorded readings; of a void one no claim, with p = 1."""
+    """Decisions of a test on recorded readings that no doubtful comparison decides.
+
+    Of a void reading there is no claim, with p = 1.
+    """
+    return _asis_and_firm(boundary, readings)[1]
+
+
+def _asis_and_firm(boundary: Boundary, readings: Readings) -> tuple[Decisions, Decisions]:
     if readings.fault is None:
-        return boundary.run(readings.bits, readings.depth)
+        return firm(boundary, readings.bits, readings.doubtful, readings.depth)
     nothing = np.zeros(len(readings.depth), np.int64)
-    exceedances = readings.bits.sum(1)
-    return Decisions(
-        nothing.astype(bool), nothing, readings.depth, exceedances, np.ones(len(nothing))
+    void = Decisions(
+        nothing.astype(bool),
+        nothing,
+        readings.depth,
+        readings.bits.sum(1),
+        np.ones(len(nothing)),
     )
+    return void, void
 
 
 def decide(
@@ -200,13 +216,14 @@ def decide(
     choosing: int = 0,
 ) -> AuditResult:
     """Replay one test on recorded readings."""
-    decisions = replay(boundary, readings)
+    asis, decisions = _asis_and_firm(boundary, readings)
     return AuditResult(
         p=p,
         size=float(boundary.size()),
         views=views,
         used=used,
         claim=decisions.claim,
+        taken=asis.claim & ~decisions.claim,
         versions_read=decisions.read,
         p_value=decisions.p_value,
         fault=readings.fault,
@@ -216,7 +233,7 @@ def decide(
 
 def claims_by_p(readings: Readings, used: NDArray[np.bool_], grid: Sequence[float]) -> pl.DataFrame:
     """Rates of the full rank test at each p of a grid; needs a full reading."""
-    exceedances = readings.exceedances()
+    exceedances = readings.exceedances() + (readings.doubtful & ~readings.bits).sum(1)
     rows = []
     for p in grid:
         claim = exceedances <= rank(readings.n, p).claim[-1]

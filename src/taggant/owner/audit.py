@@ -10,17 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.controls import DRIFTED, PERIOD, most_controls
-from taggant.audit.engine import AuditError, check_published, exceeding, read
+from taggant.audit.controls import CONTROLS, PERIOD, most_controls
+from taggant.audit.engine import PATIENCE, read
+from taggant.audit.published import AuditError, check_published
 from taggant.data.imageset import ImageSet, content_ids
-from taggant.marking.draws import VIEWS, Draws
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
@@ -158,25 +157,29 @@ def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:
 
     Beside the hidden versions, the published one is asked first and last, the engine's probe asks
     a batch of each shape two and a half times, and the controls come back in between and at the
-    end.
+    end. Of a model whose answers are noisy the probe asks a few more, and published versions are
+    asked more often.
     """
     states, hidden = case.boundary.states, case.boundary.n - 1
     groups = list(Counter(one.raw.shape for one in found).values())
     asked = np.minimum(-(-states.t // BLOCK) * BLOCK, hidden)
     unused, used = (float(states.mass(law) @ asked) for law in (NULL, EXPECTED_USED))
 
-    def images(read: float) -> float:
-        return sum(_images_asked(size, read, case.score.views, batch_size) for size in groups)
+    def images(read: float, moved: int = 0) -> float:
+        asked = read + moved * BLOCK, 2 + moved
+        return sum(_images_asked(size, *asked, case.score.views, batch_size) for size in groups)
 
-    return Cost(images(unused), images(used), int(images(hidden)))
+    return Cost(images(unused), images(used), int(images(hidden, PATIENCE)))
 
 
-def _images_asked(count: int, read: float, views: int, batch_size: int) -> float:
-    """Most images asked for so many pictures of one shape, `read` hidden versions of each."""
+def _images_asked(count: int, hidden: float, own: int, views: int, batch_size: int) -> float:
+    """Most images asked for so many pictures of one shape, of each so many hidden versions and
+    so often the published one."""
     probe = min(max(1, batch_size // views), count)
-    versions = count * (1 + read)
-    controls = most_controls(count, PERIOD * batch_size, math.ceil(views * versions))
-    return views * (versions + count + 2 * probe + probe // 2 + 1 + controls)
+    probes = [probe, CONTROLS] if probe < CONTROLS else [probe]
+    versions = count * (own + hidden)
+    controls = most_controls(PERIOD * batch_size, math.ceil(views * versions))
+    return views * (versions + controls + sum(2 * k + k // 2 + 1 for k in probes))
 
 
 # --- the owner's files -------------------------------------------------------------------------
@@ -308,28 +311,6 @@ def check_copies(found: Sequence[Found], copies: Sequence[Path], transform: Tran
 # --- asking ------------------------------------------------------------------------------------
 
 
-class _Recorder:
-    """A score that remembers the first score of every image it saw."""
-
-    def __init__(self, score: Score) -> None:
-        self.score = score
-        self.views, self.choosing = score.views, score.choosing
-        self.seen: dict[bytes, float] = {}
-
-    def views_of(self, oracle: Any, raw: Tensor, targets: Tensor, seeds: Sequence[int]) -> Tensor:
-        return self.score.views_of(oracle, raw, targets, seeds)
-
-    def __call__(self, oracle: Any, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
-        scores = self.score(oracle, images, targets, views)
-        for image, value in zip(images, scores.tolist(), strict=True):
-            self.seen.setdefault(_digest(image), value)
-        return scores
-
-
-def _digest(image: Tensor) -> bytes:
-    return hashlib.sha256(image.cpu().contiguous().numpy().tobytes()).digest()
-
-
 def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) -> list[Scored]:
     """Scores of every picture, read until its test stops; pictures of one shape go together."""
     groups: dict[tuple[int, ...], list[Found]] = defaultdict(list)
@@ -343,74 +324,27 @@ def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) ->
 
 
 def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Scored]:
-    instances = instances_of(case, group)
-    targets = case.model.targets([case.targets[one.entry.id] for one in group])
-    recorder = _Recorder(case.score)
     readings = read(
         journal,  # type: ignore[arg-type]
-        recorder,  # type: ignore[arg-type]
-        instances,
+        case.score,
+        instances_of(case, group),
         [case.boundary],
         block=BLOCK,
-        targets=targets,
+        targets=case.model.targets([case.targets[one.entry.id] for one in group]),
+        keep_scores=True,
     )
     if readings.fault is not None:
-        raise AuditError(readings.fault + ANOTHER)
-    _ask_last(recorder, journal, instances, targets, readings.grid)
-    place = check_published(instances)
-    results = []
-    for row, one in enumerate(group):
-        image_id, depth = one.entry.id, int(readings.depth[row])
-        draws = instances.draws[row]
-        indices = read_indices(draws, depth)
-        made = place.versions(instances.scheme, b"", one.raw[None], [image_id], indices[None])[0]
-        scores = np.array([recorder.seen[_digest(image)] for image in made], np.float32)
-        bits = bits_of(scores, indices, readings.grid, draws)
-        _check_steady(bits, readings.bits[row, :depth])
-        results.append(Scored.of(id=image_id, grid=readings.grid, scores=tuple(map(float, scores))))
-    return results
-
-
-def _ask_last(
-    recorder: _Recorder,
-    journal: Journal,
-    instances: Instances,
-    targets: Tensor,
-    grid: float,
-) -> None:
-    """Ask the published versions once more, after the last hidden one.
-
-    They were asked first. A model that changed in between would score them otherwise than it would
-    have scored them among the hidden ones, and their rank would mean nothing.
-    """
-    images = instances.published.images
-    first = [recorder.seen[_digest(image)] for image in images]
-    views = recorder.score.draw_views([one.seed(VIEWS) for one in instances.draws])
-    last = recorder(journal, images, targets, views).float().cpu().numpy()
-    if (np.abs(last - np.array(first, np.float32)) > grid).any():
-        raise AuditError(DRIFTED + ANOTHER)
-
-
-def _check_steady(recorded: NDArray[np.bool_], read_bits: NDArray[np.bool_]) -> None:
-    if not np.array_equal(recorded, read_bits):
-        raise AuditError(DRIFTED + ANOTHER)
-
-
-ANOTHER = ". Another one needs another --out"
-
-
-def read_indices(draws: Draws, depth: int) -> NDArray[np.int64]:
-    """Versions of an audit in the order of its scores: published, then hidden as read."""
-    published = draws.index()
-    return np.array([published, *draws.order(published)[:depth]])
-
-
-def bits_of(
-    scores: NDArray[Any], indices: NDArray[np.int64], grid: float, draws: Draws
-) -> NDArray[np.bool_]:
-    """Exceedance bits of scores [published, hidden in reading order] of versions `indices`."""
-    keys = draws.tie_keys()[indices]
-    return exceeding(scores[1:], keys[1:], scores[:1], keys[:1], grid)
+        raise AuditError(f"{readings.fault}. Another one needs another --out")
+    assert readings.scores is not None
+    return [
+        Scored.of(
+            id=one.entry.id,
+            grid=readings.grid,
+            scores=tuple(map(float, [scores[0], *scores[3 : 3 + depth]])),
+            again=tuple(map(float, scores[1:3])),
+        )
+        for one, scores, depth in zip(group, readings.scores, readings.depth, strict=True)
+    ]
 
 
 def instances_of(case: Case, group: Sequence[Found]) -> Instances:

@@ -31,11 +31,11 @@ from taggant.owner.form import (
     Probability,
 )
 from taggant.owner.parts.place import Made
-from taggant.owner.record import Facts, Grid, Scores
+from taggant.owner.record import Answers, Facts
 from taggant.owner.seals import Described, Terms, canonical
 
-Schema = Literal["taggant certificate 4"]
-SCHEMA: Schema = "taggant certificate 4"
+Schema = Literal["taggant certificate 5"]
+SCHEMA: Schema = "taggant certificate 5"
 Version = Annotated[int, Field(ge=0, lt=LARGEST_N)]
 
 
@@ -46,34 +46,52 @@ class Picture(Form):
     ----------
     bits : str
         Exceedances in reading order, packed.
+    doubtful : str
+        Comparisons that decide nothing, likewise (`taggant.audit.comparison`).
     read, exceedances : int
         Hidden versions read until the test stopped, and those that beat the published one.
     p_value, adjusted : float
         Exact, and the smallest q at which the picture would be claimed.
     claim : bool
+    taken : bool
+        It would be claimed if doubtful comparisons counted; it is not.
     """
 
     bits: Bits
+    doubtful: Bits
     read: Version
     exceedances: Version
     p_value: Probability
     adjusted: Probability
     claim: bool
+    taken: bool
 
     @model_validator(mode="after")
     def _fits(self) -> Picture:
-        if len(self.bits) != 2 * -(-self.read // 8):
-            raise ValueError(f"bits = {len(self.bits)} digits: they are not of {self.read} reads")
+        for key in ("bits", "doubtful"):
+            digits = len(getattr(self, key))
+            if digits != 2 * -(-self.read // 8):
+                raise ValueError(f"{key} = {digits} digits: they are not of {self.read} reads")
         return self
 
     @property
     def row(self) -> NDArray[np.bool_]:
-        """The bits, bool [read]."""
-        packed = np.frombuffer(bytes.fromhex(self.bits), np.uint8)
-        return np.unpackbits(packed, count=self.read).astype(bool)
+        """Exceedances and doubtful comparisons, bool [2, read]."""
+        return np.stack([unpacked(text, self.read) for text in (self.bits, self.doubtful)])
 
 
-class Opened(Described):
+def packed(row: NDArray[np.bool_]) -> str:
+    """Bits as they stand in a certificate."""
+    return np.packbits(row).tobytes().hex()
+
+
+def unpacked(text: str, read: int) -> NDArray[np.bool_]:
+    """The first `read` of them."""
+    octets = np.frombuffer(bytes.fromhex(text), np.uint8)
+    return np.unpackbits(octets, count=read).astype(bool)
+
+
+class Opened(Answers, Described):
     """The opening of one picture's seal, and the scores of its versions.
 
     Attributes
@@ -85,8 +103,6 @@ class Opened(Described):
         Index of the published version.
     published_sha256 : str
         SHA-256 of its pixels.
-    grid : float
-    scores : tuple of float
     """
 
     seal: Annotated[int, Field(ge=0, lt=MOST_PICTURES)]
@@ -94,8 +110,6 @@ class Opened(Described):
     nonce: Hex32
     published: Version
     published_sha256: Hex32
-    grid: Grid
-    scores: Scores
 
 
 class Certificate(Facts):
@@ -236,7 +250,7 @@ def unchecked(c: Certificate, given: Given) -> tuple[Note, ...]:
 
 def _of_the_model(c: Certificate) -> Iterator[Note]:
     fields = ["model.fingerprint", "score", "made.device", "made.threads"]
-    fields += ["opened.scores", "opened.published_sha256"] if c.opened else []
+    fields += ["opened.scores", "opened.again", "opened.published_sha256"] if c.opened else []
     yield Note(
         "that the model gives these scores, by this score, of versions whose pixels"
         " are those published (--model)",
@@ -258,4 +272,7 @@ def page(certificate: Certificate) -> str:
     rows = [(opened, certificate.pictures[opened.seal]) for opened in certificate.opened]
     claimed = [(opened, picture) for opened, picture in rows if picture.claim]
     notes = [note.text for note in unchecked(certificate, Given(page=True))]
-    return environment.from_string(template).render(c=certificate, claimed=claimed, notes=notes)
+    taken = sum(picture.taken for picture in certificate.pictures)
+    return environment.from_string(template).render(
+        c=certificate, claimed=claimed, taken=taken, notes=notes
+    )

@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 
 from taggant import __version__
 from taggant.files import write_atomically
-from taggant.owner.audit import bits_of, read_indices
-from taggant.owner.certificate import SCHEMA, Certificate, Opened, Picture, digest_of, page
+from taggant.owner.certificate import (
+    SCHEMA,
+    Certificate,
+    Opened,
+    Picture,
+    digest_of,
+    packed,
+    page,
+)
 from taggant.owner.form import written
 from taggant.owner.ledger import FolderLedger
-from taggant.owner.record import Record, Scored
+from taggant.owner.record import Answers, Record
 from taggant.owner.rule import Verdict, decide
 from taggant.owner.seals import Described
 from taggant.store.identity import library_versions
@@ -44,7 +51,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
             "this audit is of other pictures than this ledger: their commitments differ"
         )
     boundary = facts.rule.boundary(ledger.terms.n)
-    rows = [bits(ledger, one) for one in record.scored]
+    rows = [one.comparisons(ledger.draws(one.id)) for one in record.scored]
     verdict = decide(facts.rule, boundary, rows)
     shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
     made = Certificate.of(
@@ -77,22 +84,18 @@ def software() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def bits(ledger: FolderLedger, one: Scored) -> NDArray[np.bool_]:
-    """Exceedances of a picture in reading order."""
-    draws = ledger.draws(one.id)
-    return bits_of(one.array, read_indices(draws, len(one.scores) - 1), one.grid, draws)
-
-
 def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Picture, ...]:
     """What is said of every picture, opened or not."""
     return tuple(
         Picture.of(
-            bits=np.packbits(row).tobytes().hex(),
+            bits=packed(row[0]),
+            doubtful=packed(row[1]),
             read=int(verdict.read[k]),
             exceedances=int(verdict.exceedances[k]),
             p_value=float(verdict.p_value[k]),
             adjusted=float(verdict.adjusted[k]),
             claim=bool(verdict.claim[k]),
+            taken=bool(verdict.taken[k]),
         )
         for k, row in enumerate(rows)
     )
@@ -108,8 +111,7 @@ def _opened(ledger: FolderLedger, record: Record, number: int) -> Opened:
         nonce=own.nonce.hex(),
         published=ledger.index(one.id),
         published_sha256=entry.pixels,
-        grid=one.grid,
-        scores=one.scores,
+        **{key: getattr(one, key) for key in Answers.model_fields},
     )
 
 

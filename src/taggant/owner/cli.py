@@ -358,9 +358,11 @@ def _summary(c: Certificate) -> str:
     claims = sum(one.claim for one in c.pictures)
     error = f"false-detection rate of each {c.size:.4g}"
     error = error if c.rule.q is None else f"false discovery rate {c.rule.q}"
+    taken = sum(one.taken for one in c.pictures)
+    doubt = f" {taken} more would be, but for answers that tied or moved." if taken else ""
     return (
-        f'{claims} of {len(c.pictures)} pictures claimed as used ({error}). For "none of '
-        f'them was used": p = {c.set_p:.3g}. {c.queries} queries answered.'
+        f"{claims} of {len(c.pictures)} pictures claimed as used ({error}).{doubt} "
+        f'For "none of them was used": p = {c.set_p:.3g}. {c.queries} queries answered.'
     )
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
+from taggant.audit.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
+from taggant.marking.draws import Draws
 from taggant.owner.form import (
     LARGEST_N,
     MOST_PICTURES,
@@ -30,8 +32,8 @@ from taggant.owner.rule import Rule
 from taggant.owner.seals import Described
 from taggant.owner.transform import Transform
 
-Schema = Literal["taggant audit 3"]
-SCHEMA: Schema = "taggant audit 3"
+Schema = Literal["taggant audit 4"]
+SCHEMA: Schema = "taggant audit 4"
 
 
 def _float32(scores: tuple[float, ...]) -> tuple[float, ...]:
@@ -121,17 +123,51 @@ class Targets:
         return told if self.needs == "caption" else self.classes.number(told)
 
 
-class Scored(Form):
-    """Scores of one picture."""
+class Answers(Form):
+    """Scores of the versions of one picture.
 
-    id: ContentId
+    Attributes
+    ----------
+    grid : float
+    scores : tuple of float
+        Of the published version as it was asked first, then of the hidden ones in reading order.
+    again : (float, float)
+        The least and the largest score of the published version, asked first and again later.
+    """
+
     grid: Grid
     scores: Scores
+    again: Annotated[Scores, Field(min_length=2, max_length=2)]
 
-    @property
-    def array(self) -> NDArray[np.float32]:
-        """The scores, float32 [1 + read]."""
-        return np.array(self.scores, np.float32)
+    @model_validator(mode="after")
+    def _range(self) -> Answers:
+        least, largest = self.again
+        if not least <= self.scores[0] <= largest:
+            raise ValueError(f"again = {list(self.again)}: scores.0 is not between them")
+        return self
+
+    def comparisons(self, draws: Draws) -> NDArray[np.bool_]:
+        """Exceedances and doubtful comparisons in reading order, bool [2, read]."""
+        scores, again = np.array(self.scores, np.float32), np.array(self.again, np.float32)
+        keys = draws.tie_keys()[read_indices(draws, len(scores) - 1)]
+        return np.stack(
+            [
+                exceeding(scores[1:], keys[1:], scores[:1], keys[:1], self.grid),
+                in_doubt(scores[1:], again[:1], again[1:], self.grid),
+            ]
+        )
+
+
+def read_indices(draws: Draws, depth: int) -> NDArray[np.int64]:
+    """Versions of an audit in the order of its scores: published, then hidden as read."""
+    published = draws.index()
+    return np.array([published, *draws.order(published)[:depth]])
+
+
+class Scored(Answers):
+    """The answers about the picture of an id."""
+
+    id: ContentId
 
 
 class Record(Form):

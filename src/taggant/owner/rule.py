@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from taggant import stats
+from taggant.audit.comparison import firm
 from taggant.owner.form import Decimal, Form, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
 from taggant.stats.planning import plan_set
@@ -83,6 +84,9 @@ class Verdict:
     Attributes
     ----------
     claim : bool array
+        Claims that no doubtful comparison decides (`taggant.audit.comparison`).
+    taken : bool array
+        What would be claimed otherwise: by tie keys, or by an answer that moved. No claims.
     read, exceedances : int array
         Hidden versions read until the test stopped, and those that beat the published one.
     p_value : float array
@@ -94,6 +98,7 @@ class Verdict:
     """
 
     claim: NDArray[np.bool_]
+    taken: NDArray[np.bool_]
     read: NDArray[np.int64]
     exceedances: NDArray[np.int64]
     p_value: NDArray[np.float64]
@@ -102,33 +107,48 @@ class Verdict:
 
 
 def decide(rule: Rule, boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> Verdict:
-    """Apply a rule to the exceedance bits of pictures, in reading order.
+    """Apply a rule to the exceedances and doubtful comparisons [2, read] of pictures.
 
     Guarantee: were the model independent of the published versions, each picture would be claimed
     with probability at most the level (without q), or the expected share of wrong claims would be
     at most q (with q); `set_p` is a valid p-value, as the indices are drawn independently.
     """
-    width = max(1, *(len(row) for row in rows))
+    width = max(1, *(row.shape[1] for row in rows))
     step = max(1, AT_ONCE // width)
     parts = [_run(boundary, rows[start : start + step]) for start in range(0, len(rows), step)]
-    p = np.minimum(np.concatenate([part.p_value for part in parts]), 1.0)
-    claim, adjusted = np.concatenate([part.claim for part in parts]), p
-    if rule.q is not None:
-        found = benjamini_hochberg(p, float(Fraction(rule.q)))
-        claim, adjusted = found.rejected, found.adjusted
+    asis, sure = (_together(some) for some in zip(*parts, strict=True))
+    claim, adjusted = _claims(rule, sure)
     return Verdict(
         claim,
-        np.concatenate([part.read for part in parts]),
-        np.concatenate([part.exceedances for part in parts]),
-        p,
+        _claims(rule, asis)[0] & ~claim,
+        sure.read,
+        sure.exceedances,
+        sure.p_value,
         adjusted,
-        float(np.exp(fisher(np.log(p)))),
+        float(np.exp(fisher(np.log(sure.p_value)))),
     )
 
 
-def _run(boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> Decisions:
-    depth = np.array([len(row) for row in rows], np.int64)
-    bits = np.zeros((len(rows), max(1, int(depth.max()))), bool)
-    for number, row in enumerate(rows):
-        bits[number, : len(row)] = row
-    return boundary.run(bits, depth)
+def _claims(rule: Rule, found: Decisions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Claims, and the adjusted p-values."""
+    if rule.q is None:
+        return found.claim, found.p_value
+    many = benjamini_hochberg(found.p_value, float(Fraction(rule.q)))
+    return many.rejected, many.adjusted
+
+
+def _run(boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> tuple[Decisions, Decisions]:
+    depth = np.array([row.shape[1] for row in rows], np.int64)
+    bits, doubtful = np.zeros((2, len(rows), max(1, int(depth.max()))), bool)
+    for number, (row, doubts) in enumerate(rows):
+        bits[number, : len(row)], doubtful[number, : len(row)] = row, doubts
+    return firm(boundary, bits, doubtful, depth)
+
+
+def _together(parts: Sequence[Decisions]) -> Decisions:
+    """Decisions of several lots of pictures as one; p-values of at most 1."""
+    every = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in fields(Decisions)
+    }
+    return Decisions(**{**every, "p_value": np.minimum(every["p_value"], 1.0)})

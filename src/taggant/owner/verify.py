@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
-from taggant.owner.audit import bits_of, read_indices
-from taggant.owner.certificate import Certificate, Opened, digest_of, page
+from taggant.owner.certificate import Certificate, Opened, digest_of, packed, page
 from taggant.owner.certify import pictures_of
 from taggant.owner.form import FormError, parsed, printable, written
 from taggant.owner.record import Targets
@@ -171,17 +170,15 @@ def draws(c: Certificate, opened: Opened) -> Draws:
 
 def _rows(c: Certificate) -> list[NDArray[np.bool_]]:
     rows = [picture.row for picture in c.pictures]
-    same = [np.packbits(row).tobytes().hex() for row in rows] == [p.bits for p in c.pictures]
-    want(same, "bits beyond those read")
+    again = [(packed(bits), packed(doubtful)) for bits, doubtful in rows]
+    want(again == [(p.bits, p.doubtful) for p in c.pictures], "bits beyond those read")
     return rows
 
 
 def _bits(c: Certificate) -> None:
     for opened in c.opened:
-        row, own = c.pictures[opened.seal].row, draws(c, opened)
-        scores = np.array(opened.scores, np.float32)
-        indices = read_indices(own, len(row))
-        same = np.array_equal(bits_of(scores, indices, opened.grid, own), row)
+        row = c.pictures[opened.seal].row
+        same = np.array_equal(opened.comparisons(draws(c, opened)), row)
         want(same, f"picture {opened.seal}: other bits")
 
 

@@ -95,6 +95,12 @@ def _unlearning() -> Iterator[tuple[str, Meaning]]:
         yield f"auc{suffix}", Meaning(area, told, lambda value: f"{value:.3f}")
 
 
+def _taken() -> Iterator[tuple[str, Meaning]]:
+    for group in ("used", "unused"):
+        text = f"{group} images that only keys among equal answers, or an answer that moved, claim"
+        yield f"claims_taken_{group}", Meaning(f"Not claimed for doubt, {group}", text)
+
+
 TABLE: Mapping[str, Mapping[str, Meaning]] = {
     "Outcome": {
         "fault": Meaning(
@@ -114,6 +120,7 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "unused": Meaning("Unused images", "marked, never trained on"),
         "withheld": Meaning("Withheld images", "marked alike and shown to nobody"),
         **dict(_by_kind()),
+        **dict(_taken()),
     },
     "Unlearning": {
         **dict(_unlearning()),

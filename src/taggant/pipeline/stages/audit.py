@@ -19,7 +19,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.audit.engine import Readings
+    from taggant.audit.readings import Readings
     from taggant.pipeline.setting import Setting
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 from torch import Tensor
 
-from taggant.audit.engine import Readings, read
+from taggant.audit.engine import read
+from taggant.audit.readings import Readings
 from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
 from taggant.pipeline.device import placed

@@ -1,0 +1,172 @@
+"""What an audit read of a model, from which every test is replayed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save
+
+from taggant.audit.comparison import paths
+from taggant.files import write_atomically
+from taggant.stats import Boundary
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Exceedances of each instance, in its reading order.
+
+    Attributes
+    ----------
+    bits : bool array [I, D]
+        True where a hidden version exceeds; columns from `depth` on are padding.
+    doubtful : bool array [I, D]
+        True where its score lies between the published version's answers
+        (`taggant.audit.comparison`).
+    depth : int array [I]
+        Hidden versions read of each instance.
+    n : int
+        Versions per instance.
+    grid : float
+        Scores were rounded to multiples of this before comparing; 0 where the arithmetic was
+        found equal in every slot of a batch.
+    queries : int
+        Images the oracle was asked for scores, read-ahead included; the probe and the controls are
+        left out.
+    shard : (int, int)
+        (i, k): instances i, i + k, i + 2 k, ... of those marked; (0, 1) are all.
+    device : str
+        Where the model answered.
+    controls : int
+        Images asked once more: the same few again and again, and each published one at its end.
+    fault : str or None
+        Why the audit is void: no claim is made of it, and it is not gone on with.
+    chosen : uint64 array [I] or None
+        Fingerprints of the views of each instance, where they were chosen by asking the model.
+    scores : float32 array [I, 3 + D] or None
+        Of the published version the first one, and the least and the largest; then of the hidden
+        ones as read. Where `read` was asked to keep them; columns beyond 3 + `depth` are padding.
+        They are not saved.
+    """
+
+    bits: NDArray[np.bool_]
+    doubtful: NDArray[np.bool_]
+    depth: NDArray[np.int64]
+    n: int
+    grid: float
+    queries: int
+    shard: tuple[int, int] = (0, 1)
+    device: str = "cpu"
+    controls: int = 0
+    fault: str | None = None
+    chosen: NDArray[np.uint64] | None = None
+    scores: NDArray[np.float32] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether every hidden version of every instance was read."""
+        return bool((self.depth == self.n - 1).all())
+
+    def serves(self, until: Sequence[Boundary] | None) -> bool:
+        """Whether these tests can be replayed; without tests, whether the reading is full.
+
+        A void one serves all: whatever the test, it makes no claim.
+        """
+        if self.full or self.fault is not None:
+            return True
+        return until is not None and all(self._decides(test) for test in until)
+
+    def _decides(self, test: Boundary) -> bool:
+        """Whether a test had stopped on all its paths, for every instance."""
+        stops = [test.stopped_at(path)[0] for path in paths(self.bits, self.doubtful, test)]
+        return all(bool(((stop > 0) & (stop <= self.depth)).all()) for stop in stops)
+
+    def exceedances(self) -> NDArray[np.int64]:
+        """T of each instance, [I]; needs a full reading."""
+        if not self.full:
+            raise ValueError("ranks need every hidden version read: audit with depth 'full'")
+        exceedances: NDArray[np.int64] = self.bits.sum(1)
+        return exceedances
+
+    def save(self, folder: Path) -> None:
+        """Write bit-packed."""
+        arrays: dict[str, NDArray[Any]] = {
+            "bits": np.packbits(self.bits, axis=1),
+            "doubtful": np.packbits(self.doubtful, axis=1),
+            "depth": self.depth,
+        }
+        if self.chosen is not None:
+            arrays["chosen"] = self.chosen
+        write_atomically(folder / "readings.safetensors", save(arrays))
+        facts = {
+            "n": self.n,
+            "grid": self.grid,
+            "queries": self.queries,
+            "width": self.bits.shape[1],
+            "shard": self.shard,
+            "device": self.device,
+            "controls": self.controls,
+            "fault": self.fault,
+        }
+        (folder / "readings.json").write_text(json.dumps(facts))
+
+    @classmethod
+    def load(cls, folder: Path) -> Readings:
+        """Read what `save` wrote."""
+        arrays = load_file(folder / "readings.safetensors")
+        facts = json.loads((folder / "readings.json").read_text())
+        bits, doubtful = (
+            np.unpackbits(arrays[name], axis=1, count=facts["width"]).astype(bool)
+            for name in ("bits", "doubtful")
+        )
+        return cls(
+            bits,
+            doubtful,
+            arrays["depth"],
+            facts["n"],
+            facts["grid"],
+            facts["queries"],
+            tuple(facts["shard"]),
+            facts["device"],
+            facts["controls"],
+            facts["fault"],
+            arrays.get("chosen"),
+        )
+
+    @classmethod
+    def merge(cls, shards: Sequence[Readings]) -> Readings:
+        """Put the shards 0..k-1 of k together.
+
+        Guarantee: equal bit for bit to an unsharded reading wherever the arithmetic of a forward
+        does not depend on batch-mates (grid 0, which the probe checks).
+
+        Raises
+        ------
+        ValueError
+            If they are not the k shards of one reading.
+        """
+        k = len(shards)
+        if sorted(part.shard for part in shards) != [(i, k) for i in range(k)]:
+            raise ValueError(f"shards {[part.shard for part in shards]} are not 0..{k - 1} of {k}")
+        facts = {(part.n, part.grid, part.device) for part in shards}
+        if len(facts) > 1:
+            raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
+        depth = np.zeros(sum(len(part.depth) for part in shards), np.int64)
+        prints = np.zeros(len(depth), np.uint64)
+        bits, doubtful = np.zeros((2, len(depth), max(part.bits.shape[1] for part in shards)), bool)
+        for part in shards:
+            rows, width = slice(part.shard[0], None, k), part.bits.shape[1]
+            depth[rows] = part.depth
+            bits[rows, :width], doubtful[rows, :width] = part.bits, part.doubtful
+            if part.chosen is not None:
+                prints[rows] = part.chosen
+        n, grid, device = facts.pop()
+        queries, controls = sum(p.queries for p in shards), sum(p.controls for p in shards)
+        fault = next((part.fault for part in shards if part.fault is not None), None)
+        views = prints if all(part.chosen is not None for part in shards) else None
+        return cls(bits, doubtful, depth, n, grid, queries, (0, 1), device, controls, fault, views)
