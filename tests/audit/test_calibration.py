@@ -2,93 +2,77 @@
 
 from __future__ import annotations
 
-import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from scipy.stats import chisquare
-from tests.conftest import random_set
-from torch import nn
-from torch.nn.functional import cross_entropy
+from scipy.stats import binomtest, chisquare
+from tools.calibration import LEVELS, P, audited, stopped, victim
 
+from taggant import stats
 from taggant.audit.engine import read
 from taggant.data.augment import CropFlip
-from taggant.marking.instances import Instances
-from taggant.marking.ledger import Ledger
-from taggant.marking.n_version import NVersion, Sign
-from taggant.marking.publish import publish, raw_sha256
 from taggant.score import Oracle, Score, membership
-from taggant.score.access import Full, Label, Rounded, TopK
+from taggant.score.access import Full
 from taggant.score.view_sets import Grid, Hardest, Mixed, Random
 
-N, COUNT, CLASSES = 20, 2000, 4
+N, COUNT = 20, 1000
 SCORES = ["loss", "margin", "hinge", "entropy", "modified_entropy"]
-LEVELS = {"full": Full(), "top_k": TopK(2), "rounded": Rounded(1), "label": Label()}
-
-
-@functools.cache
-def audited() -> Instances:
-    raw = random_set(COUNT, seed=1, size=8, classes=CLASSES)
-    scheme = NVersion(N, 10, Sign(2))
-    digests = raw_sha256(raw.images)
-    ledger = Ledger.draw(bytes(32), "calibration", scheme.parameters(), N, raw.ids, digests)
-    return Instances(raw, scheme, ledger, publish(scheme, ledger, raw, COUNT // 2))
-
-
-@functools.cache
-def victim(kind: str) -> nn.Module:
-    """A small net: untrained, or trained on the raw images until it knows many by heart."""
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 64), nn.ReLU(), nn.Linear(64, CLASSES))
-    if kind == "raw":
-        raw = audited().raw
-        optimizer = torch.optim.Adam(net.parameters(), 3e-3)
-        for _ in range(25):
-            for chosen in torch.randperm(COUNT).split(100):
-                loss = cross_entropy(net(raw.images[chosen] / 255 - 0.5), raw.labels[chosen])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-        assert loss < 0.9 * np.log(CLASSES)
-    return _Centred(net)
-
-
-class _Centred(nn.Module):
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, images):
-        return self.net(images / 255 - 0.5)
+CLASSIFIED = ["full", "top_k", "rounded", "label"]
 
 
 @pytest.mark.parametrize("score", SCORES)
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", CLASSIFIED)
 @pytest.mark.parametrize("kind", ["untrained", "raw"])
 def test_exceedances_are_uniform(kind, level, score):
-    oracle = Oracle(victim(kind), LEVELS[level], batch_size=4096)
-    statistic = Score(getattr(membership, score), LEVELS[level])
-    exceedances = read(oracle, statistic, audited()).exceedances()
+    access = LEVELS[level].access
+    oracle = Oracle(victim(kind, "logits", COUNT), access, batch_size=4096)
+    statistic = Score(getattr(membership, score), access)
+    exceedances = read(oracle, statistic, audited(N, COUNT)).exceedances()
     # 40 seeded tests: at 1e-4 each, one of them would fail by chance for one seed in 250.
     assert chisquare(np.bincount(exceedances, minlength=N)).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("n", [20, 100, 1000])
+@pytest.mark.parametrize("level", LEVELS)
+def test_stopped_audits_claim_as_often_as_is_said(level, n):
+    """At full size: ``python tools/calibration.py``."""
+    count, test = 200, stats.optimal(n, P)
+    result = stopped(level, test, count)
+    assert result.fault is None
+    exact = int((result.claim | result.taken).sum())
+    assert binomtest(exact, count, test.size()).pvalue > 1e-4
+    assert result.claim.sum() == exact - result.taken.sum()
+    if level == "label":
+        assert not result.claim.any()
+
+
+def test_the_victim_knows_many_of_the_raw_pictures():
+    raw = audited(N, COUNT).raw
+    answers = victim("raw", "logits", COUNT)(raw.images)
+    assert (answers.argmax(1) == raw.labels).float().mean() > 0.5
+
+
+def test_every_access_level_is_among_them():
+    files = Path(__file__).parents[2] / "conf" / "score" / "access"
+    assert {file.stem for file in files.glob("*.yaml")} == set(LEVELS)
 
 
 @pytest.mark.parametrize("view_set", [Random(), Grid(), Hardest(), Mixed()])
 @pytest.mark.parametrize("kind", ["untrained", "raw"])
 def test_exceedances_are_uniform_through_any_views(kind, view_set):
-    oracle = Oracle(victim(kind), Full(), batch_size=4096)
+    oracle = Oracle(victim(kind, "logits", COUNT), Full(), batch_size=4096)
     score = Score(membership.loss, Full(), 2, CropFlip(1), view_set=view_set)
-    exceedances = read(oracle, score, audited()).exceedances()
+    exceedances = read(oracle, score, audited(N, COUNT)).exceedances()
     assert chisquare(np.bincount(exceedances, minlength=N)).pvalue > 1e-4
 
 
 @pytest.mark.parametrize("looked_at", ["raw", "published"])
 def test_views_chosen_on_the_published_version_would_break_the_null(looked_at):
     """What the raw image is for."""
-    few, owner = 1000, audited()
+    few, owner = COUNT, audited(N, COUNT)
     raw = owner.raw.select(list(range(few)))
-    oracle = Oracle(victim("raw"), Full(), batch_size=4096)
+    oracle = Oracle(victim("raw", "logits", COUNT), Full(), batch_size=4096)
     score = Score(membership.loss, Full(), 2, CropFlip(1), view_set=Hardest())
     indices = np.tile(np.arange(N), (few, 1))
     versions = owner.scheme.versions(owner.ledger.secret, raw.images, raw.ids, indices)

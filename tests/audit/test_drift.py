@@ -6,6 +6,7 @@ import argparse
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 from tools.drift import LEVELS, SCORE, Drifting, cell, numbered, shown, table, which
 
 from taggant import stats
@@ -74,6 +75,16 @@ def test_a_constant_model_claims_nothing(name):
     )
     assert 0 < result.taken.sum() < 20  # of 200 by keys alone, 10 are expected
     assert result.p_value.min() > 0.05
+
+
+@pytest.mark.parametrize("slope", [-1.0, 1.0])
+def test_a_model_that_answers_by_the_versions_number_is_claimed_as_often_as_is_said(slope):
+    """An order that were the versions' own would read all the lower ones first: size .64."""
+    test, by_number = stats.optimal(100, 0.05), np.tile(slope * np.arange(100.0), (400, 1))
+    instances = numbered(400, 100, 3)
+    readings = read(Oracle(Drifting(by_number), shown, 64), SCORE, instances, [test])
+    claims = int(decide(readings, test, 0.05, instances.published.used, 1).claim.sum())
+    assert binomtest(claims, 400, test.size()).pvalue > 1e-3
 
 
 def test_full_rank_figures_of_a_constant_model_claim_nothing():
