@@ -42,10 +42,10 @@ def test_plans_are_made(words):
 
 def test_plans_are_those_of_the_statistics():
     from taggant.stats import Beta
-    from taggant.stats.planning import plan_set
+    from taggant.stats.sets import plan_set
 
     words = ["plan", "--pictures", "20", "--fdr", "0.2", "--used", "0.9", "--n", "60"]
     shown = CliRunner().invoke(app, words, catch_exceptions=False).output
     made = plan_set(20, 0.2, 0.9, Beta.with_mean(0.01), 60)
-    for number in (f"{made.level:.5f}", f"{made.discoveries:.1f}", f"{made.reads_used:.1f}"):
+    for number in (f"{float(made.level):.5f}", f"{made.discoveries:.1f}", f"{made.reads_used:.1f}"):
         assert number in shown

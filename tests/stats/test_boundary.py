@@ -1,3 +1,4 @@
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -97,6 +98,46 @@ def test_p_value_is_at_most_the_size_exactly_for_claims(test_of):
         boundary.p_value(0, 0)
     with pytest.raises(ValueError, match="stagewise"):
         boundary.p_value(states.t, states.s, ordering="best")
+
+
+TWINS = {
+    "twins binomial": partial(stats.twins_binomial, 60),
+    "twins pprm": partial(stats.twins_pprm, 60),
+    "twins betting": partial(stats.twins_betting, 60),
+    "two-sided twins": partial(stats.two_sided, stats.twins_binomial, 60),
+}
+
+
+@pytest.mark.parametrize(
+    "alternative", [None, Beta(1, 5), Beta(2, 3), Fixed(0.01), Fixed(0.3), NULL]
+)
+@pytest.mark.parametrize("n", [7, 40, 130])
+@pytest.mark.parametrize("name", [*TESTS, *TWINS])
+def test_a_claim_is_a_p_value_within_the_size_to_the_last_digit(name, n, alternative):
+    boundary = TWINS[name](0.2) if name in TWINS else make(name, n, 0.3)
+    states = boundary.states
+    for ordering in ("stagewise", "likelihood"):
+        values = boundary.p_value(states.t, states.s, ordering, alternative)
+        np.testing.assert_array_equal(values <= boundary.size(), states.side != 0)
+        assert np.all(values[states.side == 0] > boundary.size())
+
+
+@pytest.mark.parametrize(
+    ("t", "s"), [(35, 100), (35, -1), (-1, 0), (100, 0), (36, 35), (0, 0), (99, 100), (3, 5)]
+)
+def test_states_that_there_are_not_have_no_p_value(t, s):
+    """(35, 100) shares t n + s with (36, 0), a state of another audit."""
+    boundary = stats.besag_clifford(100, 0.05, h=2)
+    with pytest.raises(ValueError, match="accepted are"):
+        boundary.p_value(t, s)
+    with pytest.raises(ValueError, match="accepted are"):
+        boundary.p_value([39, t], [1, s], ordering="likelihood")
+
+
+def test_numbers_that_are_no_states_have_no_p_value():
+    for t, s in ((5.0, 2), (None, 2), (float("nan"), 2), (5, float("inf")), (10**30, 2), (True, 2)):
+        with pytest.raises(ValueError, match=r"[ts]: accepted are integers 0..99"):
+            stats.besag_clifford(100, 0.05).p_value(t, s)
 
 
 def test_known_p_values():

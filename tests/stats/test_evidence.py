@@ -63,7 +63,7 @@ def test_errors():
         stats.anytime(1000, 0.01, a=2)
     with pytest.raises(ValueError, match="0 <= s <= t"):
         stats.log_e_value(3, 4)
-    with pytest.raises(ValueError, match="a > 0"):
+    with pytest.raises(ValueError, match="0 < a"):
         stats.log_e_value(3, 2, a=0)
-    with pytest.raises(ValueError, match="columns"):
+    with pytest.raises(ValueError, match="exceedances"):
         stats.e_process(np.zeros(3, bool))

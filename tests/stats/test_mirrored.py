@@ -2,9 +2,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from taggant import stats
-from taggant.stats import NULL, Beta, Boundary
+from taggant.stats import NULL, Beta, Boundary, Fixed
 from taggant.stats.exact import exact_size
 
 TESTS = (stats.rank, stats.pprm, stats.optimal, stats.besag_clifford)
@@ -36,6 +37,40 @@ def test_paths_that_come_back_after_giving_up_are_counted():
     level = 2 * Fraction(str(round(side.size() + 1e-6, 6)))  # what the side alone would need
     with pytest.raises(ValueError, match="come back"):
         stats.two_sided(comes_back, 40, level)
+
+
+@pytest.mark.parametrize("test", [stats.twins_binomial, stats.twins_pprm, stats.twins_betting])
+@pytest.mark.parametrize("pairs", [8, 11])
+def test_the_null_is_that_of_the_test(test, pairs):
+    both = stats.two_sided(test, pairs, 0.2)
+    assert both.null == Fixed(0.5)
+    coins = (np.arange(2**pairs)[:, None] >> np.arange(pairs) & 1).astype(bool)
+    decisions = both.run(coins)
+    assert decisions.claim.mean() == pytest.approx(both.size(), abs=1e-12)
+    assert 0 < both.size() <= 0.2
+    assert exact_size(both) <= Fraction(1, 5)
+    for x in np.unique(decisions.p_value):
+        assert (decisions.p_value <= x).mean() == pytest.approx(x, abs=1e-12)
+
+
+def test_a_null_that_is_not_symmetric_is_refused_where_a_side_would_exceed_its_half():
+    def biased(n: int, p: Fraction) -> Boundary:
+        """Claims on few exceedances of a coin of .3; of many there are fewer, but not enough so."""
+        claim = np.full(n, -1)
+        claim[-1] = 0
+        stop = np.arange(1, n + 1)
+        stop[-1] = 1
+        return Boundary(claim, stop, null=Fixed(0.7))
+
+    assert biased(4, Fraction(1, 10)).size() < 0.05
+    with pytest.raises(ValueError, match="not symmetric"):
+        stats.two_sided(biased, 4, 0.1)
+
+
+def test_twins_of_200_pairs():
+    both = stats.two_sided(stats.twins_binomial, 200, 0.05)
+    assert both.size() == pytest.approx(2 * binom.sf(114, 200, 0.5), rel=1e-9)
+    assert both.size() == pytest.approx(0.04, abs=5e-4)
 
 
 def test_no_two_sided_test_where_there_is_no_one_sided():

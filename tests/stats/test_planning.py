@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 import time
@@ -8,7 +9,7 @@ import pytest
 from taggant import stats
 from taggant.stats import Beta
 from taggant.stats.__main__ import main
-from taggant.stats.planning import plan, plan_set
+from taggant.stats.planning import plan
 
 
 def test_recommendation_is_the_cheapest_that_suits():
@@ -24,41 +25,7 @@ def test_recommendation_is_the_cheapest_that_suits():
     assert "pprm" in names  # shown with its reason, not dropped
 
 
-def test_plan_set_predicts_what_benjamini_hochberg_keeps():
-    """300 images, 30 % used: none from p = .05 stops, nearly all of the full ranks' by plan."""
-    law, n, m = Beta.with_mean(0.01), 1000, 300
-    result = plan_set(m, 0.05, 0.3, law, n=n)
-    assert result.n_least <= n
-    rng = np.random.default_rng(0)
-    stopped = stats.optimal(n, 0.05)
-    kept = np.zeros((40, 3))
-    wrong = []
-    for k in range(40):
-        q = np.where(np.arange(m) < 90, rng.beta(1, law.b, m), rng.random(m))
-        bits = rng.random((m, n - 1)) < q[:, None]
-        p_values = (
-            (bits.sum(axis=1) + 1) / n,
-            result.boundary.run(bits).p_value,
-            stopped.run(bits).p_value,
-        )
-        claims = [stats.benjamini_hochberg(p, 0.05).rejected for p in p_values]
-        kept[k] = [c.sum() for c in claims]
-        wrong.append(claims[1][90:].sum() / max(claims[1].sum(), 1))
-    full, planned, naive = kept.mean(axis=0)
-    assert naive == 0
-    assert planned > 0.85 * full
-    assert planned == pytest.approx(result.discoveries, rel=0.15)
-    assert full == pytest.approx(result.discoveries_full, rel=0.1)
-    assert np.mean(wrong) <= 0.05
-    assert result.reads_used < n / 2
-    assert result.reads_unused < n / 30
-
-
 def test_plan_errors():
-    with pytest.raises(ValueError, match="no level balances"):
-        plan_set(300, 0.05, 0.3, Beta.with_mean(0.4), n=1000)
-    with pytest.raises(ValueError, match="used=0"):
-        plan_set(300, 0.05, 0, Beta.with_mean(0.01))
     with pytest.raises(ValueError, match="power=2"):
         plan(100, 0.05, Beta(1, 50), power=2)
     with pytest.raises(ValueError, match="no test exists"):
@@ -77,7 +44,55 @@ def test_command_line(tmp_path, capsys):
     assert main(["plan", "--n", "40", "--p", "0.05", "--power", "0.99"]) == 1
     assert main(["plan", "--n", "20", "--p", "0.01"]) == 2
     assert "accepted" in capsys.readouterr().err
-    assert main(["plan-set", "--images", "300", "--used", "0.3", "--n", "400"]) == 0
+    assert main(["plan-set", "--images", "40", "--used", "0.3", "--n", "100"]) == 0
+    assert "chance of no claim at all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--p 0.05 --n 40 --plot nowhere/plan.png", "--plot nowhere/plan.png: accepted is a file"),
+        ("--p 0.05 --n 40 --plot plan.doc", "--plot plan.doc: accepted are names that end in"),
+        ("--p 0.05 --n 40 --plot plan", "accepted are names that end in"),
+        ("--p nan", "p='nan' is not a finite number"),
+        ("--p 0.05 --n 1" + 30 * "0", "n=1000000000000000000000000000000: accepted are integers 2"),
+        ("--p 0.05 --n 40 --power nan", "power=nan: accepted are numbers 0 <= power <= 1"),
+        ("--p 0.05 --n 40 --budget nan", "budget=nan: accepted are"),
+        ("--p 0.05 --n 40 --mean nan", "mean=nan: accepted are numbers 0 < mean < 1"),
+        ("--p 0.05 --n 40 --shape inf", "a=inf: accepted are numbers 0 < a < inf"),
+    ],
+)
+def test_what_is_typed_wrong_is_named(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", *words.split()]) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_numbers_of_any_integer_type():
+    law, tests = Beta(1, 50), {"rank": stats.rank}
+    expected = [row.n for row in plan(100, 0.05, law, tests=tests).rows]
+    for n in (np.int64(100), [100], np.array([100]), (np.int32(100),), range(100, 101)):
+        assert [row.n for row in plan(n, 0.05, law, tests=tests).rows] == expected == [100]
+
+
+@pytest.mark.parametrize(
+    "n", [[], (), np.array([]), "100", 100.5, math.inf, math.nan, 10**30, [None], [100, 1], True]
+)
+def test_numbers_of_versions_that_are_none(n):
+    with pytest.raises(ValueError, match=r"n=.*accepted are"):
+        plan(n, 0.05, Beta(1, 50))
+
+
+@pytest.mark.parametrize("p", [None, math.inf, math.nan, 10**30, "", [], -0.1, 1, True])
+def test_levels_that_are_none(p):
+    with pytest.raises(ValueError, match=r"p=.*accepted"):
+        plan(100, p, Beta(1, 50))
+
+
+def test_laws_that_are_none():
+    with pytest.raises(ValueError, match="alternative=None: accepted are laws"):
+        plan(100, 0.05, None)
 
 
 def test_statistics_import_no_torch_and_no_plotting():

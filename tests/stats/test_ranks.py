@@ -108,7 +108,7 @@ def test_exact_under_the_null():
 def test_rank_of_set_refuses_what_it_cannot_rank():
     with pytest.raises(ValueError, match="accepted are finite"):
         stats.rank_of_set(np.ones((1, 3)), 0, 0)
-    with pytest.raises(ValueError, match=r"accepted are 0\.\.1"):
+    with pytest.raises(ValueError, match=r"accepted are integers 0\.\.1"):
         stats.rank_of_set(np.ones((2, 3)), 2, 0)
 
 
@@ -143,5 +143,5 @@ def test_randomised_p_values_are_uniform_given_uniform_totals():
     assert np.abs((p[:, None] <= grid).mean(axis=0) - grid).max() < 0.02
     with pytest.raises(ValueError, match=r"0\.\.9"):
         stats.randomised_p_values([10], 10, np.random.default_rng(0))
-    with pytest.raises(ValueError, match="integer array"):
+    with pytest.raises(ValueError, match=r"got 0\.5"):
         stats.rank_sum([0.5], 10)

@@ -97,3 +97,44 @@ def test_besag_clifford_size(h, p):
 def test_errors_name_the_value_and_what_is_accepted(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+BAD = [None, [], "x", float("nan"), float("inf"), -1, True]
+CALLS = {
+    "n": lambda x: stats.rank(x, 0.5),
+    "p": lambda x: stats.rank(100, x),
+    "h": lambda x: stats.besag_clifford(100, 0.05, h=x),
+    "split": lambda x: stats.pprm(100, 0.05, split=x),
+    "a": lambda x: stats.pprm(100, 0.05, a=x),
+    "b": lambda x: stats.anytime(100, 0.05, b=x),
+    "mean": lambda x: stats.Beta.with_mean(x),
+    "q": lambda x: stats.Fixed(x),
+    "counts": lambda x: stats.Histogram((x,)),
+    "keep": lambda x: stats.optimal(100, 0.05, keep=x),
+    "alpha": lambda x: stats.holm([0.1], x),
+    "tau": lambda x: stats.truncated_product([-1.0], x),
+    "confidence": lambda x: stats.clopper_pearson(1, 2, x),
+    "k": lambda x: stats.clopper_pearson(x, 2),
+    "d": lambda x: stats.log_cosine_p(0.1, x),
+    "published": lambda x: stats.rank_of_set([[0.1], [0.2]], x, 0),
+    "totals": lambda x: stats.rank_sum([x], 10),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("bad", BAD, ids=str)
+def test_any_other_value_is_named_with_what_is_accepted(name, bad):
+    with pytest.raises(ValueError, match=rf"^{name}\b.*accepted"):
+        CALLS[name](bad)
+
+
+@pytest.mark.parametrize("name", ["n", "h", "k", "d", "totals", "published"])
+def test_huge_integers_are_no_numbers_of_anything(name):
+    with pytest.raises(ValueError, match=rf"^{name}\b.*accepted"):
+        CALLS[name](10**30 if name != "d" else -(10**30))
+
+
+def test_numpy_numbers_are_numbers():
+    assert stats.rank(np.int64(100), np.float64(0.05)).n == 100
+    assert stats.besag_clifford(np.int32(100), 0.05, h=np.uint8(2)).size() == pytest.approx(0.05)
+    assert stats.clopper_pearson(np.int64(1), np.int64(2)) == stats.clopper_pearson(1, 2)

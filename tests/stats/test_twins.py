@@ -73,6 +73,20 @@ def test_betting_e_value_has_expectation_one(t):
         assert binom.pmf(losses, t, 0.5) @ e == pytest.approx(1, rel=1e-10)
 
 
+@pytest.mark.parametrize(("pairs", "p"), [(3, 0.01), (1, 0.4), (6, 1e-3)])
+def test_too_few_pairs_for_any_claim_are_refused(pairs, p):
+    for test in (stats.twins_betting, stats.twins_binomial, stats.twins_pprm):
+        with pytest.raises(ValueError, match=f"not even {pairs} wins are significant"):
+            test(pairs, p)
+
+
+@pytest.mark.parametrize("pairs", [0, None, [], 2.5, float("inf"), float("nan"), 10**30, True])
+def test_numbers_of_pairs_that_are_none(pairs):
+    for test in (stats.twins_betting, stats.twins_binomial, stats.twins_pprm, stats.wins_needed):
+        with pytest.raises(ValueError, match=r"pairs=.*accepted are integers 1\.\."):
+            test(pairs, 0.05)
+
+
 def test_errors():
     with pytest.raises(ValueError, match="not even 4 wins"):
         stats.twins_pprm(4, 0.05)

@@ -473,7 +473,7 @@ def plan(
         float,
         typer.Option(help="share of hidden versions that beat a used picture's published one"),
     ] = 0.01,
-    pictures: Annotated[int, typer.Option(help="plan this many at once, at --fdr")] = 1,
+    pictures: Annotated[int, typer.Option(min=1, help="plan this many at once, at --fdr")] = 1,
     fdr: Annotated[float, typer.Option(help="share of wrong claims among the claims")] = 0.05,
     used: Annotated[float, typer.Option(help="expected share of used pictures")] = 0.5,
 ) -> None:

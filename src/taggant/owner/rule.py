@@ -15,13 +15,11 @@ from taggant import stats
 from taggant.audit.comparison import firm
 from taggant.owner.form import Decimal, Form, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
-from taggant.stats.planning import plan_set
+from taggant.stats.sets import KEEP_IN_SETS, plan_set
 
 Test = Literal["optimal", "rank", "pprm", "besag_clifford"]
 TESTS: tuple[str, ...] = get_args(Test)
 EXPECTED_USED = stats.Beta(1, 50)
-IN_SETS = 0.995
-"""`keep` of the optimal test in sets: near the balance a little power decides over every claim."""
 AT_ONCE = 1 << 22
 """Bits that a test is run on at once."""
 
@@ -60,8 +58,7 @@ class Rule(Form):
         """Many pictures at false discovery rate q; tests of the level that suits the set."""
         q = decimal(q)
         if not level:
-            planned = plan_set(pictures, float(Fraction(q)), used, EXPECTED_USED, n).level
-            level = str(Fraction(planned).limit_denominator(10**9))  # no rank short
+            level = str(plan_set(pictures, q, used, EXPECTED_USED, n).level)
         return cls.of(test="optimal", level=decimal(level), q=q)
 
     def boundary(self, n: int) -> Boundary:
@@ -72,7 +69,7 @@ class Rule(Form):
         ValueError
             If there is none of that level.
         """
-        options: dict[str, Any] = {} if self.q is None else {"keep": IN_SETS}
+        options: dict[str, Any] = {} if self.q is None else {"keep": KEEP_IN_SETS}
         made: Boundary = getattr(stats, self.test)(n, Fraction(self.level), **options)
         return made
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from taggant.stats.alternatives import Beta
-from taggant.stats.planning import Plan, SetPlan, plan, plan_set
+from taggant.stats.planning import Plan, plan
+from taggant.stats.sets import SetPlan, plan_set
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options, Console()))
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         Console(stderr=True).print(f"error: {error}", style="red", markup=False)
         return 2
 
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=_plan)
     many = commands.add_parser("plan-set", help="plan m images at false discovery rate q")
     many.add_argument("--images", type=int, required=True, help="images to be audited, m")
-    many.add_argument("--q", type=float, default=0.05, help="wanted false discovery rate")
+    many.add_argument("--q", default="0.05", help="wanted false discovery rate")
     many.add_argument("--used", type=float, required=True, help="expected share of used images")
     many.add_argument("--n", type=int, help="versions of each image (default: from the level)")
     _add_alternative(many)
@@ -60,6 +61,8 @@ def _add_alternative(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace, console: Console) -> int:
+    if options.plot is not None:
+        _check_plot(options.plot)
     alternative = Beta.with_mean(options.mean, options.shape)
     result = plan(options.n, options.p, alternative, options.power, options.budget)
     console.print(_table(result, f"used: exceedance rate ~ {alternative}"))
@@ -97,8 +100,19 @@ def _table(result: Plan, caption: str) -> Table:
     return table
 
 
-def _plot(result: Plan, path: Path) -> None:
+def _check_plot(path: Path) -> None:
+    """Before anything is computed: can a plot be written there?"""
     from matplotlib.figure import Figure  # only here: the statistics need no plotting library
+
+    formats = Figure().canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        raise ValueError(f"--plot {path}: accepted are names that end in .{', .'.join(formats)}")
+    if not path.parent.is_dir() or path.is_dir():
+        raise ValueError(f"--plot {path}: accepted is a file in a folder that exists")
+
+
+def _plot(result: Plan, path: Path) -> None:
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.4, 4.0), layout="constrained")
     axes = figure.add_subplot()
@@ -121,17 +135,20 @@ def _plan_set(options: argparse.Namespace, console: Console) -> int:
     alternative = Beta.with_mean(options.mean, options.shape)
     result = plan_set(options.images, options.q, options.used, alternative, options.n)
     console.print(_set_table(result, options))
+    if result.p_none > 0.5:
+        console.print("More likely than not nothing will be claimed.", style="yellow")
     return 0
 
 
 def _set_table(result: SetPlan, options: argparse.Namespace) -> Table:
-    table = Table(title=f"{options.images} images at false discovery rate q = {options.q:g}")
+    table = Table(title=f"{options.images} images at false discovery rate q = {options.q}")
     table.add_column("quantity")
     table.add_column("value", justify="right")
-    table.add_row("level of one image's test", f"{result.level:.5f}")
+    table.add_row("level of one image's test", f"{float(result.level):.5f}")
     table.add_row("least n (1 / level)", f"{result.n_least}")
     table.add_row("n planned", f"{result.n}")
     table.add_row("expected claims, optimal stopping", f"{result.discoveries:.1f}")
+    table.add_row("chance of no claim at all", f"{result.p_none:.3f}")
     table.add_row("expected claims, full ranks", f"{result.discoveries_full:.1f}")
     table.add_row("hidden versions read, used", f"{result.reads_used:.1f}")
     table.add_row("hidden versions read, unused", f"{result.reads_unused:.1f}")

@@ -8,6 +8,7 @@ uniform on 0..t.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln, xlog1py, xlogy
 
-from taggant.stats.arrays import Floats
-from taggant.stats.checks import real
+from taggant.stats.arrays import Floats, integers, reals
+from taggant.stats.checks import integer, real
 
 
 def log_choose(n: ArrayLike, k: ArrayLike) -> Floats:
@@ -107,15 +108,14 @@ class Histogram:
     counts: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if not self.counts or min(self.counts) < 0 or not sum(self.counts) > 0:
-            raise ValueError("Histogram: accepted are n counts >= 0, not all zero")
+        if not reals(self.counts, "counts", 0.0, sys.float_info.max).any():
+            raise ValueError("counts: accepted are n counts >= 0, not all zero")
 
     @classmethod
     def of(cls, totals: ArrayLike, n: int) -> Histogram:
         """Count fully read instances by their total T."""
-        values = np.asarray(totals, dtype=np.int64)
-        if values.size and (values.min() < 0 or values.max() >= n):
-            raise ValueError(f"totals: accepted are 0..{n - 1}, got {values.min()}..{values.max()}")
+        n = integer(n, "n", 2)
+        values = integers(totals, "totals", 0, n - 1)
         return cls(tuple(np.bincount(values, minlength=n).tolist()))
 
     def log_pmf(self, t: ArrayLike, s: ArrayLike, n: int) -> Floats:

@@ -10,14 +10,16 @@ is a martingale under the null, so P(E_t >= 1/alpha for some t) <= alpha (Ville)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaln
 
-from taggant.stats.arrays import Bools, Floats, Ints
+from taggant.stats.arrays import Bools, Floats, Ints, bits
 from taggant.stats.boundary import Boundary
+from taggant.stats.checks import real
 from taggant.stats.levels import Level, level, top_ranks, versions
 
 
@@ -37,19 +39,17 @@ def log_e_value(t: ArrayLike, s: ArrayLike, b: float = 50.0, a: float = 1.0) -> 
     ValueError
         If a or b is not positive or s is outside 0..t.
     """
-    _check_bet(a, b)
+    a, b = _bet(a, b)
     t, s = np.broadcast_arrays(np.asarray(t, float), np.asarray(s, float))
-    if np.any((s < 0) | (s > t)):
+    if np.any(~((s >= 0) & (s <= t) & np.isfinite(t))):
         raise ValueError("exceedances s outside the accepted range 0 <= s <= t")
     return np.asarray(betaln(a + s, b + t - s) - betaln(a, b) - betaln(1 + s, 1 + t - s))
 
 
 def e_process(exceedances: ArrayLike, b: float = 50.0, a: float = 1.0) -> Floats:
     """Return log E_t for t = 0..columns, from bool [instances, columns] in reading order."""
-    bits = np.asarray(exceedances, dtype=bool)
-    if bits.ndim != 2:
-        raise ValueError(f"exceedances of shape {bits.shape}: accepted is [instances, columns]")
-    s = np.concatenate([np.zeros((bits.shape[0], 1), int), np.cumsum(bits, axis=1)], axis=1)
+    read = bits(exceedances, "exceedances")
+    s = np.concatenate([np.zeros((read.shape[0], 1), int), np.cumsum(read, axis=1)], axis=1)
     return log_e_value(np.arange(s.shape[1]), s, b, a)
 
 
@@ -75,7 +75,7 @@ def anytime(n: int, p: Level, b: float = 50.0, a: float = 1.0) -> Boundary:
     """
     n, alpha = versions(n), level(p)
     top_ranks(n, alpha)
-    _check_bet(a, b)
+    a, b = _bet(a, b)
     if not a <= 1 <= b:
         raise ValueError(f"a={a!r}, b={b!r}: accepted are a <= 1 <= b")
     t = np.arange(n)
@@ -101,6 +101,5 @@ def last_true(holds: Callable[[Ints], Bools], t: Ints) -> Ints:
     return np.asarray(low)
 
 
-def _check_bet(a: float, b: float) -> None:
-    if not (a > 0 and b > 0):
-        raise ValueError(f"a={a!r}, b={b!r}: accepted are a > 0 and b > 0")
+def _bet(a: float, b: float) -> tuple[float, float]:
+    return real(a, "a", 0.0, math.inf, "both"), real(b, "b", 0.0, math.inf, "both")

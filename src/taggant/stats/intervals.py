@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from scipy.special import betaincinv
 
+from taggant.stats.checks import integer, real
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -33,10 +35,8 @@ def clopper_pearson(k: int, n: int, confidence: float = 0.95) -> Interval:
     ValueError
         For values outside these ranges.
     """
-    if not (int(n) == n and int(k) == k and n >= 1 and 0 <= k <= n):
-        raise ValueError(f"k={k!r} of n={n!r}: accepted are integers 0 <= k <= n, n >= 1")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence={confidence!r} is outside the accepted range 0 < . < 1")
+    n = integer(n, "n", 1)
+    k, confidence = integer(k, "k", 0, n), real(confidence, "confidence", 0.0, 1.0, "both")
     tail = (1 - confidence) / 2
     low = float(betaincinv(k, n - k + 1, tail)) if k > 0 else 0.0
     high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0

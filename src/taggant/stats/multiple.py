@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, log_ndtr, logsumexp, ndtri, xlog1py
 
 from taggant.stats.alternatives import log_choose
-from taggant.stats.arrays import Bools, Floats
+from taggant.stats.arrays import Bools, Floats, reals
+from taggant.stats.checks import real
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +40,8 @@ def benjamini_hochberg(p_values: ArrayLike, q: float) -> Rejections:
     Guarantee: false discovery rate <= q m0/m if the p-values are independent, as they are for
     images whose published indices were drawn independently.
     """
-    p = _p_values(p_values)
-    _share(q, "q")
+    p = reals(p_values, "p_values", 0.0, 1.0)
+    q = real(q, "q", 0.0, 1.0, "both")
     m = p.size
     order = np.argsort(p)
     steps = p[order] * m / np.arange(1, m + 1)
@@ -53,10 +54,8 @@ def e_bh(e_values: ArrayLike, q: float) -> Rejections:
     Guarantee: false discovery rate <= q under any dependence. Take E at the stop, never the
     maximum over time (whose expectation under the null is not bounded by 1).
     """
-    e = np.asarray(e_values, dtype=float)
-    if e.ndim != 1 or e.size == 0 or np.any(~(e >= 0)):
-        raise ValueError("e_values: accepted is a non-empty one-dimensional array of values >= 0")
-    _share(q, "q")
+    e = reals(e_values, "e_values", 0.0, np.inf)
+    q = real(q, "q", 0.0, 1.0, "both")
     m = e.size
     order = np.argsort(-e)
     with np.errstate(divide="ignore"):
@@ -66,15 +65,15 @@ def e_bh(e_values: ArrayLike, q: float) -> Rejections:
 
 def bonferroni(p_values: ArrayLike, alpha: float) -> Rejections:
     """Bonferroni. Guarantee: P(any false claim) <= alpha under any dependence."""
-    p = _p_values(p_values)
-    _share(alpha, "alpha")
+    p = reals(p_values, "p_values", 0.0, 1.0)
+    alpha = real(alpha, "alpha", 0.0, 1.0, "both")
     return _undo(np.arange(p.size), p * p.size, alpha)
 
 
 def holm(p_values: ArrayLike, alpha: float) -> Rejections:
     """Holm step-down. Guarantee: P(any false claim) <= alpha under any dependence."""
-    p = _p_values(p_values)
-    _share(alpha, "alpha")
+    p = reals(p_values, "p_values", 0.0, 1.0)
+    alpha = real(alpha, "alpha", 0.0, 1.0, "both")
     order = np.argsort(p)
     steps = p[order] * np.arange(p.size, 0, -1)
     return _undo(order, np.maximum.accumulate(steps), alpha)
@@ -89,7 +88,7 @@ def fisher(log_p: ArrayLike) -> float:
     Guarantee: valid for independent p-values, P(p <= x) <= x. With p = (T+1)/n at small n it is
     very conservative; use `randomised_p_values` or `rank_sum` there.
     """
-    values = _log_p_values(log_p)
+    values = reals(log_p, "log_p", -np.inf, 0.0)
     x = -float(values.sum())
     if x == 0.0:
         return 0.0
@@ -105,7 +104,7 @@ def stouffer(log_p: ArrayLike, weights: ArrayLike | None = None) -> float:
     Guarantee: valid for independent p-values, if they are exactly uniform under the null or at
     least stochastically larger (superuniform).
     """
-    values = _log_p_values(log_p)
+    values = reals(log_p, "log_p", -np.inf, 0.0)
     w = np.ones(values.size) if weights is None else np.asarray(weights, dtype=float)
     if w.shape != values.shape or np.any(~(w >= 0)) or not w.sum() > 0:
         raise ValueError(f"weights: accepted are {values.size} values >= 0, not all zero")
@@ -123,9 +122,8 @@ def truncated_product(log_p: ArrayLike, tau: float = 0.05) -> float:
     Guarantee: valid for independent p-values. More powerful than Fisher when few of many images
     were used. Exact distribution of Zaykin et al. (2002), in log space.
     """
-    values = _log_p_values(log_p)
-    if not 0 < tau <= 1:
-        raise ValueError(f"tau={tau!r} is outside the accepted range 0 < tau <= 1")
+    values = reals(log_p, "log_p", -np.inf, 0.0)
+    tau = real(tau, "tau", 0.0, 1.0, "low")
     m = values.size
     small = values <= np.log(tau)
     if not small.any():
@@ -166,22 +164,3 @@ def _undo(
     rejected = np.empty(steps.size, bool)
     rejected[order] = steps <= q * (1 + 1e-12)
     return Rejections(rejected, adjusted)
-
-
-def _p_values(p_values: ArrayLike) -> Floats:
-    p = np.asarray(p_values, dtype=float)
-    if p.ndim != 1 or p.size == 0 or np.any(~((p >= 0) & (p <= 1))):
-        raise ValueError("p_values: accepted is a non-empty one-dimensional array within [0, 1]")
-    return p
-
-
-def _log_p_values(log_p: ArrayLike) -> Floats:
-    values = np.asarray(log_p, dtype=float)
-    if values.ndim != 1 or values.size == 0 or np.any(~(values <= 0)):
-        raise ValueError("log_p: accepted is a non-empty one-dimensional array of values <= 0")
-    return values
-
-
-def _share(value: float, name: str) -> None:
-    if not 0 < value < 1:
-        raise ValueError(f"{name}={value!r} is outside the accepted range 0 < {name} < 1")

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betainc, betaln
 
 from taggant.stats.arrays import Floats
+from taggant.stats.checks import integer
 from taggant.stats.multiple import fisher
 
 _SAFE = 1e-200  # above this the incomplete beta function has full relative accuracy
@@ -32,8 +33,7 @@ def log_cosine_p(cosine: ArrayLike, d: int) -> Floats:
         If d < 2 or a cosine lies outside [-1, 1].
     """
     c = np.asarray(cosine, dtype=float)
-    if int(d) != d or d < 2:
-        raise ValueError(f"d={d!r} dimensions: accepted are integers >= 2")
+    d = integer(d, "d", 2)
     if np.any(~(np.abs(c) <= 1 + 1e-9)):
         raise ValueError("cosine outside the accepted range [-1, 1]")
     size = np.minimum(np.abs(c), 1.0)

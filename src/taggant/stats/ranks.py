@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import logsumexp
 
-from taggant.stats.arrays import Bools, Floats, Ints
+from taggant.stats.arrays import Bools, Floats, Ints, integers
+from taggant.stats.checks import integer
 from taggant.stats.levels import versions
 
 
@@ -97,8 +98,7 @@ def rank_of_set(scores: ArrayLike, published: int, seed: int) -> SetRank:
     table = np.asarray(scores, float)
     if table.ndim != 2 or len(table) < 2 or table.shape[1] < 1 or not np.isfinite(table).all():
         raise ValueError(f"scores {table.shape}: accepted are finite numbers [n >= 2, M >= 1]")
-    if not 0 <= published < len(table):
-        raise ValueError(f"published = {published}: accepted are 0..{len(table) - 1}")
+    published = integer(published, "published", 0, len(table) - 1)
     # fsum is exact, so equal sets of scores tie whatever their order.
     means = np.array([math.fsum(row) for row in table])
     keys = np.random.default_rng(seed).permutation(len(table))
@@ -166,9 +166,7 @@ def _tilt(mean: float, n: int) -> float:
 
 
 def _totals(totals: ArrayLike, n: int) -> Ints:
-    values = np.asarray(totals)
-    if values.ndim != 1 or values.size == 0 or not np.issubdtype(values.dtype, np.integer):
-        raise ValueError("totals: accepted is a non-empty one-dimensional integer array")
-    if values.min() < 0 or values.max() > n - 1:
-        raise ValueError(f"totals: accepted are 0..{n - 1}, got {values.min()}..{values.max()}")
-    return np.asarray(values, dtype=np.int64)
+    values = integers(totals, "totals", 0, n - 1)
+    if values.ndim != 1 or values.size == 0:
+        raise ValueError(f"totals of shape {values.shape}: accepted is a list of m >= 1 integers")
+    return values

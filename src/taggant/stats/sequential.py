@@ -13,7 +13,8 @@ from scipy.special import betaln
 from taggant.stats.alternatives import log_choose, log_hypergeometric
 from taggant.stats.arrays import Floats, Ints
 from taggant.stats.boundary import Boundary
-from taggant.stats.levels import Level, level, top_ranks, versions
+from taggant.stats.checks import integer, real
+from taggant.stats.levels import MOST_VERSIONS, Level, level, top_ranks, versions
 
 
 def rank(n: int, p: Level, curtailed: bool = False) -> Boundary:
@@ -59,7 +60,7 @@ def besag_clifford(n: int, p: Level, h: int = 2) -> Boundary:
     Raises
     ------
     ValueError
-        If n < 1/p or h < 1.
+        If n < 1/p, or h is no integer >= 1.
 
     References
     ----------
@@ -67,8 +68,7 @@ def besag_clifford(n: int, p: Level, h: int = 2) -> Boundary:
     """
     n = versions(n)
     alpha = level(p)
-    if int(h) != h or h < 1:
-        raise ValueError(f"h={h!r} exceedances: accepted are integers h >= 1")
+    h = integer(h, "h", 1, MOST_VERSIONS)
     top = top_ranks(n, alpha)
     t = np.arange(n)
     last = math.ceil(h / alpha) - 1
@@ -125,8 +125,7 @@ def pprm(
             f"{float((1 - share) * alpha * n):g} must be at least 1; accepted are "
             f"n >= {math.ceil(1 / ((1 - share) * alpha))}"
         )
-    if not (a > 0 and b > 0):
-        raise ValueError(f"prior a={a!r}, b={b!r}: accepted are a > 0 and b > 0")
+    a, b = real(a, "a", 0.0, math.inf, "both"), real(b, "b", 0.0, math.inf, "both")
     ratio = PriorPosteriorRatio(n - 1, a, b, math.log(share * alpha))
     t = np.arange(n)
     claim = ratio.claims(tau)

@@ -92,7 +92,7 @@ def optimal(
     >>> test = optimal(1000, 0.05)
     >>> used = Beta.with_mean(0.01)
     >>> round(test.power(used), 2), round(test.expected_queries(used))
-    (0.98, 65)
+    (0.99, 74)
     """
     n, alpha = versions(n), level(p)
     top_ranks(n, alpha)

@@ -19,8 +19,9 @@ from scipy.stats import binom
 from taggant.stats.alternatives import Fixed
 from taggant.stats.arrays import Floats
 from taggant.stats.boundary import Boundary
+from taggant.stats.checks import integer, real, shown
 from taggant.stats.evidence import last_true
-from taggant.stats.levels import Level, level
+from taggant.stats.levels import MOST_VERSIONS, Level, level
 from taggant.stats.sequential import PriorPosteriorRatio
 
 Tail = Literal["binomial", "chernoff"]
@@ -46,9 +47,7 @@ def wins_needed(pairs: int, alpha: float, tail: Tail = "binomial") -> int:
     int
         At most N + 1, which no number of wins reaches.
     """
-    pairs = _pairs(pairs)
-    if not 0 < alpha < 1:
-        raise ValueError(f"alpha={alpha!r} is outside the accepted range 0 < alpha < 1")
+    pairs, alpha = _pairs(pairs), real(alpha, "alpha", 0.0, 1.0, "both")
     wins = np.arange(pairs // 2 + 1, pairs + 1)
     if tail == "binomial":
         small = binom.logsf(wins - 1, pairs, 0.5) <= math.log(alpha)
@@ -56,7 +55,7 @@ def wins_needed(pairs: int, alpha: float, tail: Tail = "binomial") -> int:
         ratio = 2 * wins / pairs
         small = pairs / 2 * (ratio - 1 - ratio * np.log(ratio)) <= math.log(alpha)
     else:
-        raise ValueError(f"tail={tail!r}: accepted are 'binomial' and 'chernoff'")
+        raise ValueError(f"tail={shown(tail)}: accepted are 'binomial' and 'chernoff'")
     return int(wins[np.argmax(small)]) if small.any() else pairs + 1
 
 
@@ -92,7 +91,7 @@ def twins_pprm(
     """
     pairs, alpha, share = _pairs(pairs), level(p), level(split, "split")
     lost = pairs - _threshold(pairs, float((1 - share) * alpha), tail, p)
-    ratio = PriorPosteriorRatio(pairs, a, b, math.log(share * alpha))
+    ratio = PriorPosteriorRatio(pairs, *_prior(a, b), math.log(share * alpha))
     t = np.arange(pairs + 1)
     claim = ratio.claims(lost)
     stop = np.maximum(ratio.surrenders(lost) if futility else t + 1, claim + 1)
@@ -105,9 +104,17 @@ def twins_log_e(t: ArrayLike, losses: ArrayLike, a: float = 1.0, b: float = 1.0)
 
     The mixture is restricted to (1/2, 1), so evidence for the hidden twins never counts.
     Guarantee: expectation 1 under fair coins at every t, hence at every stop.
+
+    Raises
+    ------
+    ValueError
+        If a or b is not positive or the losses are outside 0..t.
     """
-    t, losses = np.asarray(t, float), np.asarray(losses, float)
+    a, b = _prior(a, b)
+    t, losses = np.broadcast_arrays(np.asarray(t, float), np.asarray(losses, float))
     wins = t - losses
+    if np.any(~((losses >= 0) & (wins >= 0) & np.isfinite(t))):
+        raise ValueError("losses outside the accepted range 0 <= losses <= t")
     with np.errstate(divide="ignore"):
         upper = np.log(betainc(b + losses, a + wins, 0.5)) - np.log(betainc(b, a, 0.5))
     return np.asarray(t * math.log(2) + betaln(a + wins, b + losses) - betaln(a, b) + upper)
@@ -117,12 +124,19 @@ def twins_betting(pairs: int, p: Level, a: float = 1.0, b: float = 1.0) -> Bound
     """Claim at the first t where the e-value reaches 1/p: no split of p, peeking is free.
 
     Guarantee: size <= p by Ville's inequality, for every number of pairs.
+
+    Raises
+    ------
+    ValueError
+        If no number of wins among so few pairs reaches 1/p.
     """
     pairs, alpha = _pairs(pairs), level(p)
     t = np.arange(pairs + 1)
     claim = last_true(
         lambda s: twins_log_e(t, np.minimum(s, t), a, b) >= -math.log(float(alpha)), t
     )
+    if claim.max() < 0:
+        raise _too_few(pairs, p)
     stop = t + 1
     stop[pairs] = claim[pairs] + 1
     return Boundary(claim, stop, null=COIN)
@@ -131,14 +145,20 @@ def twins_betting(pairs: int, p: Level, a: float = 1.0, b: float = 1.0) -> Bound
 def _threshold(pairs: int, alpha: float, tail: Tail, p: Level) -> int:
     wins = wins_needed(pairs, alpha, tail)
     if wins > pairs:
-        raise ValueError(
-            f"{pairs} pairs at p={p}: not even {pairs} wins are significant; accepted are larger "
-            "p or more pairs"
-        )
+        raise _too_few(pairs, p)
     return wins
 
 
+def _too_few(pairs: int, p: Level) -> ValueError:
+    return ValueError(
+        f"{pairs} pairs at p={p}: not even {pairs} wins are significant; accepted are larger p or "
+        "more pairs"
+    )
+
+
+def _prior(a: float, b: float) -> tuple[float, float]:
+    return real(a, "a", 0.0, math.inf, "both"), real(b, "b", 0.0, math.inf, "both")
+
+
 def _pairs(pairs: int) -> int:
-    if int(pairs) != pairs or pairs < 1:
-        raise ValueError(f"pairs={pairs!r}: accepted are integers >= 1")
-    return int(pairs)
+    return integer(pairs, "pairs", 1, MOST_VERSIONS)
