@@ -90,6 +90,25 @@ def test_no_level_is_reached_more_often_than_it_says(name, share):
         assert binomtest(reached, 3000, p, "greater").pvalue > 1e-4
 
 
+@pytest.mark.parametrize("name", ["rank", "besag_clifford", "optimal"])
+def test_a_grid_of_ones_own_choice_makes_no_claim(name):
+    """Rounding keeps an order or ties it: who chooses the grid after the scores gains nothing."""
+    random, test = np.random.default_rng(2), TESTS[name]
+    scores, keys = random.standard_normal((400, N)), random.permutation(N)
+    depth = np.full(400, N - 1)
+
+    def claims(grid):
+        theirs, own = scores[:, 1:], scores[:, :1]
+        bits = exceeding(theirs, keys[None, 1:], own, keys[None, :1], grid)
+        asis, sure = firm(test, bits, in_doubt(theirs, own, own, grid), depth)
+        return asis.claim, sure.claim
+
+    none = claims(0.0)[1]
+    grids = [claims(grid) for grid in np.geomspace(0.01, 10, 41)]
+    assert not any((sure & ~none).any() for _, sure in grids)
+    assert any((asis & ~none).any() for asis, _ in grids)  # by keys alone it would
+
+
 def test_what_is_undecided_where_doubt_counts_against_it_is_refused():
     test = stats.besag_clifford(N, 0.4, h=1)
     bits, doubtful = np.zeros((1, 8), bool), np.zeros((1, 8), bool)

@@ -11,6 +11,7 @@ import signal
 import stat
 import threading
 
+import numpy as np
 import pytest
 import requests
 import torch
@@ -219,6 +220,29 @@ def test_forged_scores_are_rejected_by_the_model(home, done):
     for change in (scores, {"label": "class1"}, {"published_sha256": "0" * 64}):
         forged = c.but(opened=(first.but(**change), *rest))
         assert not verify_scores(forged, model, home / "raw")[-1].ok, change
+
+
+def test_versions_that_tie_are_put_into_no_order_by_the_room_left_to_arithmetic(home, done):
+    """A forger of a constant model moves scores by less than is held against another machine."""
+    c = whole((home / "cert.json").read_bytes())
+
+    class Constant(Learnt):
+        def forward(self, images):
+            return torch.zeros(len(images), CLASSES)
+
+    served = Service(Constant(torch.load(home / "known.pt", weights_only=True)), SIDE)
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    model = open_model(served.url, Options(classes=CLASSES))
+    opened = []
+    for one in c.opened:
+        told = tuple(np.float32([2e-4, *[1e-4] * (len(one.scores) - 1)]).tolist())
+        opened.append(one.but(scores=told, again=(told[0], told[0])))
+    forged = c.but(opened=tuple(opened), model=c.model.but(fingerprint=model.fingerprint))
+    *before, last = verify_scores(forged, model, home / "raw")
+    assert all(check.ok for check in before)
+    assert f"{len(opened)} claims are not made" in last.wrong
+    served.shutdown()
+    served.server_close()
 
 
 def test_another_model_is_refused(home, done, service):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.data.imageset import content_ids
@@ -18,6 +19,7 @@ from taggant.owner.audit import check_score
 from taggant.owner.certificate import Certificate, Opened
 from taggant.owner.models import Model
 from taggant.owner.record import Targets, read_indices
+from taggant.owner.rule import decide
 from taggant.owner.seals import PerPicture
 from taggant.owner.transform import Transform, Transformed
 from taggant.owner.verify import Check, checked, draws, want
@@ -28,7 +30,11 @@ NEAR = 1e-3
 
 
 def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
-    """Make the versions of the opened pictures again and ask the model every score.
+    """Make the versions of the opened pictures again, ask the model every score, and decide again.
+
+    Scores are held to `NEAR` only, so that another machine's arithmetic fails no honest
+    certificate; within it a forger could put versions that tie into any order. So the claims have
+    to be made of the scores that the model gives here as well.
 
     Parameters
     ----------
@@ -39,11 +45,13 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
         Folder with the raw pictures; found by content.
     """
     same = model.fingerprint == c.model.fingerprint
+    fresh: dict[int, NDArray[np.float32]] = {}
     return list(
         checked(
             [
                 ("the model is the one named", lambda: want(same, "it is another model")),
-                ("the model gives the scores", lambda: _ask_again(c, model, _raw(c, raw))),
+                ("the model gives the scores", lambda: fresh.update(_ask_again(c, model, raw))),
+                ("the claims follow from those", lambda: _claims(c, fresh)),
             ]
         )
     )
@@ -65,7 +73,23 @@ def _raw(c: Certificate, folder: Path) -> dict[str, Tensor]:
     return found
 
 
-def _ask_again(c: Certificate, model: Model, raw: Mapping[str, Tensor]) -> None:
+def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
+    rows = [picture.row for picture in c.pictures]
+    for one in c.opened:
+        scores = fresh[one.seal]
+        own = [*one.again, scores[0], scores[-1]]  # asked first, and once more last
+        again = one.but(
+            scores=tuple(map(float, scores[:-1])), again=(float(min(own)), float(max(own)))
+        )
+        rows[one.seal] = again.comparisons(draws(c, one))
+    found = decide(c.rule, c.rule.boundary(c.terms.n), rows).claim
+    gone = [one.name for one in c.opened if c.pictures[one.seal].claim and not found[one.seal]]
+    want(not gone, f"{len(gone)} claims are not made of the scores that it gives here: {gone[:3]}")
+
+
+def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[np.float32]]:
+    """Scores of opened pictures by seal, the published version's once more at the end."""
+    raw = _raw(c, folder)
     score = c.score.build()
     check_score(score, model)
     oracle = model.oracle(score.access)
@@ -75,9 +99,11 @@ def _ask_again(c: Certificate, model: Model, raw: Mapping[str, Tensor]) -> None:
     step = Transform(quality=c.terms.quality) if c.terms.format == "jpeg" else Transform()
     scheme = Transformed(PerPicture(made, secrets), step)
     targets = Targets(c)
+    fresh = {}
     for opened in c.opened:
         target = model.targets([targets.of(opened)])
-        _ask_one(c, opened, target, score, oracle, scheme, raw[opened.id])
+        fresh[opened.seal] = _ask_one(c, opened, target, score, oracle, scheme, raw[opened.id])
+    return fresh
 
 
 def _ask_one(
@@ -88,15 +114,17 @@ def _ask_one(
     oracle: Any,
     scheme: Transformed,
     raw: Tensor,
-) -> None:
+) -> NDArray[np.float32]:
     own, image_id = draws(c, opened), opened.id
     indices = read_indices(own, len(opened.scores) - 1)
     made = c.made.build().versions(scheme, b"", raw[None], [image_id], indices[None])[0]
     want(pictures.digest(made[0].cpu()) == opened.published_sha256, "other published pixels")
+    made = torch.cat([made, made[:1]])
     images = torch.stack([c.transform(one) for one in made.cpu()])
     targets = target.expand(len(images), *target.shape[1:])
     views = score.draw_views([own.seed(VIEWS)]).expand(len(images), -1, -1)
-    scores = score(oracle, images, targets, views).float().cpu().numpy()
-    before = np.array([*opened.scores, *opened.again], np.float32)
-    far = np.abs(np.append(scores, scores[[0, 0]]) - before) > NEAR * (1 + np.abs(before))
+    scores: NDArray[np.float32] = score(oracle, images, targets, views).float().cpu().numpy()
+    before = np.array([*opened.scores, opened.scores[0]], np.float32)
+    far = np.abs(scores - before) > NEAR * (1 + np.abs(before))
     want(not far.any(), f"{opened.name}: {int(far.sum())} of {len(far)} scores differ")
+    return scores
