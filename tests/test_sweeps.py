@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -253,28 +255,58 @@ def test_launchers_compute_shared_stages_once(tmp_path, launcher):
     }
 
 
+OPTUNA = (
+    "hydra/sweeper=optuna",
+    "hydra.sweeper.direction=maximize",
+    "hydra.sweeper.n_trials=4",
+    "hydra.sweeper.n_jobs=1",
+)
+
+
 @pytest.mark.slow
 def test_optuna_chooses_and_shares(tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "run.py",
-            "-m",
-            *TINY,
-            "hydra/sweeper=optuna",
-            "hydra.sweeper.direction=maximize",
-            "hydra.sweeper.n_trials=4",
-            "hydra.sweeper.n_jobs=1",
-            "score.views=choice(0,1)",
-        ],
-        cwd=ROOT,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "4 jobs" in done.stdout, done.stderr
+    assert warmed().run(tmp_path, "-m", *TINY, *OPTUNA, "score.views=choice(1,2)") == 0
+    assert "4 of 4 jobs finished" in output(tmp_path)
     assert len(list(tmp_path.glob("store/train/*/manifest.json"))) == 1
+
+
+@pytest.mark.slow
+def test_optuna_with_a_misspelt_objective_runs_nothing(tmp_path):
+    asked = ("score.views=choice(1,2)", "objective=detectionrate")
+    assert warmed().run(tmp_path, "-m", *TINY, *OPTUNA, *asked) == 2
+    assert output(tmp_path).startswith("error: objective = detectionrate (did you mean detection_r")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+def test_optuna_of_which_all_trials_fail_lists_them(tmp_path):
+    assert warmed().run(tmp_path, "-m", *TINY, *OPTUNA, "victim.lr=interval(-2,-1)") == 2
+    told = output(tmp_path)
+    assert "0 of 4 jobs finished" in told
+    assert told.partition("4 failed")[2].count("a positive learning rate is needed") == 4
+
+
+@pytest.mark.slow
+def test_a_job_that_slurm_requeues_goes_on_from_its_last_epoch(tmp_path):
+    long = ("victim.epochs=200", "audit.live=false", "hydra/launcher=submitit_local")
+    command = [sys.executable, "run.py", "-m", *TINY, *long]
+    sweep = subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path))
+    while not (saved := list(tmp_path.glob("store/train/.*/resume.ckpt"))):
+        assert sweep.poll() is None
+        time.sleep(0.1)
+    folder = next(tmp_path.glob("runs/smoke/*/.submitit/[0-9]*"))
+    pid = next(
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/cmdline")
+        if b"submitit.core._submit" in (command := path.read_bytes())
+        and str(tmp_path).encode() in command
+    )
+    os.kill(pid, signal.SIGUSR2)  # as Slurm preempts
+    assert sweep.wait() == 0
+    assert "Requeued" in "".join(path.read_text() for path in folder.glob("*.out"))
+    rows = json.loads(next(tmp_path.glob("store/train/*/history.json")).read_text())
+    assert [row["epoch"] for row in rows] == list(range(1, 201))
+    assert saved
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def carried() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise Carried from error
+        raise Carried(error) from error
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
         print(stop, file=sys.stderr)
         sys.exit(stop.status)
     except (Exception, Carried) as met:
-        error = met.__cause__ or met if isinstance(met, Carried) else met
+        error = met.args[0] if isinstance(met, Carried) else met
         while afterwards:
             afterwards.pop()()
         if whole or not isinstance(error, EXPECTED):

@@ -6,7 +6,9 @@ import os
 import shutil
 import sys
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -18,7 +20,7 @@ from taggant.pipeline.jobs import ERROR, Job
 from taggant.pipeline.run import run
 from taggant.pipeline.setting import plain
 from taggant.pipeline.stages.train import world_size
-from taggant.pipeline.sweep import sweep_folder, told
+from taggant.pipeline.sweep import objective, sweep_folder, told
 from taggant.stop import stoppable
 
 
@@ -78,17 +80,18 @@ def _job(cfg: DictConfig) -> float | None:
     """One job of a sweep; its failure is written down, and the others go on."""
     hydra, sweep = HydraConfig.get(), sweep_folder()
     job = Job(int(hydra.job.num), hydra.runtime.output_dir, list(hydra.overrides.task))
-    value = None
+    metrics: Mapping[str, Any] = {}
     try:
         job.begin(sweep)
         one_device(cfg, job.number)
-        value = run(cfg, told(cfg)).get(cfg.objective)
+        metrics = run(cfg, told(cfg))
         job.end(sweep, None)
     except Exception as failure:  # the border of a job: anything here must not stop the others
         error = explain(failure, job.overrides) or type(failure).__name__
         job.end(sweep, error, traceback.format_exc())
         print(f"job {job.number} failed: {error}", file=sys.stderr, flush=True)
-    return value
+    with carried():  # no other job could do better
+        return objective(cfg, metrics)
 
 
 def one_device(cfg: DictConfig, number: int) -> None:

@@ -7,7 +7,9 @@ record (`taggant.pipeline.jobs`), and the callback reads them all.
 from __future__ import annotations
 
 import copy
+import difflib
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,11 +25,14 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from taggant.cli import afterwards, carried
+from taggant.data.options import typed
 from taggant.files import write_atomically
 from taggant.pipeline.jobs import account, clear
 from taggant.pipeline.setting import plain
+from taggant.report.meanings import METRICS
 from taggant.store.identity import digest
 
+OWN = f"{__name__.partition('.')[0]}."
 SWEEP = "sweep.json"
 MODEL = ("data", "marking", "victim", "unlearning", "score", "trainer", "seed")
 """What runs must have in common for one reading of a model to serve them."""
@@ -46,6 +51,8 @@ class Sweep(Callback):
     def _begin(self, config: DictConfig) -> None:
         HydraConfig.instance().set_config(config)
         folder = Path(config.hydra.sweep.dir)  # its time is fixed now, for all jobs
+        if not all_given(config.hydra):
+            check_objective(config)
         composed = list(_compose(config))
         own_folders(composed)
         asked = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
@@ -63,6 +70,45 @@ class Sweep(Callback):
         with carried():
             if not account(Path(config.hydra.sweep.dir), self.asked):
                 sys.exit(1)
+
+
+def check_objective(cfg: DictConfig) -> None:
+    """Refuse a metric that no run has, before a sweeper has any made to optimise it.
+
+    Parts of somebody else's own may add metrics; whether a run has them shows at its end.
+
+    Raises
+    ------
+    ValueError
+        With the metrics that there are.
+    """
+    own = all(cfg[part]._target_.startswith(OWN) for part in ("audit", "victim", "unlearning"))
+    if own and cfg.objective not in METRICS:
+        near = difflib.get_close_matches(str(cfg.objective), METRICS, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise ValueError(
+            f"objective = {typed(cfg.objective)}{hint}: accepted are {', '.join(METRICS)}"
+        )
+
+
+def objective(cfg: DictConfig, metrics: Mapping[str, Any]) -> float | None:
+    """What a sweeper is told of a run; one that goes through given jobs asks for nothing.
+
+    Raises
+    ------
+    ValueError
+        If the run has no number by that name, for a sweeper that needs it.
+    """
+    value = metrics.get(cfg.objective)
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return float(value)
+    if metrics and not all_given(HydraConfig.get()):
+        numbers = [name for name, value in metrics.items() if isinstance(value, (int, float))]
+        raise ValueError(
+            f"objective = {cfg.objective}: of this run it is {typed(value)}; numbers are "
+            f"{', '.join(numbers)}"
+        )
+    return None
 
 
 def own_folders(composed: Sequence[DictConfig]) -> None:
@@ -134,9 +180,14 @@ def model(cfg: DictConfig) -> str:
     return digest({key: plain(cfg[key]) for key in MODEL})
 
 
+def all_given(hydra: Any) -> bool:
+    """Whether the jobs of a sweep are all given, where others draw them as they go."""
+    return str(hydra.sweeper._target_).endswith(BasicSweeper.__name__)
+
+
 def _compose(config: DictConfig) -> Iterator[DictConfig]:
     """Config of every job; none where the sweeper draws them as it goes, or one is wrong."""
-    if not config.hydra.sweeper._target_.endswith(BasicSweeper.__name__):
+    if not all_given(config.hydra):
         return
     loader: Any = GlobalHydra.instance().config_loader()
     loader.load_sweep_config = ComposeOnce(loader)
