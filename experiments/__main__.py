@@ -12,6 +12,7 @@ python -m experiments page                     docs/reproducing.md, to standard 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from experiments import collect, gallery, output, reproduce
 from experiments.experiment import FIGURES, RESULTS, ROOT, Experiment, named
+from taggant.files import write_atomically
 
 RUNS = Path(os.environ.get("TAGGANT_ROOT", ROOT)) / "runs"
 
@@ -80,7 +82,9 @@ def run(options: argparse.Namespace) -> int:
 def collect_(options: argparse.Namespace) -> int:
     """Keep the table of the runs that are there, and draw it."""
     (one,) = _exactly(options)
-    collect.put(one.collect(collect.newest(one.runs, RUNS)), one.path)
+    runs = collect.newest(one.runs, RUNS)
+    collect.put(one.collect(runs), one.path)
+    write_atomically(one.code_path, json.dumps(collect.code_of(runs), indent=0).encode())
     print(one.path)
     return _draw([one], options.figures)
 

@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from taggant.groups import CONF
+from taggant.report.runs import code_of as runs_code
 from taggant.report.runs import table
 
 BOUNDS = ("low", "high")
@@ -95,6 +96,15 @@ def _newest(name: str, runs: Path) -> pl.DataFrame:
         cell or ["experiment"], keep="last", maintain_order=True
     )
     return frame.select(*cell, pl.exclude(cell))
+
+
+def code_of(runs: pl.DataFrame) -> dict[str, str]:
+    """Digests of the code that made some runs, by module; none if one of the runs has none."""
+    known = [runs_code(Path(folder)) for folder in runs["folder"]]
+    found: dict[str, set[str]] = {}
+    for module, digest in (item for one in known if all(known) for item in one.items()):
+        found.setdefault(module, set()).add(digest)
+    return {module: " ".join(sorted(digests)) for module, digests in sorted(found.items())}
 
 
 def put(frame: pl.DataFrame, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from experiments.collect import rates
 from experiments.expected import Expected
+from taggant import code
 from taggant.report.style import applied
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +76,23 @@ class Experiment:
     def path(self) -> Path:
         """Where its table is kept."""
         return self.results / f"{self.name}.csv"
+
+    @property
+    def code_path(self) -> Path:
+        """Where digests of the code that made its results are kept, by module."""
+        return self.path.with_suffix(".code.json")
+
+    @property
+    def age(self) -> str:
+        """What has become of the code that made its results; empty if nothing has."""
+        known = json.loads(self.code_path.read_text()) if self.code_path.exists() else {}
+        if not known:
+            return "made by code that was not noted"
+        others = code.changed(known)
+        if not others:
+            return ""
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        return f"older than the code: {others[0]}{more} changed since"
 
     @property
     def table(self) -> pl.DataFrame:

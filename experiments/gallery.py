@@ -38,7 +38,7 @@ def _entry(one: Experiment, figures: Path) -> dict[str, Any]:
         return entry
     drawn = one.draw()
     shown, *_ = save(drawn, figures / one.name)
-    entry["date"] = one.table["date"].max()
+    entry |= {"date": one.table["date"].max(), "age": one.age}
     if isinstance(drawn, pl.DataFrame):
         return {**entry, "table": drawn}
     return {**entry, "image": base64.b64encode(shown.read_bytes()).decode()}

@@ -98,7 +98,7 @@ def serve() -> None:
     """Take requests until there are no more."""
     import matplotlib.pyplot  # noqa: F401
 
-    from taggant.store import code
+    from taggant import code
 
     # An edit while tests run is not to change what half of the children take for the code.
     code.sources("taggant")
@@ -191,7 +191,7 @@ def ran(root: Path) -> dict[str, set[str]]:
 
 def _watch(root: Path) -> None:
     """Write down what `ran` reads."""
-    from taggant.store import code
+    from taggant import code
     from taggant.store.store import Stage, Store
 
     compute = Store._compute

@@ -50,7 +50,24 @@ def called(tree: Path, *arguments: str) -> str:
 
 def test_every_recipe_runs_as_written(tree):
     assert len(FILES) == 14
-    assert "used images claimed" in called(tree, "run.py", *COMMAND, *SMALL)
+    assert "forgotten images claimed" in called(tree, "run.py", *COMMAND, *SMALL)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "state"),
+    [('"""Log-confidences', '"""All log-confidences', "stored"), ("exp()", "exp() / 2", "to run")],
+)
+def test_an_edited_method_is_noticed_and_a_reworded_one_is_the_same(tree, old, new, state):
+    path = tree / "src" / "taggant" / "score" / "mine.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    table = called(tree, "run.py", *COMMAND, *SMALL, "plan=true")
+    path.write_text(text)
+    rows = [re.split(r" *[│┃] *", line) for line in table.splitlines()]
+    states = {row[1]: row[5] for row in rows if len(row) > 6}
+    assert states["unlearn"] == "stored"
+    assert states["score"] == state
 
 
 def test_the_figure_is_found_and_drawn(tree):

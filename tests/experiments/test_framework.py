@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,8 @@ from experiments.collect import newest, rates
 from experiments.experiment import Experiment, every, named
 from tests.conftest import ROOT
 
-from experiments import Expected, gallery, output, reproduce
+from experiments import Expected, collect, gallery, output, reproduce
+from taggant import code
 from taggant.groups import CONF
 
 NAMES = [one.name for one in every()]
@@ -116,6 +118,51 @@ def test_the_command_line_lists_checks_and_draws(tmp_path, capsys):
     assert main([*nothing, "draw", "instance/demo"]) == 2
     assert main([*nothing, "draw"]) == 0
     assert main([*nothing, "run", "instance"]) == 2
+
+
+@pytest.fixture
+def kept(tmp_path) -> Experiment:
+    """An experiment with results."""
+    one = Experiment("instance/demo", tmp_path)
+    one.path.parent.mkdir()
+    shutil.copy(Experiment("instance/demo").path, one.path)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("noted", "told"),
+    [
+        (None, "made by code that was not noted"),
+        ({}, "made by code that was not noted"),
+        (code.closure(["taggant.files"]), ""),
+        (
+            {"taggant.files": "0", "taggant.gone": "1"},
+            "older than the code: taggant.files and 1",
+        ),
+        ({"taggant.gone": "1"}, "older than the code: taggant.gone changed since"),
+    ],
+)
+def test_the_gallery_says_when_results_are_older_than_the_code(kept, tmp_path, noted, told):
+    if noted is not None:
+        kept.code_path.write_text(json.dumps(noted))
+    assert kept.age.startswith(told)
+    assert bool(kept.age) == bool(told)
+    page = gallery.write([kept], tmp_path / "gallery.html", tmp_path).read_text()
+    assert kept.age in page
+    assert ("older" in page) == ("older" in told)
+
+
+def test_the_code_of_several_runs_is_all_of_theirs(tmp_path):
+    def noted(*codes: dict[str, str]) -> dict[str, str]:
+        for number, one in enumerate(codes):
+            (tmp_path / str(number)).mkdir(exist_ok=True)
+            (tmp_path / str(number) / "result.json").write_text(json.dumps({"code": one}))
+        folders = [str(tmp_path / str(number)) for number in range(len(codes))]
+        return collect.code_of(pl.DataFrame({"folder": folders}))
+
+    assert noted({"a": "1"}, {"a": "1", "b": "2"}) == {"a": "1", "b": "2"}
+    assert noted({"a": "1"}, {"a": "3"}) == {"a": "1 3"}
+    assert noted({"a": "1"}, {}) == {}
 
 
 def test_the_gallery_shows_every_experiment_and_needs_no_other_file(tmp_path):

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from tests.pipeline.test_identity import composed
 
+from taggant import code
 from taggant.pipeline.line import Line
 from taggant.pipeline.setting import Setting
-from taggant.store import code
 
 ORDER = ("data", "marker", "mark", "mix", "train", "unlearn", "score", "audit", "report")
 

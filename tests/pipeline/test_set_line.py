@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 from tests.forks import warmed
 from tests.test_secrets import forms, outside
 
+from taggant import code
 from taggant.files import sha256
 from taggant.marking.ledger import Ledger
 from taggant.marking.trained import WEIGHTS
@@ -84,6 +85,14 @@ def test_the_control_has_the_same_pool_and_trains_on_none_of_it(runs):
     assert found[0]["stages"]["train"]["digest"] != found[24]["stages"]["train"]["digest"]
     assert len(list((root / "store" / "mark").iterdir())) == 1
     assert found[0]["metrics"]["marked_images"] == 0
+
+
+def test_the_record_notes_the_code_of_the_marker_too(runs):
+    _, found = runs
+    noted = found[24]["code"]
+    assert code.changed(noted) == []
+    assert {"taggant.marking.trained", "taggant.victim.training"} <= set(noted)
+    assert "taggant.report.page" not in noted
 
 
 def test_a_set_that_was_forgotten_is_not_called_trained_on(runs):

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from taggant import code
 from taggant.report import __main__ as command
 from taggant.report.runs import main, over_seeds, table, where
 
@@ -159,3 +160,25 @@ def test_command_line(runs, capsys, tmp_path):
     for name in ("all.csv", "all.parquet"):
         assert main([str(runs), "--out", str(tmp_path / name)]) == 0
     assert pl.read_parquet(tmp_path / "all.parquet").height == 3
+
+
+def test_runs_older_than_the_code_are_told(runs, capsys):
+    same, older = code.closure(["taggant.files"]), {"taggant.files": "0"}
+    for name, noted in (("1", same), ("2", older)):
+        path = runs / name / "result.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "code": noted}))
+    assert table(runs)["code"].to_list() == ["same", "changed", None]
+    assert main([str(runs), "--columns", "name", "code"]) == 0
+    told = capsys.readouterr().err
+    assert "1 of 3 runs were made by code that has changed since" in told
+    assert "1 of 3 runs do not say what code made them" in told
+    assert main([str(runs), "--where", "code=same"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("noted", [[], "text", {"taggant.files": 1}])
+def test_a_record_of_code_that_is_none_is_left_out(runs, capsys, noted):
+    path = runs / "1" / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "code": noted}))
+    assert len(table(runs)) == 2
+    assert f"left out: {path}" in capsys.readouterr().err

@@ -27,6 +27,7 @@ def record(name: str, store: Store, stages: Mapping[str, Stage]) -> dict[str, An
         "experiment": name,
         "digest": run_digest(stages),
         "stages": {title: _entry(store, stage) for title, stage in stages.items()},
+        "code": _code(stages),
         "metrics": json.loads((audit / "metrics.json").read_text()),
     }
 
@@ -34,6 +35,15 @@ def record(name: str, store: Store, stages: Mapping[str, Stage]) -> dict[str, An
 def run_digest(stages: Mapping[str, Stage]) -> str:
     """What tells a run's results from any other's, 32 hex digits."""
     return digest([stage.digest for stage in stages.values()])
+
+
+def _code(stages: Mapping[str, Stage]) -> dict[str, str]:
+    """Digests of all modules that the results depend on: whoever reads them can tell their age."""
+    found: dict[str, str] = {}
+    for stage in stages.values():
+        for part in (stage, *stage.needs):
+            found |= part.identity["sources"]
+    return dict(sorted(found.items()))
 
 
 def _entry(store: Store, stage: Stage) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A tidy table of all runs: ``python -m taggant.report runs``.
 
 One row a run: its name, choices (``score``), config (``victim.lr``), metrics with their intervals,
-seconds. Figures and papers start from it; it reads run folders only.
+seconds; whether the code has changed since. Figures and papers start from it; it reads run folders
+only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import polars as pl
 
+from taggant import code
 from taggant.report.folder import SCHEMA
 
 SHOWN = (
@@ -32,6 +34,9 @@ SHOWN = (
     "train_loss",
 )
 METRIC = "detection_rate"
+CODE = "code"
+CHANGED = "changed"
+"""In the column `CODE`: the run was made by other code than there is now."""
 NO_RESULT = ("logger", "paths")
 """Choices that no result depends on: runs that differ in nothing else are repetitions."""
 
@@ -135,6 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         frame = where(table(options.runs, options.all), options.where)
+        _tell_age(frame)
         if options.by:
             frame = over_seeds(frame, options.by, options.metric)
         _require(frame, options.columns)
@@ -144,6 +150,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def code_of(folder: Path) -> dict[str, str]:
+    """Digests of the code that made a run, by module; empty where they were not noted."""
+    known = _part(_object(folder / "result.json"), CODE, {})
+    if not all(isinstance(digest, str) for digest in known.values()):
+        raise NotARunError(f"its {CODE!r} holds more than text")
+    return dict(known)
+
+
+def _tell_age(frame: pl.DataFrame) -> None:
+    """Say how many runs were made by code that is no more."""
+    older, unknown = (int((frame[CODE].fill_null("") == value).sum()) for value in (CHANGED, ""))
+    if older:
+        print(
+            f"{older} of {frame.height} runs were made by code that has changed since (column "
+            f"{CODE}); the same commands make them anew",
+            file=sys.stderr,
+        )
+    if unknown:
+        print(f"{unknown} of {frame.height} runs do not say what code made them", file=sys.stderr)
 
 
 def _told(frame: pl.DataFrame) -> list[str]:
@@ -203,10 +230,14 @@ def _row(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         for key, value in items:
             if key != "experiment":
                 setup[_free(key, source, setup)] = value
-    rest = {"folder": str(path.parent)}
+    rest: dict[str, Any] = {"folder": str(path.parent), CODE: _age(code_of(path.parent))}
     for key, value in (*_metrics(_part(result, "metrics", {})), *_seconds(result)):
         rest[_free(key, "metrics", setup)] = value
     return setup, rest
+
+
+def _age(known: Mapping[str, str]) -> str | None:
+    return (CHANGED if code.changed(known) else "same") if known else None
 
 
 def _metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -240,7 +271,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _part(result: Mapping[str, Any], key: str, default: Any) -> Any:
     """An entry of a record, of the default's type."""
-    value = result.get(key, default if key == "choices" else None)
+    value = result.get(key, default if key in ("choices", CODE) else None)
     if not isinstance(value, type(default)):
         raise NotARunError(f"its {key!r} is {value!r}")
     return value

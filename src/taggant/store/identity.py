@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from taggant.store import code
+from taggant import code
 
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy", "timm")
 NO_OUTCOME = (
+    "taggant.code",
     "taggant.files",
     "taggant.store",
     "taggant.pipeline.markers",

@@ -72,6 +72,17 @@ def closure(names: Iterable[str], without: Collection[str] = ()) -> dict[str, st
     return dict(sorted(found.items()))
 
 
+def changed(known: Mapping[str, str]) -> list[str]:
+    """Names of the modules whose code is not here, or is another one than when it was noted.
+
+    Parameters
+    ----------
+    known : mapping
+        Digests by module, as `closure` gives them.
+    """
+    return [name for name, digest in known.items() if _digest_here(name) != digest]
+
+
 def home(name: str) -> str | None:
     """The module that defines what a dotted name stands for; None for a library's."""
     known = sources(name.partition(".")[0])
@@ -119,6 +130,12 @@ def sources(package: str) -> Mapping[str, Source]:
             name = ".".join((package, *parts))
             found[name] = Source(path, path.read_bytes(), path.name == INIT)
     return found
+
+
+def _digest_here(name: str) -> str | None:
+    package = name.partition(".")[0]
+    there = package.isidentifier() and name in sources(package)
+    return _module(name).digest if there else None
 
 
 def _module(name: str) -> Module:

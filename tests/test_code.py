@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taggant.store import code
+from taggant import code
 
 SAMPLE = '''
 """A module."""
@@ -212,3 +212,14 @@ def test_nothing_is_run(package):
     write(package, a="import own.b\nraise SystemExit", b="1 / 0")
     assert reached("a") == {"a", "b"}
     assert not {"own.a", "own.b"} & set(sys.modules)
+
+
+def test_changed_code_is_told_whoever_noted_it(package):
+    write(package, a="import own.b", b="x = 1", c="")
+    noted = code.closure(["own.a", "own.c"])
+    assert code.changed(noted) == []
+    write(package, a="import own.b  # again", b="x = 2", c="")
+    (package / "c.py").unlink()
+    assert code.changed(noted) == ["own.b", "own.c"]
+    foreign = ["", "../x", "nowhere.at.all"]
+    assert code.changed(dict.fromkeys(foreign, "0")) == foreign
