@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from tests.forks import TINY, calls, warmed
 
+from taggant.store.store import Store
 from taggant.store.upkeep import damage, survey
 
 KILLED = -9
@@ -140,6 +141,19 @@ def test_a_signal_in_another_stage_names_the_stage(tmp_path):
     stop = {"at": 2, "of": "/store/mark/", "signal": signal.SIGTERM}
     assert warmed().run(tmp_path, *TINY, **stop) == 143
     assert output(tmp_path) == "stopped; the same command goes on from stage mark\n"
+
+
+def test_a_run_holds_the_store_from_its_first_stage_to_its_record(reference):
+    trace = Path(f"{reference.root}.trace").read_text().splitlines()
+    (released,) = [i for i, line in enumerate(trace) if line.endswith("remove " + users(reference))]
+    begun = next(i for i, line in enumerate(trace) if "/store/data" in line)
+    ended = max(i for i, line in enumerate(trace) if "result.json" in line)
+    assert trace.index(f"open {users(reference)}") < begun
+    assert ended < released
+
+
+def users(reference: Reference) -> str:
+    return str(Store(reference.root / "store").users)
 
 
 def test_files_of_a_shared_store_are_for_all_whom_the_umask_lets_read(reference):
