@@ -1,7 +1,7 @@
 """Unlearning methods ranked by what is still found within a loss of accuracy.
 
 The least detection rate of forgotten images, of the strengths in `unlearning/strength`, at a
-relative loss of accuracy of at most 1, 5 and 10 %, with its exact 95 % interval; and the cost, as a
+relative loss of accuracy of at most 1, 5 and 10 %, with its 95 % interval; and the cost, as a
 share of retraining's, of the point in the last column.
 """
 
