@@ -2,7 +2,7 @@
 
 Victims differ by more than their images do, so intervals are Student's over the seeds' rates. Where
 few seeds happen to agree, that one would cover too little: none is narrower than the exact interval
-of all images put together.
+of all images put together. With one seed it is that one, and speaks of that one victim only.
 """
 
 from __future__ import annotations
@@ -58,16 +58,18 @@ def _rate(cell: pl.DataFrame, rate: str, group: str) -> dict[str, Any]:
     }
 
 
-def _over(cell: pl.DataFrame, reference: pl.DataFrame) -> dict[str, float]:
+def _over(cell: pl.DataFrame, reference: pl.DataFrame) -> dict[str, float | None]:
     both = cell.join(reference, on="seed", suffix="_reference")
     more = both["detection_rate"] - both["detection_rate_reference"]
     mean, half = _student(more.to_numpy())
-    return {"over": mean, "over_low": mean - half, "over_high": mean + half}
+    known = len(more) > 1
+    low, high = (mean - half, mean + half) if known else (None, None)
+    return {"over": mean, "over_low": low, "over_high": high}
 
 
 def _student(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean, and half of its 95 % interval; infinite for one value."""
+    """Mean, and half of its 95 % interval; 0 for one value, whose spread is unknown."""
     if len(values) < 2:
-        return float(values.mean()), float("inf")
+        return float(values.mean()), 0.0
     quantile = float(t.ppf(0.975, len(values) - 1))
     return float(values.mean()), quantile * float(values.std(ddof=1)) / len(values) ** 0.5
