@@ -9,17 +9,16 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tests.forks import TINY, warmed
 
 from taggant.marking.ledger import Ledger
 
-LOGGERS = (
-    "logger=tensorboard",
-    "+logger.table._target_=pytorch_lightning.loggers.CSVLogger",
-    "+logger.table.save_dir=${hydra:runtime.output_dir}",
-)
+LOGGERS = ("logger=[tensorboard,csv]",)
+TRAINED = ("train_loss", "epoch")
+"""What loggers are told by the victim's training."""
 
 
 def forms(secret: bytes) -> list[bytes]:
@@ -75,8 +74,11 @@ def victim_side(root: Path) -> dict[str, object]:
             seen[name] = manifest
         elif path.name.startswith("events.out"):
             events = EventAccumulator(str(path)).Reload()
-            tags = events.Tags()["scalars"]
-            seen["events"] = {t: [(e.step, e.value) for e in events.Scalars(t)] for t in tags}
+            if set(TRAINED) <= {*events.Tags()["scalars"]}:
+                seen["events"] = [(e.step, e.value) for t in TRAINED for e in events.Scalars(t)]
+        elif path.name == "metrics.csv":
+            rows = pl.read_csv(path).drop_nulls("epoch")
+            seen[name] = rows.select(*TRAINED, "step").rows()
         elif path.is_file() and not from_audit(path):
             seen[name] = path.read_bytes()
     return seen

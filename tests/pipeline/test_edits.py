@@ -58,7 +58,7 @@ FIRST = decided(
         "stats.spending stats.stopping"
     ),
     report="pipeline.record pipeline.stages.report report",
-    none="report.__main__ report.runs",
+    none="report.__main__ report.flat report.runs",
 )
 """Of the default run. A package stands for what is in it; what is not listed decides nothing.
 

@@ -13,16 +13,19 @@ from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
 from taggant.files import write_atomically
 from taggant.pipeline.check import check
 from taggant.pipeline.line import Line
+from taggant.pipeline.loggers import About, opened, tell
 from taggant.pipeline.plan import plan
 from taggant.pipeline.setting import Plain, Setting, plain
+from taggant.report.flat import flat
 from taggant.report.wording import summary
+from taggant.store.identity import digest
 from taggant.store.manifest import MANIFEST
 
 OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
@@ -53,34 +56,48 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
         console.print(plan([Line.of(Setting.of(cfg, told=told))]))
         return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
-    loggers = [instantiate(node) for node in (cfg.get("logger") or {}).values()]
+    loggers: list[Any] = []
     line = Line.of(Setting.of(cfg, loggers, told))
     line.store.clear_locks()
-    try:
-        with line.store.in_use():
+    with line.store.in_use():
+        if not line.store.has(line.report.stage):
+            line.check()
+        about = about_run(line)
+        with opened(cfg.get("logger") or {}, about, loggers):
             if cfg.audit.get("shard") is not None:
                 console.print(score_shard(line))
                 return {}
             metrics = write(line, folder)
-    finally:
-        for logger in loggers:
-            logger.finalize("finished")
+            tell(loggers, about, metrics, folder, line.train.steps)
     console.print(f"{summary(metrics)} {_where(folder)}")
     return metrics
 
 
 def write(line: Line, folder: Path) -> Mapping[str, Any]:
     """Go through the stages and fill the run folder, which figures and tables read."""
-    if not line.store.has(line.report.stage):
-        line.check()
     report = line.store.get(line.report.stage).path
     shutil.copytree(report, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
     record = {**line.record(), "choices": choices()}
-    config = {key: plain(value) for key, value in line.setting.cfg.items() if key not in OUTSIDE}
-    write_atomically(folder / "config.json", json.dumps(config, indent=1).encode())
+    config = json.dumps(kept_config(line), indent=1)
+    write_atomically(folder / "config.json", config.encode())
     write_atomically(folder / "result.json", json.dumps(record, indent=1).encode())
     metrics: Mapping[str, Any] = record["metrics"]
     return metrics
+
+
+def kept_config(line: Line) -> dict[str, Any]:
+    """The config that belongs to the results."""
+    cfg = line.setting.cfg
+    return {str(key): plain(value) for key, value in cfg.items() if key not in OUTSIDE}
+
+
+def about_run(line: Line) -> About:
+    """What loggers are told of a run at its start."""
+    hydra, config = HydraConfig.get(), kept_config(line)
+    chosen = {group: choice for group, choice in choices().items() if choice is not None}
+    sweep = Path(hydra.sweep.dir).name if hydra.mode == RunMode.MULTIRUN else None
+    group = None if sweep is None else f"{config['name']}/{sweep}"
+    return About(digest([line.digest, config]), group, {**chosen, **dict(flat(config))})
 
 
 def choices() -> dict[str, str | None]:
@@ -91,7 +108,6 @@ def choices() -> dict[str, str | None]:
 
 def score_shard(line: Line) -> str:
     """Read one shard's instances and stop there."""
-    line.check()
     for stage in line.scores.stages:
         line.store.get(stage)
     return (

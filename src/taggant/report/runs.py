@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from taggant import code
+from taggant.report.flat import flat, flat_metrics
 from taggant.report.folder import SCHEMA
 
 SHOWN = (
@@ -225,31 +226,19 @@ def _row(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     config = path.with_name("config.json")
     known = [("choices", choices.items())]
     if config.exists():
-        known.append(("config", [item for item in _flat("", _object(config)) if item[0] != "name"]))
+        known.append(("config", [item for item in flat(_object(config)) if item[0] != "name"]))
     for source, items in known:
         for key, value in items:
             if key != "experiment":
                 setup[_free(key, source, setup)] = value
     rest: dict[str, Any] = {"folder": str(path.parent), CODE: _age(code_of(path.parent))}
-    for key, value in (*_metrics(_part(result, "metrics", {})), *_seconds(result)):
+    for key, value in (*flat_metrics(_part(result, "metrics", {})), *_seconds(result)):
         rest[_free(key, "metrics", setup)] = value
     return setup, rest
 
 
 def _age(known: Mapping[str, str]) -> str | None:
     return (CHANGED if code.changed(known) else "same") if known else None
-
-
-def _metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in metrics.items():
-        if not name.endswith("_ci"):
-            yield name, _leaf(value)
-            continue
-        if value is not None and not (isinstance(value, list) and len(value) == 2):
-            raise NotARunError(f"{name} = {value!r} is no interval")
-        low, high = value or (None, None)
-        yield f"{name.removesuffix('_ci')}_low", low
-        yield f"{name.removesuffix('_ci')}_high", high
 
 
 def _seconds(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -280,19 +269,6 @@ def _part(result: Mapping[str, Any], key: str, default: Any) -> Any:
 def _free(key: str, source: str, taken: Mapping[str, Any]) -> str:
     """A column's name; one that another part of the record has keeps its own."""
     return f"{source}.{key}" if key in taken else key
-
-
-def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Leaves of nested config by dotted name; lists as their text."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
-    else:
-        yield prefix, _leaf(value)
-
-
-def _leaf(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
 
 
 def _is(known: Any, asked: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +64,12 @@ class Train:
         """Epochs (from 1) after which weights are kept."""
         config = self.setting.config("victim")
         return snapshot_epochs(config["snapshots"], config["epochs"])
+
+    @property
+    def steps(self) -> int:
+        """Batches of a whole training."""
+        victim = self.setting.cfg.victim
+        return int(victim.epochs) * math.ceil(len(self.mark.training_set) / int(victim.batch_size))
 
     @property
     def kind(self) -> Any:

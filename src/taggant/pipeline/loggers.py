@@ -1,0 +1,118 @@
+"""Loggers of a run: opened with what it is made of, told what came of it, closed at its end.
+
+They hold no more than the run's folder does, and nothing is ever read back from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from PIL import Image
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+
+from taggant.report.flat import flat_metrics
+
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class About:
+    """What tells a run from others.
+
+    Attributes
+    ----------
+    key : str
+        The same for a run and its repetitions; a log that has one is gone on with.
+    group : str or None
+        The sweep that it is part of.
+    setup : mapping
+        Its choices and config, by flat names.
+    """
+
+    key: str
+    group: str | None
+    setup: Mapping[str, Any]
+
+
+@contextmanager
+def opened(nodes: Mapping[str, DictConfig], about: About, loggers: list[Any]) -> Iterator[None]:
+    """Fill `loggers` for the time of a run, each a log of its own.
+
+    Parameters
+    ----------
+    nodes : mapping
+        Config of each logger.
+    about : About
+    loggers : list
+        Empty before and after.
+    """
+    failed = True
+    try:
+        loggers += [_made(node, about) for node in nodes.values()]
+        for logger in loggers:
+            if not isinstance(logger, TensorBoardLogger):  # it takes them with the results
+                logger.log_hyperparams(dict(about.setup))
+        yield
+        failed = False
+    finally:
+        for logger in loggers:
+            _close(logger, failed)
+        loggers.clear()
+
+
+def tell(
+    loggers: Sequence[Any], about: About, metrics: Mapping[str, Any], folder: Path, step: int
+) -> None:
+    """Log what came out of a run, and the figures of its report.
+
+    Parameters
+    ----------
+    loggers : sequence of Logger
+    about : About
+    metrics : mapping
+        As in ``result.json``.
+    folder : Path
+        The run's.
+    step : int
+        Where training ended, for logs that keep one series a name.
+    """
+    known = {name: value for name, value in flat_metrics(metrics) if value is not None}
+    numbers = {name: float(v) for name, v in known.items() if isinstance(v, (int, float))}
+    figures = sorted((folder / FIGURES).glob("*.png"))
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.summary.update(known)
+            for path in figures:
+                logger.log_image(f"{FIGURES}/{path.stem}", [str(path)])
+        elif isinstance(logger, TensorBoardLogger):
+            logger.log_hyperparams(dict(about.setup), numbers, step)
+            for path in figures:
+                pixels = np.asarray(Image.open(path).convert("RGB"))
+                logger.experiment.add_image(
+                    f"{FIGURES}/{path.stem}", pixels, step, dataformats="HWC"
+                )
+        else:
+            logger.log_metrics(numbers, step)
+
+
+def _made(node: DictConfig, about: About) -> Any:
+    """A logger; one that keeps logs apart by id is given that of the run."""
+    if node._target_.rpartition(".")[2] != WandbLogger.__name__:
+        return instantiate(node)
+    given = {"id": about.key, "group": about.group}
+    return instantiate(node, **{key: value for key, value in given.items() if key not in node})
+
+
+def _close(logger: Any, failed: bool) -> None:
+    logger.finalize("failed" if failed else "success")
+    if isinstance(logger, WandbLogger):
+        import wandb
+
+        wandb.finish(exit_code=int(failed))  # else the next job of a sweep would go on with it
