@@ -141,7 +141,9 @@ def test_nothing_is_said_where_there_are_no_duplicates_or_they_are_known():
         warnings.simplefilter("error")
         for pool in pools:
             sides = (pool, np.arange(4)), (pool, np.arange(4, 8))
-            assemble("tiny", names(2), *sides, (None, None))
+            splits = assemble("tiny", names(2), *sides, (None, None))
+            kept = {*splits.train.ids, *splits.test.ids}
+            assert len(splits.train) + len(splits.test) == len(kept) > 0
 
 
 def test_reads_no_more_than_is_drawn():

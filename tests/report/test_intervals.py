@@ -46,3 +46,7 @@ def test_bars_reach_from_end_to_end(ax: Axes, across: str, axis: int) -> None:
 
 def test_a_value_that_rounding_put_outside_its_interval_is_drawn(ax: Axes) -> None:
     bars(ax, 0, 1.0, 0.9, 1 - 1e-12, "#0072b2")
+    (drawn,) = ax.containers
+    points, _, (sides,) = drawn
+    assert points.get_xydata().tolist() == [[1, 0]]
+    assert ends(sides.get_paths()[0].vertices, 0) == (0.9, 1.0)
