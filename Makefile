@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-browser lint typecheck bench figures gallery clean
+.PHONY: help setup demo test test-slow test-browser lint typecheck bench mutants figures gallery clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ typecheck: setup  ## mypy --strict on src
 
 bench: setup  ## Time the hot paths beside their references
 	@for bench in $(filter-out bench/common.py,$(wildcard bench/*.py)); do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
+
+mutants: setup  ## Change the code that carries the guarantee, place by place: do the tests notice? (an hour)
+	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) tools/mutants.py
 
 figures: setup  ## Redraw every figure and table from results/, without training
 	$(PY) -m experiments draw

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import betaln
 from tests.stats.conftest import TESTS, all_orders, build, cached
 
 from taggant import stats
@@ -150,6 +151,48 @@ def test_numbers_that_are_no_states_have_no_p_value():
     for t, s in ((5.0, 2), (None, 2), (float("nan"), 2), (5, float("inf")), (10**30, 2), (True, 2)):
         with pytest.raises(ValueError, match=r"[ts]: accepted are integers 0..99"):
             stats.besag_clifford(100, 0.05).p_value(t, s)
+
+
+@pytest.mark.parametrize("name", ["optimal", "besag_clifford 5", "two-sided besag_clifford"])
+def test_likelihood_order_is_that_of_the_ratio(name):
+    """Against the ratio of the beta functions, claims first."""
+    boundary, law = make(name, 40, 0.3), Beta(1, 20)
+    states = boundary.states
+
+    def log_ratio(s: np.ndarray) -> np.ndarray:
+        paths = betaln(1 + s, 1 + states.t - s)
+        return betaln(law.a + s, law.b + states.t - s) - betaln(law.a, law.b) - paths
+
+    ratio = np.exp(log_ratio(states.s))
+    if boundary.claim_high is not None:
+        ratio = ratio + np.exp(log_ratio(states.t - states.s))
+    claims, mass = states.side != 0, states.mass(NULL)
+    values = boundary.p_value(states.t, states.s, "likelihood", law)
+    for k in range(ratio.size):
+        before = (claims > claims[k]) | ((claims == claims[k]) & (ratio >= ratio[k] * (1 - 1e-7)))
+        assert values[k] == pytest.approx(mass[before].sum(), abs=1e-12)
+
+
+def test_two_sides_need_not_be_mirror_images():
+    """The other side may claim before anything else is decided."""
+    n = 7
+    t = np.arange(n)
+    claim = np.where(t == n - 1, 1, -1)
+    high = np.where(t == n - 1, n - 2, np.where(t >= 3, t, n + 1))
+    stop = np.where(t == n - 1, 2, t + 1)
+    boundary = Boundary(claim, stop, high)
+    decisions = boundary.run(all_orders(n))
+    assert decisions.side.min() == -1
+    assert decisions.read.min() == 3
+    assert decisions.claim.mean() == pytest.approx(boundary.size(), abs=1e-12)
+    assert decisions.read.mean() == pytest.approx(boundary.expected_queries(NULL), abs=1e-12)
+    for side in (1, -1):
+        share = (decisions.side == side).mean()
+        assert share == pytest.approx(boundary.power_of_side(NULL, side), abs=1e-12)
+
+
+def test_two_versions_have_two_totals():
+    assert Histogram.of([0, 1, 1], 2) == Histogram((1, 2))
 
 
 def test_known_p_values():

@@ -131,6 +131,23 @@ def test_few_draws_keep_the_size():
     assert min(found) == 0.2
 
 
+def test_the_p_value_of_a_set_is_at_most_one():
+    for images in range(2, 40):
+        few = images // 2
+        lowest = np.arange(images) >= images - few
+        assert stats.control_set(-np.arange(images), lowest, np.zeros(images)) == pytest.approx(0.0)
+        assert stats.control_set(-np.arange(images), lowest, np.zeros(images)) <= 0
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1.0, 1e9])
+def test_sums_that_rounding_sets_apart_tie_at_any_scale(scale):
+    """.1 + .2 and .3 + 0 are one sum: of six splits two are as large, and two larger."""
+    scores = np.array([0.1, 0.2, 0.3, 0.0]) * scale
+    drawn = np.array([True, True, False, False])
+    p = stats.permutation_p(scores, drawn, np.random.default_rng(0), 6000)
+    assert p == pytest.approx(4 / 6, abs=0.03)
+
+
 def test_equal_scores_are_no_evidence():
     published = np.arange(6) < 2
     rng = np.random.default_rng(0)
@@ -212,6 +229,8 @@ def test_the_bound_is_that_of_all_subsets():
         ),
         (lambda: stats.combined([0.1], [0.1, 0.2]), "1 versions, 2 controls"),
         (lambda: stats.combined([0.1], [0.1], weight=2), "weight"),
+        (lambda: stats.combined([1.5], [0.1]), "versions: accepted are numbers 0..1, got 1.5"),
+        (lambda: stats.combined([0.1], [1.5]), "controls: accepted are numbers 0..1, got 1.5"),
         (lambda: stats.used_at_least([0.1], alpha=0), "alpha"),
         (lambda: stats.used_at_least([1.5]), "p_values"),
     ],

@@ -3,6 +3,7 @@ import pytest
 from tests.stats.conftest import all_orders
 
 from taggant import stats
+from taggant.stats.evidence import last_true
 
 
 @pytest.mark.parametrize("n", [3, 6, 8])
@@ -54,6 +55,24 @@ def test_peeking_with_a_test_that_is_not_anytime_valid_fails():
     stop = t + 1
     stop[-1] = claim[-1] + 1
     assert stats.Boundary(claim, stop).size() > 1.5 * p
+
+
+def test_bets_are_on_one_in_fifty_unless_told():
+    bits = np.random.default_rng(0).random((3, 20)) < 0.3
+    s = np.pad(np.cumsum(bits, axis=1), ((0, 0), (1, 0)))
+    np.testing.assert_array_equal(stats.e_process(bits), stats.log_e_value(np.arange(21), s, 50, 1))
+    np.testing.assert_array_equal(stats.log_e_value(9, 1), stats.log_e_value(9, 1, b=50, a=1))
+    expected = np.exp(-np.maximum.accumulate(stats.e_process(bits), axis=1))
+    np.testing.assert_array_equal(stats.anytime_p_values(bits), expected)
+    np.testing.assert_array_equal(
+        stats.anytime(200, 0.1).claim, stats.anytime(200, 0.1, b=50, a=1).claim
+    )
+
+
+@pytest.mark.parametrize("most", [-1, 0, 1, 4, 100])
+def test_the_last_count_for_which_a_condition_holds(most):
+    t = np.arange(6)
+    np.testing.assert_array_equal(last_true(lambda s: s <= most, t), np.minimum(most, t))
 
 
 def test_errors():

@@ -7,6 +7,7 @@ from scipy.stats import binom
 from taggant import stats
 from taggant.stats import NULL, Beta, Boundary, Fixed
 from taggant.stats.exact import exact_size
+from taggant.stats.mirrored import _gives_up_for_good
 
 TESTS = (stats.rank, stats.pprm, stats.optimal, stats.besag_clifford)
 
@@ -65,6 +66,37 @@ def test_a_null_that_is_not_symmetric_is_refused_where_a_side_would_exceed_its_h
     assert biased(4, Fraction(1, 10)).size() < 0.05
     with pytest.raises(ValueError, match="not symmetric"):
         stats.two_sided(biased, 4, 0.1)
+
+
+def test_levels_that_are_tried_where_a_side_exceeds_its_half():
+    tried = []
+
+    def side(n: int, p: Fraction) -> Boundary:
+        tried.append(p)
+        return comes_back(n, p)
+
+    with pytest.raises(ValueError, match="come back"):
+        stats.two_sided(side, 40, "0.02")
+    lower = (0, Fraction(1, 10**6), Fraction(1, 10**4), Fraction(1, 100))
+    assert tried == [Fraction(1, 100) * (1 - less) for less in lower]
+
+
+@pytest.mark.parametrize("test", [stats.twins_binomial, stats.rank])
+def test_a_side_may_use_its_half_to_the_last_digit(test):
+    both = stats.two_sided(test, 4 if test is stats.twins_binomial else 16, "1/8")
+    assert exact_size(both) == Fraction(1, 8)
+
+
+def test_a_side_gives_up_for_good_if_no_later_claim_lies_above():
+    rng, found = np.random.default_rng(0), []
+    for _ in range(300):
+        claim = np.sort(rng.integers(-1, 3, 6)) if rng.random() < 0.5 else rng.integers(-1, 3, 6)
+        stop = np.maximum(claim + 1, rng.integers(1, 8, 6))
+        stop[-1] = claim[-1] + 1
+        side = Boundary(claim, stop)
+        found.append(all(stop[t] > claim[t:].max() for t in range(6) if stop[t] <= t))
+        assert _gives_up_for_good(side) == found[-1]
+    assert 0.1 < np.mean(found) < 0.9
 
 
 def test_twins_of_200_pairs():

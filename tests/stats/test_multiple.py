@@ -46,6 +46,24 @@ def test_holm_rejects_what_bonferroni_does_and_e_bh_is_bh_of_inverse_e_values(p)
     )
 
 
+@pytest.mark.parametrize("m", [1, 3, 7, 49])
+def test_p_values_at_their_step_are_rejected_whatever_rounding(m):
+    p = 0.05 * np.arange(1, m + 1) / m
+    assert stats.benjamini_hochberg(p, 0.05).rejected.all()
+    assert stats.e_bh(1 / p, 0.05).rejected.all()
+    assert not stats.benjamini_hochberg(p * (1 + 1e-9), 0.05).rejected.any()
+    assert stats.bonferroni(np.full(m, 0.05 / m), 0.05).rejected.all()
+
+
+@pytest.mark.parametrize(
+    "method", [stats.benjamini_hochberg, stats.e_bh, stats.bonferroni, stats.holm]
+)
+@pytest.mark.parametrize("level", [0, 1, 1.5, -0.1, float("nan")])
+def test_rates_outside_their_range_are_refused(method, level):
+    with pytest.raises(ValueError, match=rf"(q|alpha)={level}: accepted are numbers 0 < \w+ < 1$"):
+        method([0.5], level)
+
+
 def test_holm_by_hand():
     result = stats.holm([0.01, 0.04, 0.03, 0.005], 0.05)
     np.testing.assert_allclose(result.adjusted, [0.03, 0.06, 0.06, 0.02])

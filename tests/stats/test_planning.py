@@ -120,3 +120,24 @@ def test_a_level_of_one_in_ten_thousand_is_planned_within_five_seconds(capsys):
     assert main(["plan", "--p", "0.0001"]) == 0
     assert time.process_time() - start < 5
     assert "Recommended" in capsys.readouterr().out
+
+
+def test_a_test_just_good_enough_is_recommended():
+    law, tests = Beta(1, 50), {"rank": stats.rank}
+    (row,) = plan(100, 0.05, law, tests=tests).rows
+    assert plan(100, 0.05, law, row.power, row.reads_used, tests).recommended == row
+    assert plan(100, 0.05, law, np.nextafter(row.power, 1), tests=tests).recommended is None
+    assert plan(100, 0.05, law, budget=98.5, tests=tests).recommended is None
+    assert plan(100, 0.05, law, budget=0, tests=tests).recommended is None
+    assert plan(100, 0.05, law, power=0, tests=tests).recommended == row
+    with pytest.raises(ValueError, match="budget=-1: accepted are numbers 0 <= budget <= inf"):
+        plan(100, 0.05, law, budget=-1)
+    with pytest.raises(ValueError, match="power=2: accepted are numbers 0 <= power <= 1"):
+        plan(100, 0.05, law, power=2)
+
+
+def test_of_equal_reads_fewer_versions_are_recommended():
+    law, tests = Beta(1, 50), {"besag_clifford": stats.besag_clifford}
+    result = plan([300, 200], 0.05, law, tests=tests)
+    assert result.rows[0].reads_used == pytest.approx(result.rows[1].reads_used)
+    assert result.recommended.n == 200

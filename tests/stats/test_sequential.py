@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,8 @@ def test_besag_clifford_size(h, p):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: stats.rank(20, 0.03), "accepted are n >= 34 or p >= 0.05$"),
+        (lambda: stats.rank(20, True), "p=True is not a finite number"),
         (lambda: stats.rank(20, 0.01), "accepted are n >= 100 or p >= 0.05"),
         (lambda: stats.optimal(20, 0.01), "accepted are n >= 100"),
         (lambda: stats.besag_clifford(20, 0.01), "accepted are n >= 100"),
@@ -138,3 +142,16 @@ def test_numpy_numbers_are_numbers():
     assert stats.rank(np.int64(100), np.float64(0.05)).n == 100
     assert stats.besag_clifford(np.int32(100), 0.05, h=np.uint8(2)).size() == pytest.approx(0.05)
     assert stats.clopper_pearson(np.int64(1), np.int64(2)) == stats.clopper_pearson(1, 2)
+
+
+def test_levels_are_read_as_they_are_written():
+    assert stats.rank(100, 0.29).claim[-1] == 28
+    assert stats.rank(100, Fraction(29 * 10**50, 10**52)).claim[-1] == 28
+    assert stats.rank(100, Fraction(29 * 10**60 - 1, 10**62)).claim[-1] == 27
+    for written in ("29/100", ".29", "29e-2", "+0.290"):
+        assert stats.rank(100, written).claim[-1] == 28
+    for text in ("0." + 41 * "1", "1/" + 41 * "9", "1e-1000", "0x1", "1 / 3", "1_0e-2", "1/0"):
+        with pytest.raises(ValueError, match="is not a finite number"):
+            stats.rank(100, text)
+    with pytest.raises(ValueError, match="from 1e-300 on"):
+        stats.rank(100, "1e-301")
