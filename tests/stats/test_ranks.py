@@ -143,5 +143,8 @@ def test_randomised_p_values_are_uniform_given_uniform_totals():
     assert np.abs((p[:, None] <= grid).mean(axis=0) - grid).max() < 0.02
     with pytest.raises(ValueError, match=r"0\.\.9"):
         stats.randomised_p_values([10], 10, np.random.default_rng(0))
+    for totals in ([], [[1]], 3):
+        with pytest.raises(ValueError, match="totals of shape"):
+            stats.rank_sum(totals, 10)
     with pytest.raises(ValueError, match=r"got 0\.5"):
         stats.rank_sum([0.5], 10)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from taggant import stats
-from taggant.stats import Beta, Boundary
+from taggant.stats import Beta, Boundary, programme
 from taggant.stats.programme import Programme
 
 DESIGN = Beta(1, 50)
@@ -58,6 +58,43 @@ def test_programme_is_the_optimum_over_all_tests(multiplier, cost):
     lowest = (every_test(n, law) @ [cost, 1, multiplier]).min()
     value = cost * best.expected_queries(law) + 1 - best.power(law) + multiplier * best.size()
     assert value == pytest.approx(lowest, abs=1e-12)
+
+
+@pytest.mark.parametrize(("p", "cost"), [(0.05, 1e-3), (0.3, 1e-4), (0.02, 1e-4)])
+def test_a_programme_of_some_rows_knows_the_size_and_power_of_its_test(p, cost, monkeypatch):
+    """From look to look as exactly as from read to read."""
+    monkeypatch.setattr(programme, "_SHORT", 8)
+    monkeypatch.setattr(programme, "_EVERY_READ", 16)
+    monkeypatch.setattr(programme, "_SPACING", 6)
+    horizon, law = 240, Beta(1, 30)
+    problem = Programme(horizon, Fraction(str(p)), law)
+    assert problem.looks.size < 50
+    multiplier = np.array([1.0, 3.0, 20.0])
+    found = problem.solve(np.full(3, cost), multiplier)
+    everywhere = problem_of_every_read(problem, monkeypatch).solve(np.full(3, cost), multiplier)
+    for k in range(3):
+        test = problem.boundary(horizon, found.claim[:, k], found.stop[:, k])
+        assert test.size() == pytest.approx(found.size[k], rel=1e-9)
+        assert test.power(law) == pytest.approx(found.power[k], rel=1e-9)
+        best = Boundary(everywhere.claim[:, k], everywhere.stop[:, k])
+        loss, least = (
+            cost * b.expected_queries(law) + 1 - b.power(law) + multiplier[k] * b.size()
+            for b in (test, best)
+        )
+        assert least - 1e-12 <= loss < 1.03 * least
+
+
+def problem_of_every_read(problem, monkeypatch):
+    monkeypatch.setattr(programme, "_SHORT", problem.horizon)
+    return Programme(problem.horizon, problem.alpha, problem.design)
+
+
+def test_looks_are_every_read_at_first_and_in_steps_of_a_64th_later():
+    looks = Programme(100_000, Fraction(1, 20), DESIGN).looks
+    assert looks[:256].tolist() == list(range(256))
+    assert looks[-1] == 99_999
+    np.testing.assert_array_equal(np.diff(looks)[255:-1], looks[255:-2] // 64)
+    assert Programme(1024, Fraction(1, 20), DESIGN).looks.tolist() == list(range(1024))
 
 
 @pytest.mark.parametrize("p", [0.1, 0.05, 0.01])
