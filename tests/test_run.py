@@ -86,8 +86,10 @@ def test_smoke_writes_everything_a_reader_needs(smoke):
 
 def test_a_second_run_computes_nothing(smoke):
     first = result(latest(smoke))
-    assert warmed().run(smoke, "+experiment=smoke", "progress=false") == 0
+    assert warmed().run(smoke, "+experiment=smoke", "progress=false", "hydra.job.chdir=true") == 0
     second = result(latest(smoke))
+    printed = (smoke / "output.txt").read_text().partition("Results: ")[2].strip()
+    assert ROOT / printed == latest(smoke) / "result.json"
     assert second["digest"] == first["digest"]
     assert all(stage["cached"] for stage in second["stages"].values())
     assert second["metrics"] == first["metrics"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import urllib.error
 
 import pytest
 import torch
@@ -28,6 +29,15 @@ from taggant.marking.marker import (
 def test_features_of_torchvision_networks_are_what_the_last_layer_reads(name, dimension):
     found = Marker(lambda: from_torchvision(name, weights=None), size=32)
     assert found(torch.rand(1, 3, 32, 32) * 255).shape == (1, dimension)
+
+
+def test_weights_that_cannot_be_downloaded_are_named(monkeypatch):
+    def offline(name, weights):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr("torchvision.models.get_model", offline)
+    with pytest.raises(OSError, match=r"load\.name = resnet18: its weights .* no route"):
+        from_torchvision("resnet18")
 
 
 def test_features_of_timm_networks_are_pooled():

@@ -241,11 +241,19 @@ def from_torchvision(name: str, weights: str | None = "DEFAULT") -> Backbone:
     ------
     ValueError
         For an unknown name, or a network that has no linear layer.
+    OSError
+        If the weights cannot be downloaded.
     """
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
         raise ValueError(f"marking.marker.load.name = {name!r}: accepted are {', '.join(known)}")
-    net = torchvision.models.get_model(name, weights=weights)
+    try:
+        net = torchvision.models.get_model(name, weights=weights)
+    except OSError as error:
+        raise OSError(
+            f"marking.marker.load.name = {name}: its weights cannot be downloaded ({error}); "
+            "marking/marker=trained needs none"
+        ) from error
     return Backbone(name, headless(net, name), IMAGENET_MEAN, IMAGENET_STD)
 
 
