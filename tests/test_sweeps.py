@@ -150,7 +150,7 @@ def test_a_folder_used_again_tells_of_the_last_sweep_only(tmp_path):
 
 def test_a_signal_ends_a_sweep_in_a_line(tmp_path):
     jobs = ("victim.lr=-1,0.01", "audit.live=false")
-    stop = {"at": 2, "of": "/.resume.ckpt", "signal": signal.SIGTERM}
+    stop = {"at": 4, "of": "/.resume.ckpt", "signal": signal.SIGTERM}
     assert warmed().run(tmp_path, "-m", *TINY, *jobs, **stop) == 143
     told = output(tmp_path).splitlines()
     assert told[0].startswith("job 0 failed: victim.lr = -1")

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from taggant.cli import carried, explain
 from taggant.pipeline.jobs import ERROR, Job
+from taggant.pipeline.loggers import CSV
 from taggant.pipeline.run import run
 from taggant.pipeline.setting import plain
 from taggant.pipeline.stages.train import world_size
@@ -52,22 +53,22 @@ def _alone(cfg: DictConfig) -> None:
             (folder / ERROR).unlink(missing_ok=True)
     finally:
         if not done:
-            remove_unused(folder, hydra.output_subdir, Path(cfg.paths.runs))
+            remove_unused(folder, {hydra.output_subdir, CSV}, Path(cfg.paths.runs))
 
 
-def remove_unused(folder: Path, told: str | None, runs: Path) -> None:
-    """Remove a run's folder if it holds nothing but what Hydra wrote, and what is empty above it.
+def remove_unused(folder: Path, begun: Collection[str | None], runs: Path) -> None:
+    """Remove a run's folder if it holds no more than a run begins with, and what is empty above it.
 
     Parameters
     ----------
     folder : Path
         The run's.
-    told : str or None
-        Name of Hydra's own folder inside.
+    begun : collection of str
+        Names of what is no result: Hydra's own folder, losses so far.
     runs : Path
         Folder of all runs: nothing above it is removed.
     """
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {told}:
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {*begun}:
         return
     shutil.rmtree(folder)
     for above in folder.parents:

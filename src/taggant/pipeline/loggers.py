@@ -19,6 +19,8 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 
 from taggant.report.flat import flat_metrics
 
+CSV = "csv"
+"""Folder of the log that every run has by default."""
 FIGURES = "figures"
 
 
