@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.owner import photos
 from tests.owner.test_mark import fresh
+from tests.test_contracts import options
 from typer.testing import CliRunner
 
 from taggant.owner.cli import app
@@ -17,7 +18,7 @@ from taggant.owner.typed import (
     typed_score,
 )
 
-STRATEGIES = "feature, jacobian, maxmin, scaled_sign, sign"
+STRATEGIES = ", ".join(options("marking/strategy"))
 
 
 @pytest.mark.parametrize(
@@ -28,13 +29,13 @@ STRATEGIES = "feature, jacobian, maxmin, scaled_sign, sign"
         ("../strategy/sign", [], f"accepted are {STRATEGIES}"),
         ("n_version", [], f"--scheme n_version: accepted are {STRATEGIES}"),
         ("scaled_sign", ["marking.strategy.cels=16"], "'marking.strategy.cels'. Did you mean 'ce"),
-        ("sign", ["marking.strategy.blok=2"], r"Accepted in 'marking.strategy': block$"),
-        ("sign", ["marking.strategy.zzz=2"], r"'marking.strategy.zzz'. Accepted .*: block$"),
+        ("sign", ["marking.strategy.blok=2"], r"Accepted in 'marking.strategy': block"),
+        ("sign", ["marking.strategy.zzz=2"], r"'marking.strategy.zzz'. Accepted .*: block"),
         ("sign", ["marking.strategy.block"], "--set marking.strategy.block: accepted is KEY=VAL"),
         ("sign", ["marking.strategy.block=ab"], "^marking.strategy.block = 'ab': accepted is"),
         ("sign", ["marking.strategy.block=0"], "^marking.strategy.block = 0: accepted are values"),
         ("sign", ["marking.strategy.block=${nothing}"], "nothing"),
-        ("sign", ["marking.strategy.block=(1"], r"'marking.strategy.block=\(1'"),
+        ("sign", ["marking.strategy.block=(1"], r"marking.strategy.block = \(1: .* quoted"),
         ("sign", ["~marking.strategy.block"], "--set ~marking.strategy.block: accepted is KEY"),
         ("sign", ["+marking.strategy.more=1"], r"--set \+marking.strategy.more=1: accepted is"),
         ("sign", ["marking.n=30"], "--set marking.n=30: accepted are keys of marking.strategy"),
