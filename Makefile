@@ -28,9 +28,10 @@ test-browser: setup  ## Measure a report of each kind in Chromium (Debian's, ins
 	@tools/browser.sh
 	OMP_NUM_THREADS=1 $(PY) -m pytest -m browser tests/report
 
-lint: setup  ## ruff: style and formatting
+lint: setup  ## ruff: style and formatting; import-linter: no import runs up
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports
 
 typecheck: setup  ## mypy --strict on src
 	$(PY) -m mypy

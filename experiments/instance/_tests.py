@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from taggant.report.numbers import interval, percent, quantity
+from taggant.numbers import interval, percent, quantity
 
 TEST = "audit/test"
 

@@ -9,7 +9,7 @@ from experiments.instance._tests import TEST, rate
 from experiments.unlearning import _shapes
 
 from experiments import Expected
-from taggant.report.numbers import percent
+from taggant.numbers import percent
 
 EXPECTED = [
     Expected({"unlearning": "none", TEST: "optimal"}, "forgotten_rate", 0.885, 0.07),

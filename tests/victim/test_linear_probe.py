@@ -7,7 +7,7 @@ from tests.marking.nets import marker
 from torch.nn.functional import cross_entropy
 
 from taggant.data.augment import CropFlip
-from taggant.victim.frozen import frozen_features
+from taggant.marking.features import frozen_features
 from taggant.victim.linear_probe import LinearProbe
 
 TRAINING = {

@@ -72,7 +72,7 @@ class Backdoor:
     def probes(
         self, secret: bytes, index: int, images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See `taggant.audit.set_rank.Probing`; images stamped as another class than their own."""
+        """See `Probing`; images stamped as another class than their own."""
         classes = int(labels.max()) + 1
         others = torch.arange(len(labels), device=labels.device) % max(1, classes - 1)
         claimed = (labels + 1 + others) % classes

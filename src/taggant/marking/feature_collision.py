@@ -58,7 +58,7 @@ class FeatureCollision(ClassWise):
     def probes(
         self, secret: bytes, index: int, images: Tensor, labels: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See `taggant.audit.set_rank.Probing`; one picture a class, whatever the images."""
+        """See `Probing`; one picture a class, whatever the images."""
         classes = labels.unique()
         return self.pictures(secret, index, classes.tolist(), images.shape[1:]), classes
 

@@ -18,11 +18,11 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from taggant.cli import explain
+from taggant.configs import plain
 from taggant.groups import CONF
 from taggant.owner.form import decimal
 from taggant.owner.parts.marking import Marking, marking_form
 from taggant.owner.parts.score import ScoreForm, score_form
-from taggant.pipeline.setting import plain
 
 
 def configured(*overrides: str) -> Any:

@@ -16,10 +16,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from taggant.cli import carried, explain
+from taggant.configs import plain
 from taggant.pipeline.jobs import ERROR, Job
 from taggant.pipeline.loggers import CSV
 from taggant.pipeline.run import run
-from taggant.pipeline.setting import plain
 from taggant.pipeline.stages.train import world_size
 from taggant.pipeline.sweep import objective, sweep_folder, told
 from taggant.stop import stoppable

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
 
+from taggant.configs import plain
 from taggant.marking.marker import Backbone
 from taggant.marking.trained import TARGET, Training
-from taggant.pipeline.setting import plain
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
+from taggant.numbers import duration
 from taggant.pipeline.line import Line
-from taggant.report.numbers import duration
 from taggant.store.identity import digest
 from taggant.store.store import Stage, Store
 from taggant.store.upkeep import survey

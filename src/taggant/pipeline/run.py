@@ -17,12 +17,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from rich.console import Console
 
+from taggant.configs import plain
 from taggant.files import write_atomically
 from taggant.pipeline.check import check
 from taggant.pipeline.line import Line
 from taggant.pipeline.loggers import About, opened, tell
 from taggant.pipeline.plan import plan
-from taggant.pipeline.setting import Plain, Setting, plain
+from taggant.pipeline.setting import Plain, Setting
 from taggant.report.flat import flat
 from taggant.report.wording import summary
 from taggant.store.identity import digest

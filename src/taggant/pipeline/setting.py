@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from taggant.configs import plain
 from taggant.store.store import Store
 
 Plain = Mapping[str, Any]
@@ -58,8 +59,3 @@ class Setting:
     def progress(self) -> bool:
         """Whether progress bars are shown."""
         return bool(self.cfg.progress)
-
-
-def plain(config: Any) -> Any:
-    """Resolved plain values of a config node; any other value as it is."""
-    return OmegaConf.to_container(config, resolve=True) if OmegaConf.is_config(config) else config

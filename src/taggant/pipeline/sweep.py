@@ -25,10 +25,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from taggant.cli import afterwards, carried
+from taggant.configs import plain
 from taggant.data.options import typed
 from taggant.files import write_atomically
 from taggant.pipeline.jobs import account, clear
-from taggant.pipeline.setting import plain
 from taggant.report.meanings import METRICS
 from taggant.store.identity import digest
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+from taggant.numbers import level
 from taggant.report import style
 from taggant.report.figures import column
 from taggant.report.intervals import band
-from taggant.report.numbers import level
 
 KINDS = {
     "versions": ("version ranks", style.EXTRA),

@@ -17,10 +17,10 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFor
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from taggant.numbers import level, quantity
 from taggant.report import style
 from taggant.report.groups import groups
 from taggant.report.intervals import band, line
-from taggant.report.numbers import level, quantity
 
 Array = NDArray[np.float64]
 

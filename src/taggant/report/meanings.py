@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taggant.report.numbers import interval, known, level, percent, quantity
+from taggant.numbers import interval, known, level, percent, quantity
 
 Write = Callable[[Any], str]
 

@@ -11,10 +11,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from taggant.numbers import MISSING, duration, known, level
 from taggant.report import style
 from taggant.report.folder import RunFolder, SetFolder
 from taggant.report.meanings import as_text, rows
-from taggant.report.numbers import MISSING, duration, known, level
 from taggant.report.sections import Section
 from taggant.report.wording import words
 

@@ -9,11 +9,11 @@ import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from taggant.numbers import level
 from taggant.report import style
 from taggant.report.groups import COLOURS, groups
 from taggant.report.intervals import bars
 from taggant.report.meanings import GROUPS, MOMENTS
-from taggant.report.numbers import level
 
 
 @style.styled

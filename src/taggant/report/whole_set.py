@@ -7,10 +7,10 @@ import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from taggant.numbers import level
 from taggant.report import style
 from taggant.report.figures import column, epoch_axis, share_axis
 from taggant.report.intervals import line
-from taggant.report.numbers import level
 
 
 @style.styled

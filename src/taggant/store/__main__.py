@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from taggant.report.numbers import duration
+from taggant.numbers import duration
 from taggant.store.manifest import StoreError
 from taggant.store.upkeep import collect, damage, survey
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
+from taggant.marking.features import frozen_features
 from taggant.marking.marker import Marker
 from taggant.victim.classifier import Classifier
-from taggant.victim.frozen import frozen_features
 
 
 class LinearProbe(Classifier):

@@ -11,11 +11,11 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
 from tests.test_contracts import options
 
+from taggant.configs import plain
 from taggant.owner.form import FormError, of_values
 from taggant.owner.parts import marking, net, score, victim
 from taggant.owner.parts.part import short_name
 from taggant.owner.typed import configured
-from taggant.pipeline.setting import plain
 
 NEED_PUBLIC = {"captioning", "image_text_contrastive", "image_text_margin", "view_contrast"}
 """Scores that compare with public pictures, which an owner's audit has none of."""

@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.suspect import Suspect
+from taggant.audit.whole_set.case import SetCase
 from taggant.marking.draws import VIEWS
 from taggant.pipeline.device import placed
 from taggant.pipeline.samples import save_samples
@@ -48,7 +48,7 @@ class AuditSet:
 
     @cached_property
     def audit(self) -> Any:
-        """The audit object: ``watch`` and a call take a `Suspect`."""
+        """The audit object: ``watch`` and a call take a `SetCase`."""
         return instantiate(self.setting.cfg.audit)
 
     @cached_property
@@ -69,7 +69,7 @@ class AuditSet:
         needs = (self.mark.stage, self.train.stage, self.unlearn.stage)
         return Stage("audit", identity, self._compute, needs=needs)
 
-    def suspect(self, model: Any) -> Suspect:
+    def case(self, model: Any) -> SetCase:
         """A model, with the owner's side of the case."""
         victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
         owner = self.mark.instances
@@ -84,7 +84,7 @@ class AuditSet:
             scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
             return np.asarray(scores.numpy())
 
-        return Suspect(
+        return SetCase(
             victim=victim,
             scheme=owner.scheme,
             ledger=owner.ledger,
@@ -98,11 +98,11 @@ class AuditSet:
 
     def watch(self, model: Any) -> Mapping[str, float]:
         """What is followed during training."""
-        seen: Mapping[str, float] = self.audit.watch(self.suspect(model))
+        seen: Mapping[str, float] = self.audit.watch(self.case(model))
         return seen
 
     def _compute(self, folder: Path) -> None:
-        found = self.audit(self.suspect(self.unlearn.final()))
+        found = self.audit(self.case(self.unlearn.final()))
         for name, table in found.tables.items():
             save_table(table, folder / f"{name}.parquet")
         save_table(self._curves(), folder / "log10_p.csv")

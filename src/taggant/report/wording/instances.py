@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from taggant.numbers import MISSING, interval, known, level, percent, quantity
 from taggant.report.folder import RunFolder
 from taggant.report.meanings import GROUPS, METRICS, Meaning
-from taggant.report.numbers import MISSING, interval, known, level, percent, quantity
 from taggant.report.wording.parts import (
     FORGOTTEN,
     Callout,

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from taggant.numbers import MISSING, interval, known, level, percent
 from taggant.report.folder import Folder
 from taggant.report.meanings import METRICS, Meaning
-from taggant.report.numbers import MISSING, interval, known, level, percent
 
 Metrics = Mapping[str, Any]
 

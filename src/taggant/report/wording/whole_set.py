@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from taggant.numbers import level, percent, quantity
 from taggant.report.folder import SetFolder
 from taggant.report.meanings import METRICS
-from taggant.report.numbers import level, percent, quantity
 from taggant.report.wording.parts import (
     FORGOTTEN,
     Callout,

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tests.conftest import random_set
 
-from taggant.audit.rank_sum import RankSumAudit
-from taggant.audit.set_rank import SetRankAudit
-from taggant.audit.suspect import Suspect
+from taggant.audit.whole_set.case import SetCase
+from taggant.audit.whole_set.rank_sum import RankSumAudit
+from taggant.audit.whole_set.set_rank import SetRankAudit
 from taggant.marking.backdoor import Backdoor
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion
@@ -23,7 +23,7 @@ SCHEMES = {"n_version": NVersion(N, 30, Sign(2)), "backdoor": Backdoor(N, 3)}
 SEEN = {"n_version": ..., "backdoor": (..., slice(-4, -1), slice(-4, -1))}
 
 
-def case(name: str, *, together: bool, knows: bool = True, context: str = "case") -> Suspect:
+def case_of(name: str, *, together: bool, knows: bool = True, context: str = "case") -> SetCase:
     """A model that knows by heart what it saw of each class, or that looks at brightness only."""
     data, scheme, seen = random_set(IMAGES, classes=4), SCHEMES[name], SEEN[name]
     ledger = Ledger.draw(
@@ -51,12 +51,12 @@ def case(name: str, *, together: bool, knows: bool = True, context: str = "case"
         return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
 
     held_out = random_set(16, seed=1, classes=4)
-    return Suspect(None, scheme, ledger, data, published, IMAGES, held_out, candidates, ask)
+    return SetCase(None, scheme, ledger, data, published, IMAGES, held_out, candidates, ask)
 
 
 @pytest.mark.parametrize("name", SCHEMES)
 def test_a_model_that_knows_the_published_set_is_claimed(name):
-    found = SetRankAudit(images=8)(case(name, together=True)).metrics
+    found = SetRankAudit(images=8)(case_of(name, together=True)).metrics
     assert found["claim"]
     assert found["log10_p"] == pytest.approx(math.log10(1 / N))
     assert found["queries"] == 8 * N
@@ -65,29 +65,29 @@ def test_a_model_that_knows_the_published_set_is_claimed(name):
 @pytest.mark.parametrize("name", SCHEMES)
 def test_the_rank_of_an_independent_model_is_uniform_over_indices(name):
     """Whichever was published, all else is the same: every p-value k/n comes out once."""
-    suspect, audit = case(name, together=True, knows=False), SetRankAudit(images=8)
+    case, audit = case_of(name, together=True, knows=False), SetRankAudit(images=8)
     found = []
     for index in range(N):
-        ledger = replace(suspect.ledger, published=(index,) * IMAGES)
-        found.append(audit.watch(replace(suspect, ledger=ledger))["log10_p"])
+        ledger = replace(case.ledger, published=(index,) * IMAGES)
+        found.append(audit.watch(replace(case, ledger=ledger))["log10_p"])
     assert np.allclose(sorted(found), np.log10(np.arange(1, N + 1) / N))
 
 
 def test_images_with_indices_of_their_own_add_up():
-    found = RankSumAudit(images=8)(case("n_version", together=False)).metrics
+    found = RankSumAudit(images=8)(case_of("n_version", together=False)).metrics
     assert found["log10_p"] == pytest.approx(-8 * math.log10(N))
     assert found["claim"]
     assert found["queries"] == 8 * N
-    unknown = case("n_version", together=False, knows=False)
+    unknown = case_of("n_version", together=False, knows=False)
     assert RankSumAudit(images=8).watch(unknown)["log10_p"] > -3
 
 
 def test_the_size_of_the_sum_is_kept():
     """Over draws of the indices, a model that knows nothing is claimed in 5 % at most."""
     suspects = (
-        case("n_version", together=False, knows=False, context=str(draw)) for draw in range(200)
+        case_of("n_version", together=False, knows=False, context=str(draw)) for draw in range(200)
     )
-    claims = sum(RankSumAudit()(suspect).metrics["claim"] for suspect in suspects)
+    claims = sum(RankSumAudit()(case).metrics["claim"] for case in suspects)
     assert claims <= 19  # P(more | 5 %) = 0.3 %
 
 
@@ -103,4 +103,4 @@ def test_what_cannot_be_ranked_is_refused():
         with pytest.raises(ValueError, match="accepted are"):
             RankSumAudit(**wrong)
     with pytest.raises(ValueError, match="accepted is one for the set"):
-        SetRankAudit()(case("n_version", together=False))
+        SetRankAudit()(case_of("n_version", together=False))

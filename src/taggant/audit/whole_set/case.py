@@ -17,7 +17,7 @@ from taggant.marking.publish import Published, published_indices
 
 
 @dataclass(frozen=True)
-class Suspect:
+class SetCase:
     """A model under suspicion, and the owner's side of the case.
 
     Attributes

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.suspect import Evidence, Suspect
+from taggant.audit.whole_set.case import Evidence, SetCase
 from taggant.marking.scheme import Scheme
 from taggant.stats import rank_of_set
 
@@ -105,18 +105,18 @@ class SetRankAudit:
                 f"audit=set_rank asks a classifier, and {kind.__name__} answers with {kind.answers}"
             )
 
-    def watch(self, suspect: Suspect) -> dict[str, float]:
+    def watch(self, case: SetCase) -> dict[str, float]:
         """log10 p, for curves over training."""
-        return {"log10_p": self._evidence(suspect)["log10_p"]}
+        return {"log10_p": self._evidence(case)["log10_p"]}
 
-    def __call__(self, suspect: Suspect) -> Evidence:
+    def __call__(self, case: SetCase) -> Evidence:
         """The test."""
-        return Evidence(self._evidence(suspect))
+        return Evidence(self._evidence(case))
 
-    def _evidence(self, suspect: Suspect) -> dict[str, Any]:
-        probing = isinstance(suspect.scheme, Probing)
-        scores = self._probed(suspect) if probing else suspect.scores(self.images).T
-        place = rank_of_set(scores, suspect.index, suspect.ledger.draws().seed("ties"))
+    def _evidence(self, case: SetCase) -> dict[str, Any]:
+        probing = isinstance(case.scheme, Probing)
+        scores = self._probed(case) if probing else case.scores(self.images).T
+        place = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
         return {
             "p": self.p,
             "log10_p": math.log10(place.p_value),
@@ -124,14 +124,14 @@ class SetRankAudit:
             "queries": scores.size,
         }
 
-    def _probed(self, suspect: Suspect) -> NDArray[np.float64]:
+    def _probed(self, case: SetCase) -> NDArray[np.float64]:
         """Scores of the probes of each version [n, M]."""
-        few, scheme = suspect.held_out, suspect.scheme
+        few, scheme = case.held_out, case.scheme
         assert few.labels is not None
         images, labels = few.images[: self.images], few.labels[: self.images]
         scores = []
         for indices in np.array_split(np.arange(scheme.n), -(-scheme.n // TOGETHER)):
-            asked = [scheme.probes(suspect.ledger.secret, int(i), images, labels) for i in indices]
+            asked = [scheme.probes(case.ledger.secret, int(i), images, labels) for i in indices]
             probes, claimed = (torch.cat(parts) for parts in zip(*asked, strict=True))
-            scores.append(suspect.score(probes, claimed).reshape(len(indices), -1))
+            scores.append(case.score(probes, claimed).reshape(len(indices), -1))
         return np.concatenate(scores).astype(float)

@@ -10,8 +10,8 @@ from tests.conftest import random_set
 from tests.marking.nets import marker
 from tests.victim.test_linear_probe import TRAINING
 
-from taggant.audit.radioactive_set import RadioactiveAudit, loss_gap
-from taggant.audit.suspect import Suspect
+from taggant.audit.whole_set.case import SetCase
+from taggant.audit.whole_set.radioactive import RadioactiveAudit, loss_gap
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import publish, raw_sha256
 from taggant.marking.radioactive import Radioactive
@@ -25,7 +25,7 @@ from taggant.victim.linear_probe import LinearProbe
 CLASSES, SETS = 6, 8
 
 
-def case(used: int, together: bool = True) -> Suspect:
+def case(used: int, together: bool = True) -> SetCase:
     """A probe trained on a set of which the first `used` images carry the owner's marks."""
     data = random_set(120, seed=21, classes=CLASSES)
     scheme = Radioactive(
@@ -54,7 +54,7 @@ def case(used: int, together: bool = True) -> Suspect:
         return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
 
     held_out = random_set(80, seed=22, classes=CLASSES)
-    return Suspect(victim, scheme, ledger, data, published, used, held_out, candidates, ask)
+    return SetCase(victim, scheme, ledger, data, published, used, held_out, candidates, ask)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from taggant.audit.set_rank import SetRankAudit
-from taggant.audit.suspect import Suspect
+from taggant.audit.whole_set.case import SetCase
+from taggant.audit.whole_set.set_rank import SetRankAudit
 from taggant.marking.scheme import Scheme
 from taggant.stats import exceedances, rank_sum
 
@@ -45,11 +45,11 @@ class RankSumAudit(SetRankAudit):
                 f"audit=rank_sum asks a classifier, and {kind.__name__} answers with {kind.answers}"
             )
 
-    def _evidence(self, suspect: Suspect) -> dict[str, Any]:
-        scores = suspect.scores(self.images)
-        ids = suspect.raw.ids[: len(scores)]
-        keys = np.stack([suspect.ledger.draws(image_id).tie_keys() for image_id in ids])
-        own, rows = suspect.indices[: len(scores)], np.arange(len(scores))
+    def _evidence(self, case: SetCase) -> dict[str, Any]:
+        scores = case.scores(self.images)
+        ids = case.raw.ids[: len(scores)]
+        keys = np.stack([case.ledger.draws(image_id).tie_keys() for image_id in ids])
+        own, rows = case.indices[: len(scores)], np.arange(len(scores))
         above = exceedances(scores[rows, own], scores, keys[rows, own], keys)
         log_p = rank_sum(above.sum(1), scores.shape[1])
         return {

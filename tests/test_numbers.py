@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from taggant.report.numbers import duration, interval, level, percent, quantity
+from taggant.numbers import duration, interval, level, percent, quantity
 
 
 def test_rates_and_levels() -> None:

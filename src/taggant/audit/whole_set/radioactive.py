@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import kstest
 from torch import Tensor
 
-from taggant.audit.features import last_layer
-from taggant.audit.radioactive import Alignment, align, aligned_rows
-from taggant.audit.suspect import Evidence, Suspect
+from taggant.audit.whole_set.alignment import Alignment, align, aligned_rows
+from taggant.audit.whole_set.case import Evidence, SetCase
+from taggant.audit.whole_set.last_layer import last_layer
+from taggant.marking.features import frozen_features
 from taggant.marking.radioactive import Radioactive
 from taggant.stats import clopper_pearson, rank_of_set
 from taggant.stats.radioactive import RadioactiveEvidence, radioactive_p
-from taggant.victim.frozen import frozen_features
 
 Floats = NDArray[np.float64]
 
@@ -88,38 +88,38 @@ class RadioactiveAudit:
                 f"with {kind.answers}"
             )
 
-    def watch(self, suspect: Suspect) -> dict[str, float]:
+    def watch(self, case: SetCase) -> dict[str, float]:
         """The white-box test alone, for curves over training."""
-        rows, _ = self._rows(suspect)
-        found = radioactive_p(rows, self._carriers(suspect, suspect.index))
+        rows, _ = self._rows(case)
+        found = radioactive_p(rows, self._carriers(case, case.index))
         return {"log10_p": found.log10_p, "mean_cosine": float(found.cosines.mean())}
 
-    def __call__(self, suspect: Suspect) -> Evidence:
+    def __call__(self, case: SetCase) -> Evidence:
         """All tests."""
-        rows, alignment = self._rows(suspect)
-        found = radioactive_p(rows, self._carriers(suspect, suspect.index))
+        rows, alignment = self._rows(case)
+        found = radioactive_p(rows, self._carriers(case, case.index))
         metrics = self._white_box(found, alignment)
-        tables = {"classes": _per_class(found, suspect.raw.class_names)}
+        tables = {"classes": _per_class(found, case.raw.class_names)}
         if self.controls:
-            others = self._others(suspect, rows)
+            others = self._others(case, rows)
             metrics |= self._size(others)
             tables["controls"] = pl.DataFrame({"log10_p": others / math.log(10)})
-        if self.images and suspect.scheme.n > 1:
-            metrics |= self._black_box(suspect)
+        if self.images and case.scheme.n > 1:
+            metrics |= self._black_box(case)
         return Evidence(metrics, tables)
 
-    def _rows(self, suspect: Suspect) -> tuple[Floats, Alignment]:
+    def _rows(self, case: SetCase) -> tuple[Floats, Alignment]:
         """The last layer's rows in the marker's space, and how they came there."""
-        images = suspect.held_out.images
-        layer = last_layer(suspect.victim, images, self.batch_size)
-        marker = frozen_features(suspect.scheme.marker, images).numpy()
+        images = case.held_out.images
+        layer = last_layer(case.victim, images, self.batch_size)
+        marker = frozen_features(case.scheme.marker, images).numpy()
         alignment = align(marker, layer.features)
         return aligned_rows(layer.weights, alignment), alignment
 
-    def _carriers(self, suspect: Suspect, index: int) -> Tensor:
-        marker, classes = suspect.scheme.marker, range(suspect.classes)
-        dimension = marker.dimension(suspect.raw.images[0])
-        made: Tensor = suspect.scheme.carriers(suspect.ledger.secret, index, classes, dimension)
+    def _carriers(self, case: SetCase, index: int) -> Tensor:
+        marker, classes = case.scheme.marker, range(case.classes)
+        dimension = marker.dimension(case.raw.images[0])
+        made: Tensor = case.scheme.carriers(case.ledger.secret, index, classes, dimension)
         return made
 
     def _white_box(self, found: RadioactiveEvidence, alignment: Alignment) -> dict[str, Any]:
@@ -136,10 +136,10 @@ class RadioactiveAudit:
             "alignment_unexplained": alignment.unexplained,
         }
 
-    def _others(self, suspect: Suspect, rows: Floats) -> Floats:
+    def _others(self, case: SetCase, rows: Floats) -> Floats:
         """Natural log of p for carrier sets beyond the n that could have been published."""
-        n = suspect.scheme.n
-        drawn = (self._carriers(suspect, n + i) for i in range(self.controls))
+        n = case.scheme.n
+        drawn = (self._carriers(case, n + i) for i in range(self.controls))
         return np.array([radioactive_p(rows, carriers).log_p_combined for carriers in drawn])
 
     def _size(self, log_p: Floats) -> dict[str, Any]:
@@ -153,14 +153,14 @@ class RadioactiveAudit:
             "control_uniform": float(kstest(np.exp(log_p), "uniform", method="exact").pvalue),
         }
 
-    def _black_box(self, suspect: Suspect) -> dict[str, Any]:
+    def _black_box(self, case: SetCase) -> dict[str, Any]:
         """Rank of the published set, and the paper's gap of losses."""
-        scores = suspect.scores(self.images).T
-        place = rank_of_set(scores, suspect.index, suspect.ledger.draws().seed("ties"))
-        few = suspect.raw.select(torch.arange(scores.shape[1]))
+        scores = case.scores(self.images).T
+        place = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
+        few = case.raw.select(torch.arange(scores.shape[1]))
         assert few.labels is not None
-        vanilla = -suspect.score(few.images, few.labels)
-        gap, interval = loss_gap(-scores[suspect.index], vanilla)
+        vanilla = -case.score(few.images, few.labels)
+        gap, interval = loss_gap(-scores[case.index], vanilla)
         return {
             "black_box_p": place.p_value,
             "black_box_sets": place.sets,

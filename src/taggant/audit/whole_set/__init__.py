@@ -1,0 +1,1 @@
+"""Audits of a whole set: one question, one p-value."""
