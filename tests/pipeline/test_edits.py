@@ -57,7 +57,7 @@ FIRST = decided(
         "stats.exact stats.intervals stats.mirrored stats.programme stats.sequential "
         "stats.spending stats.stopping"
     ),
-    report="pipeline.record pipeline.stages.report report",
+    report="numbers pipeline.record pipeline.stages.report report",
     none="report.__main__ report.flat report.runs",
 )
 """Of the default run. A package stands for what is in it; what is not listed decides nothing.
@@ -74,7 +74,7 @@ MARKER = decided(
 WHOLE_SET = decided(
     mark="marking.whole_set pipeline.stages.mark_set",
     audit=(
-        "audit.suspect pipeline.stages.audit_set score.access score.membership "
+        "audit.whole_set.case pipeline.stages.audit_set score.access score.membership "
         "score.oracle score.score score.view_sets stats.alternatives stats.arrays stats.checks "
         "stats.levels stats.ranks"
     ),
@@ -89,8 +89,8 @@ WHOLE_SET = decided(
 RADIOACTIVE = decided(
     mark="marking.class_wise marking.radioactive marking.windows",
     audit=(
-        "audit.features audit.radioactive audit.radioactive_set stats.multiple stats.radioactive "
-        "victim.frozen"
+        "audit.whole_set.alignment audit.whole_set.last_layer audit.whole_set.radioactive "
+        "marking.features stats.multiple stats.radioactive"
     ),
 )
 
@@ -157,7 +157,7 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
             **MARKER,
             **WHOLE_SET,
             **RADIOACTIVE,
-            **decided(train="victim.linear_probe victim.frozen"),
+            **decided(train="victim.linear_probe marking.features"),
         },
     ),
     (
@@ -167,7 +167,7 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
             **WHOLE_SET,
             **decided(
                 mark="marking.twins",
-                audit="audit.rank_sum audit.set_rank",
+                audit="audit.whole_set.rank_sum audit.whole_set.set_rank",
                 none="stats.alternatives stats.intervals",
             ),
         },
@@ -286,7 +286,7 @@ def test_an_edit_renews_exactly_the_stages_that_it_should(stages, monkeypatch):
         ("victim.small_net.conv", "victim/net=resnet9", "train"),
         ("data.purify.content_noise", "victim=noised", "train"),
         ("victim.tokens.tokenizer", "victim=clip", "train"),
-        ("victim.frozen.frozen_features", "victim=linear_probe", "train"),
+        ("marking.features.frozen_features", "victim=linear_probe", "train"),
     ],
 )
 def test_code_shared_between_methods_renews_all_of_them(
