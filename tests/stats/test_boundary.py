@@ -272,8 +272,11 @@ def test_arrays_that_are_no_test_are_refused():
         Boundary([-1, 1], [1, 1])
     with pytest.raises(ValueError, match="stop has 3 rows"):
         Boundary([-1, 0], [1, 1, 1])
-    with pytest.raises(ValueError, match="overlaps"):
-        Boundary([-1, 0], [1, 1], [1, 0])
+    for high in ([1, 0], [-1, 1], [1, -1]):
+        with pytest.raises(ValueError, match="overlaps"):
+            Boundary([-1, 0], [1, 1], high)
+    with pytest.raises(ValueError, match=r"claim_high\[2\] = 1 overlaps"):
+        Boundary([-1, -1, -1], [1, 1, 1], [1, 2, 1])  # 1 of 2 would be given up as well
     with pytest.raises(ValueError, match="undecided"):
         Boundary([-1, -1, 0], [1, 2, 2], [1, 2, 3])
     boundary = Boundary([-1, 0], [1, 1])

@@ -77,6 +77,9 @@ def test_few_images():
     power = 0.5 * one.boundary.power(Beta(1, 50)) + 0.5 * one.boundary.size()
     assert one.discoveries == pytest.approx(power, rel=1e-9)
     assert one.p_none == pytest.approx(1 - power, rel=1e-9)
+    rank = stats.rank(100, 0.05)
+    full = 0.5 * rank.power(Beta(1, 50)) + 0.5 * rank.size()
+    assert one.discoveries_full == pytest.approx(full, rel=1e-9)
 
 
 def test_levels_are_never_below_one_version_in_n():

@@ -117,6 +117,12 @@ def test_large_n_stops_at_a_short_horizon_without_loss():
     assert test.power(DESIGN) >= 0.98 * (1 - 0.95**50) * 0.999
 
 
+def test_a_horizon_that_cuts_the_reading_off_is_not_taken():
+    test, law = stats.optimal(3000, 0.05, cost=1e-7), Beta(1, 50)
+    assert test.states.t.max() > 2000
+    assert test.power(law) == pytest.approx(stats.rank(3000, 0.05).power(law), rel=1e-3)
+
+
 def test_cost_zero_limit_is_the_curtailed_rank_test():
     cheap = stats.optimal(100, 0.05, cost=1e-9)
     full = stats.rank(100, 0.05, curtailed=True)

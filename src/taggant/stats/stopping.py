@@ -33,7 +33,8 @@ _TOLERANCE = 1e-5  # relative precision of the multiplier; the left-over size is
 _ROUGH = 1e-2  # the same while costs are compared
 _NEAR, _FAR = 1.5, 10.0  # factors between the multipliers of like costs, and of two horizons
 _ROUNDS = 40  # of the search for one multiplier
-_OPEN_END = 1e-4  # chance, under the design, of still reading at a horizon that is far enough
+_OPEN_END = 1e-4  # chance, under the design, of still reading near a horizon that is far enough
+_LATE = 0.9  # of the horizon: what is settled just before it was cut off as well
 _GAP = 1e-2  # a larger share of p left over is first spent on the neighbouring test's rows
 _LEAST = 1e-12  # power, for a test that claims at all
 _JUMP = 0.5  # of p; between tests of sizes further apart there is none to be had
@@ -149,7 +150,7 @@ def _open_at_the_end(test: Boundary | None, horizon: int, n: int, design: Beta) 
     """Does a horizon short of n cut off more than a negligible part of the reading?"""
     if test is None or horizon == n:
         return False
-    late = test.states.t >= horizon - 1
+    late = test.states.t >= _LATE * horizon
     return float(test.states.mass(design)[late].sum()) >= _OPEN_END
 
 
