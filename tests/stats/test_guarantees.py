@@ -17,7 +17,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "guarantees.md").read_text()
 DEFAULT = stats.optimal(1000, 0.05)
 
 
-@pytest.mark.parametrize(("n", "claimed"), [(1000, 0.95), (100, 0.64)])
+@pytest.mark.parametrize(("n", "claimed"), [(1000, 0.95), (100, 0.63)])
 def test_a_model_that_answers_by_the_reading_order_is_claimed(n, claimed):
     """The version at the k-th place of the order has score k; the published one is at any place."""
     place = np.arange(n)
@@ -86,9 +86,9 @@ def test_stouffer_says_nothing_of_stopped_p_values():
 def test_optimal_is_dominated_where_the_exceedance_rate_is_fixed():
     law = Fixed(0.02)
     ours, other = stats.optimal(1000, 0.01), stats.besag_clifford(1000, 0.01, h=1)
-    assert ours.power(law) == pytest.approx(0.022, abs=5e-4)
+    assert ours.power(law) == pytest.approx(0.0227, abs=5e-4)
     assert other.power(law) == pytest.approx(0.135, abs=5e-4)
-    assert ours.expected_queries(law) == pytest.approx(181, abs=0.5)
+    assert ours.expected_queries(law) == pytest.approx(180.1, abs=0.5)
     assert other.expected_queries(law) == pytest.approx(43, abs=0.5)
     assert max(ours.size(), other.size()) <= 0.01
 
