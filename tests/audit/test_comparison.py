@@ -75,6 +75,7 @@ def test_without_doubt_nothing_changes_and_with_nothing_else_nothing_is_claimed(
     asis, sure = firm(test, EVERY, np.ones_like(EVERY), DEPTH)
     assert asis.claim.any()
     assert not sure.claim.any()
+    assert asis.p_value.max() <= sure.p_value.max() <= 1
 
 
 @pytest.mark.parametrize("name", TESTS)

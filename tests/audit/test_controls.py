@@ -206,6 +206,12 @@ def test_drift_is_told_by_the_mean_move_against_its_standard_error(moves, apart,
     assert controls.fault == fault
 
 
+def test_as_many_controls_as_rounds_can_be_and_one_more():
+    """Rounds come every half to one and a half periods, of eight versions each."""
+    assert [most_controls(32, images) for images in (0, 15, 16, 160)] == [8, 8, 16, 88]
+    assert most_controls(1, 3) == 32
+
+
 def test_noise_alone_voids_as_many_audits_as_is_said():
     random = np.random.default_rng(1)
     void = 0
