@@ -12,6 +12,7 @@ from torchvision.models import resnet18
 from taggant import stats
 from taggant.audit.engine import read
 from taggant.audit.published import AuditError
+from taggant.audit.questions import Questions
 from taggant.audit.readings import Readings
 from taggant.data.augment import CropFlip
 from taggant.marking.draws import Draws
@@ -345,6 +346,64 @@ def test_no_more_instances_are_read_in_turns_than_the_scheme_keeps_at_hand():
     assert np.array_equal(same.bits, read(oracle(Pixels(), 8), SCORE, audited, test).bits)
     probe, last = 4, 2  # controls and published versions: two batches
     assert max(len(ids) for ids in asked[probe:-last]) == 2
+
+
+def test_the_published_version_answers_before_what_is_compared_with_it(monkeypatch):
+    """Its first answer; in one batch, or in the order of the batches' rows."""
+    asked: list[tuple[np.ndarray, np.ndarray]] = []
+    compared = 0
+    batch, ask = Questions._batch, Questions.ask
+
+    def recorded(self, rows, versions):
+        asked.append((rows, versions))
+        return batch(self, rows, versions)
+
+    def checked(self, hidden, first, again):
+        nonlocal compared
+        asked.clear()
+        parts = ask(self, hidden, first, again)
+        rows, versions = (np.concatenate(part) for part in zip(*asked, strict=True))
+        for row, version in np.transpose(first):
+            place = np.flatnonzero(rows == row)
+            assert versions[place[0]] == version
+            compared += len(place) > 1
+        return parts
+
+    monkeypatch.setattr(Questions, "_batch", recorded)
+    monkeypatch.setattr(Questions, "ask", checked)
+    read(oracle(Pixels(), 8), SCORE, instances(), [stats.optimal(60, 0.1)])
+    assert compared > 10
+
+
+def test_scores_are_kept_if_asked_for_and_give_the_bits():
+    audited = instances(n=20)
+    readings = read(oracle(Pixels()), SCORE, audited, keep_scores=True)
+    assert readings.scores.shape == (24, 3 + 19)
+    own, hidden = readings.scores[:, :1], readings.scores[:, 3:]
+    assert np.array_equal(hidden > own, readings.bits)
+    assert np.array_equal(readings.scores[:, 1:3], np.repeat(own, 2, axis=1))
+    assert read(oracle(Pixels()), SCORE, audited).scores is None
+
+
+def readings_of(bits, depth, n=4) -> Readings:
+    bits = np.array(bits, bool)
+    return Readings(bits, np.zeros_like(bits), np.array(depth), n, 0.0, queries=1)
+
+
+def test_a_reading_serves_a_test_that_has_stopped_for_every_instance():
+    first = stats.besag_clifford(4, 0.5, h=1)  # claims after one, gives up at the first exceedance
+    last = stats.rank(4, 0.5)
+    every = [[1, 0, 0], [0, 0, 0]]
+    assert readings_of(every, [3, 3]).full
+    assert not readings_of(every, [3, 1]).full
+    assert not readings_of(every, [1, 3]).full
+    for depth, served in (([1, 1], True), ([1, 0], False), ([3, 1], True), ([0, 3], False)):
+        assert readings_of(every, depth).serves([first]) == served
+        assert not readings_of(every, depth).serves([first, last])
+        assert not readings_of(every, depth).serves(None)
+    for tests in ([first, last], [last], None):
+        assert readings_of(every, [3, 3]).serves(tests)
+        assert dataclasses.replace(readings_of(every, [0, 0]), fault="it drifts").serves(tests)
 
 
 def test_readings_survive_the_disk(tmp_path):
