@@ -108,7 +108,21 @@ def test_every_experiment_composes_under_its_own_name(name):
     assert f"+experiment={name} " in f"{head[1]} "
 
 
-@pytest.mark.parametrize("name", SMALL)
+def first_of_each_family() -> set[str]:
+    families: dict[str, str] = {}
+    for name in SMALL:
+        families.setdefault(name.partition("/")[0], name)
+    return set(families.values())
+
+
+QUICK = first_of_each_family()
+"""The short suite runs one of each family, the long one all."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SMALL],
+)
 def test_every_experiment_runs_at_tiny_size(name, store):
     status = warmed().run(store, *tiny(name))
     assert status == 0, (store / "output.txt").read_text()[-2000:]

@@ -103,13 +103,13 @@ def faults(reference: Reference, count: int, seed: int) -> list[dict[str, float]
 
 
 def test_a_run_killed_anywhere_goes_on_to_the_same_bytes(reference, tmp_path):
-    for number, fault in enumerate(faults(reference, 8, seed=0)):
+    for number, fault in enumerate(faults(reference, 4, seed=0)):
         kill_and_go_on(reference, tmp_path / str(number), fault)
 
 
 @pytest.mark.slow
 def test_fifty_more_kills(reference, tmp_path):
-    for number, fault in enumerate(faults(reference, 52, seed=1)):
+    for number, fault in enumerate(faults(reference, 56, seed=1)):
         kill_and_go_on(reference, tmp_path / str(number), fault)
 
 

@@ -9,7 +9,12 @@ from tests.pipeline.test_set_line import RUN
 from taggant.store.identity import NO_OUTCOME
 from taggant.store.upkeep import survey
 
-WIRING = ("taggant.pipeline.line", "taggant.pipeline.set_line", "taggant.pipeline.setting")
+WIRING = (
+    "taggant.configs",
+    "taggant.pipeline.line",
+    "taggant.pipeline.set_line",
+    "taggant.pipeline.setting",
+)
 """Hands stages to each other, and values that are part of identities themselves."""
 BLIND = "audit.live=false"  # what watches training leaves it alone
 RUNS = {
