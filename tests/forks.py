@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,11 @@ def serve() -> None:
     from taggant import code
 
     # An edit while tests run is not to change what half of the children take for the code.
-    code.sources("taggant")
+    code.closure(code.sources("taggant"))  # parsed once here, not in every child
+    import_module("taggant.pipeline.job")
+    import_module("taggant.pipeline.sweep")
+    import_module("taggant.victim.captioner")
+    import_module("taggant.victim.ssl.simclr")
     out = os.fdopen(os.dup(1), "w")
     children: dict[int, Any] = {}
     for line in sys.stdin:
