@@ -5,14 +5,14 @@ their defaults. In brackets: accuracy of a linear probe on test images.
 """
 
 import polars as pl
-from experiments.unlearning import _shapes
+from experiments.unlearning import _shapes, teachers
 from matplotlib.figure import Figure
 
 RUNS = ("unlearning/teachers",)  # of which `unlearning/encoder` is the part of SimCLR
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    return _shapes.collect(runs).filter(pl.col("victim") == "simclr")
+    return teachers.collect(runs).filter(pl.col(teachers.VICTIM) == "simclr")
 
 
 def draw(table: pl.DataFrame) -> Figure:

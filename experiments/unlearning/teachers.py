@@ -1,6 +1,6 @@
 """Unlearning five encoders, three of them with a slow teacher: forgotten images claimed.
 
-Full: forgotten images; hollow: retained ones. A column an encoder, a row a method at its default.
+Forgotten and retained images claimed; a column an encoder, a row a method at its default.
 MoCo, BYOL and DINO have a teacher that follows the encoder in unlearning as in training. In
 brackets: relative loss of a linear probe's accuracy on test images.
 """
@@ -10,13 +10,30 @@ import polars as pl
 from experiments.encoder.method import NAMES
 from experiments.plots import DASHED, with_bars
 from experiments.unlearning import _shapes
-from experiments.unlearning._shapes import collect as collect
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from taggant.report import style
 
 VICTIM = "victim"
+VICTIMS = ("simclr", "vicreg", "moco", "byol", "dino")
+METHODS = (
+    *_shapes.ENDS,
+    "finetune",
+    "l1_sparse",
+    "neggrad_plus",
+    "gradient_ascent",
+    "ssd",
+    "warnecke_first_order",
+)
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    orders = {VICTIM: VICTIMS, _shapes.METHOD: METHODS}
+    places = [
+        pl.col(name).replace_strict(values, range(len(values))) for name, values in orders.items()
+    ]
+    return _shapes.collect(runs).sort(places)
 
 
 def draw(table: pl.DataFrame) -> Figure:
@@ -30,13 +47,9 @@ def draw(table: pl.DataFrame) -> Figure:
         with_bars(ax, rows, places + 0.15, "retained_rate", "retained", style.EXTRA, "D")
         with_bars(ax, rows, places - 0.15, "forgotten_rate", "forgotten", style.USED, "o")
         ax.axvline(float(rows["p"][0]), color=style.INK, linestyle=DASHED, linewidth=1)
-        losses = rows["utility_loss"].to_list()
-        names = [_shapes.title(name) for name in rows[_shapes.METHOD]] if ax is axes[0] else losses
-        texts = [
-            f"{name} ({loss:.0%})" if ax is axes[0] else f"({loss:.0%})"
-            for name, loss in zip(names, losses, strict=True)
-        ]
-        ax.set_yticks(places, texts)
+        losses = [f"({loss:.0%})" for loss in rows["utility_loss"]]
+        names = [_shapes.title(name) if ax is axes[0] else "" for name in rows[_shapes.METHOD]]
+        ax.set_yticks(places, [f"{n} {loss}" for n, loss in zip(names, losses, strict=True)])
         ax.invert_yaxis()
         ax.grid(visible=False, axis="y")
         ax.set_title(NAMES[victim])
