@@ -8,6 +8,12 @@ import polars as pl
 from experiments.unlearning import _shapes, teachers
 from matplotlib.figure import Figure
 
+from experiments import Expected
+
+EXPECTED = [
+    Expected({"unlearning": "none"}, "forgotten_rate", 0.338, 0.1),
+    Expected({"unlearning": "retrain"}, "forgotten_rate", 0.025, 0.06),
+]
 RUNS = ("unlearning/teachers",)  # of which `unlearning/encoder` is the part of SimCLR
 
 
