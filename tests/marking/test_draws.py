@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare
+from scipy.stats import chisquare, kstest
 
 from taggant.marking.draws import DERIVATION, Draws, check_derivation, seed_of_all
 
@@ -42,6 +42,16 @@ def test_the_rule_is_the_one_of_its_number():
     told.append(seed_of_all([one, Draws(bytes(32), "other", 100)], "rows"))
     digest = hashlib.sha256(" ".join(map(str, told)).encode()).hexdigest()[:16]
     assert (DERIVATION, digest) == (1, "a2f36570dc492a11")
+
+
+def test_numbers_are_uniform_to_the_last_of_53_bits():
+    values = [Draws(SECRET, str(k), N).uniform("part") for k in range(2000)]
+    assert kstest(values, "uniform").pvalue > 1e-4
+    whole = [int(value * 2**53) for value in values]
+    assert [k / 2**53 for k in whole] == values
+    assert {k % 2 for k in whole} == {0, 1}
+    assert min(values) >= 0
+    assert max(values) < 1
 
 
 def test_orders_hold_every_hidden_version_once(many):

@@ -85,6 +85,12 @@ def test_key_file_is_made_once_and_private(tmp_path):
         owner_key(str(path), seed=0)
 
 
+def test_key_file_is_made_in_a_folder_that_is_made_too(tmp_path):
+    path = tmp_path / "deep" / "down" / "key"
+    assert owner_key(str(path), 0) == owner_key(str(path), 1)
+    assert len(path.read_text()) == 64
+
+
 def test_simulated_key_follows_from_the_seed():
     assert owner_key("simulated", 3) == owner_key("simulated", 3) != owner_key("simulated", 4)
 

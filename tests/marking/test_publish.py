@@ -14,6 +14,7 @@ from taggant.marking.place import Place
 from taggant.marking.publish import (
     Published,
     RemakeError,
+    check_captions,
     choose,
     equal_versions_rate,
     publish,
@@ -95,6 +96,21 @@ def test_withheld_instances_count_too():
     assert len(choose(random_set(30), 8, 6, seed=1, withhold=10)) == 24
     with pytest.raises(ValueError, match=r"marking.withhold = 8 \+ 6 \+ 16 = 30 instances"):
         choose(random_set(30), 8, 6, seed=1, withhold=16)
+
+
+def test_fewer_withheld_than_none_are_refused():
+    with pytest.raises(ValueError, match=r"marking.withhold = -1: accepted are 0, 1, 2"):
+        choose(random_set(10), 2, 3, seed=0, withhold=-1)
+
+
+def test_published_versions_with_other_captions_are_refused():
+    labelled = random_set(3)
+    raw = dataclasses.replace(labelled, labels=None, captions=("a dog", "a cat", "a tree"))
+    check_captions(raw, raw.select([2, 0]))
+    check_captions(labelled, labelled)
+    other = dataclasses.replace(raw, captions=("a dog", "a cow", "a tree"))
+    with pytest.raises(ValueError, match=rf"image {raw.ids[1]} is published .*'a cow'.*'a cat'"):
+        check_captions(raw, other)
 
 
 def test_place_is_recorded_and_survives_the_disk(tmp_path):
