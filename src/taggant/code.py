@@ -123,9 +123,9 @@ def sources(package: str) -> Mapping[str, Source]:
         path = Path(spec.origin or "")
         return {package: Source(path, path.read_bytes(), False)} if path.suffix == ".py" else {}
     found: dict[str, Source] = {}
-    for place in map(Path, spec.submodule_search_locations):
-        for path in sorted(place.rglob("*.py")):
-            inner = path.relative_to(place)
+    for root in map(Path, spec.submodule_search_locations):
+        for path in sorted(root.rglob("*.py")):
+            inner = path.relative_to(root)
             parts = inner.parts[:-1] if path.name == INIT else inner.with_suffix("").parts
             name = ".".join((package, *parts))
             found[name] = Source(path, path.read_bytes(), path.name == INIT)

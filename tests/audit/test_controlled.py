@@ -14,11 +14,11 @@ from torch.nn.functional import cross_entropy
 
 from taggant.audit.controlled import ControlledAudit, References, by_set, evidence, rates
 from taggant.audit.membership import calibrated, image_scores
+from taggant.marking.device import MarkingDevice
 from taggant.marking.instances import Population
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.none import Unmarked
-from taggant.marking.place import Place
 from taggant.marking.publish import publish, published_versions, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
@@ -96,7 +96,9 @@ def test_a_model_that_is_blind_to_the_split_gives_uniform_p_values(kind):
 
 def test_used_images_stand_out_and_unused_ones_do_not():
     who = population()
-    shown = published_versions(who.scheme, who.ledger, who.raw.select(range(100)), Place.here())
+    shown = published_versions(
+        who.scheme, who.ledger, who.raw.select(range(100)), MarkingDevice.here()
+    )
     model = learnt(shown, who.raw.labels[:100])
     p = p_values(scores_of(model, who), who)
     assert np.mean(p[:100] <= 0.05) > 0.5

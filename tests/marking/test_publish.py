@@ -8,9 +8,9 @@ import torch
 from tests.conftest import random_set
 from tests.marking.nets import marker
 
+from taggant.marking.device import MarkingDevice
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
-from taggant.marking.place import Place
 from taggant.marking.publish import (
     Published,
     RemakeError,
@@ -19,7 +19,7 @@ from taggant.marking.publish import (
     equal_versions_rate,
     publish,
     raw_sha256,
-    remake_place,
+    remaking_device,
 )
 from taggant.marking.strategies.feature import Feature
 
@@ -120,7 +120,7 @@ def test_place_is_recorded_and_survives_the_disk(tmp_path):
     published = publish(scheme, ledger, raw, 2)
     published.save(tmp_path)
     again = Published.load(tmp_path)
-    assert again.made == published.made == Place.here()
+    assert again.made == published.made == MarkingDevice.here()
     assert again.made.threads == 1
     assert (again.precision, published_of(raw, 2)[0].precision) == ("bfloat16", "integers")
 
@@ -132,11 +132,11 @@ def test_published_versions_come_out_again_or_the_audit_refuses(precision):
     ledger = ledger_of(scheme, raw)
     published = publish(scheme, ledger, raw, 3)
     fresh = NVersion(12, 10, Feature(marker(precision), steps=2, chunk=4))
-    assert remake_place(fresh, ledger, raw, published) == Place.here()
+    assert remaking_device(fresh, ledger, raw, published) == MarkingDevice.here()
     forged = published.images.clone()
     forged[2, 1, 3, 4] ^= 1
     with pytest.raises(RemakeError, match=rf"1 of 6 .*{raw.ids[2]}.*refuses"):
-        remake_place(fresh, ledger, raw, dataclasses.replace(published, images=forged))
+        remaking_device(fresh, ledger, raw, dataclasses.replace(published, images=forged))
 
 
 class Threads(NVersion):
@@ -153,11 +153,11 @@ def test_versions_are_made_again_where_they_were_made_first():
     ledger = ledger_of(scheme, raw)
     published = publish(scheme, ledger, raw, 3)
     torch.set_num_threads(2)
-    assert Place.here() != published.made
-    place = remake_place(scheme, ledger, raw, published)
-    assert place == published.made
+    assert MarkingDevice.here() != published.made
+    device = remaking_device(scheme, ledger, raw, published)
+    assert device == published.made
     indices = np.array([[j] for j in ledger.published])
-    made = place.versions(scheme, ledger.secret, raw.images, raw.ids, indices)
+    made = device.versions(scheme, ledger.secret, raw.images, raw.ids, indices)
     assert torch.equal(made[:, 0], published.images)
     assert torch.get_num_threads() == 2
 
@@ -166,10 +166,10 @@ def test_a_marking_device_that_is_not_at_hand_is_named():
     raw = random_set(6)
     published, ledger = published_of(raw, 3)
     away = dataclasses.replace(
-        published, images=published.images ^ 1, made=Place("cuda", 1, "Some GPU")
+        published, images=published.images ^ 1, made=MarkingDevice("cuda", 1, "Some GPU")
     )
     with pytest.raises(RemakeError, match=r"cuda \(Some GPU.* is not at hand"):
-        remake_place(SCHEME, ledger, raw, away)
+        remaking_device(SCHEME, ledger, raw, away)
 
 
 def test_rate_of_equal_versions_is_that_of_pairs():

@@ -34,7 +34,7 @@ FIRST = decided(
     ),
     mark=(
         "marking.draws marking.instances marking.ledger marking.marker marking.n_version "
-        "marking.place marking.publish marking.quality marking.scheme "
+        "marking.device marking.publish marking.quality marking.scheme "
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),
     train=(

@@ -95,12 +95,12 @@ def read(
             f"{len(targets)} targets for {len(instances.raw)} instances: all versions of an "
             "instance are compared with the same one"
         )
-    place = check_published(instances)
+    device = check_published(instances)
     if earlier is not None and earlier.fault is not None:
         return earlier
     while True:
         try:
-            questions = Questions(oracle, score, instances, targets, place, shard)
+            questions = Questions(oracle, score, instances, targets, device, shard)
             reader = _Reader(questions, until, block, progress, shard, keep_scores)
             return reader.run(earlier)
         except torch.OutOfMemoryError:  # noqa: PERF203 - the loop is for this

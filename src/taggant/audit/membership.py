@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS
 from taggant.marking.instances import Population
-from taggant.marking.place import Place
 from taggant.score import Oracle, Score
 
 ASKED = "members"
@@ -39,7 +39,7 @@ def image_scores(
     draws = [ledger.draws(image_id) for image_id in raw.ids]
     indices = np.stack([one.some(ASKED, versions) for one in draws])
     views = score.draw_views([one.seed(VIEWS) for one in draws])
-    each, here = indices.shape[1], Place.here()
+    each, here = indices.shape[1], MarkingDevice.here()
     parts = []
     for some in torch.arange(len(raw)).split(max(1, oracle.batch_size // each)):
         few = raw.select(some.tolist())

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from taggant.marking.device import MarkingDevice
 from taggant.marking.instances import Instances
-from taggant.marking.place import Place
-from taggant.marking.publish import RemakeError, remake_place
+from taggant.marking.publish import RemakeError, remaking_device
 
 
 class AuditError(RuntimeError):
     """The audit refuses to go on, because its guarantee would not hold."""
 
 
-def check_published(instances: Instances) -> Place:
+def check_published(instances: Instances) -> MarkingDevice:
     """Re-make the published versions, compare bit for bit; where they come out the same.
 
     Raises
@@ -21,6 +21,8 @@ def check_published(instances: Instances) -> Place:
         one was, and its rank would mean nothing.
     """
     try:
-        return remake_place(instances.scheme, instances.ledger, instances.raw, instances.published)
+        return remaking_device(
+            instances.scheme, instances.ledger, instances.raw, instances.published
+        )
     except RemakeError as error:
         raise AuditError(str(error)) from error

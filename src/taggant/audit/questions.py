@@ -12,9 +12,9 @@ from torch import Tensor
 
 from taggant.audit.controls import CONTROLS, PERIOD, Controls
 from taggant.audit.published import AuditError
+from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS, seed_of_all
 from taggant.marking.instances import Instances
-from taggant.marking.place import Place
 from taggant.score import Oracle, Score
 
 Indices = NDArray[np.int64]
@@ -27,8 +27,10 @@ class Questions:
 
     Parameters
     ----------
-    oracle, score, instances, targets, place, shard
-        As `read` has them; `place` is where the published versions came out again.
+    oracle, score, instances, targets, shard
+        As `read` has them.
+    device : MarkingDevice
+        On which the published versions came out again.
 
     Attributes
     ----------
@@ -47,11 +49,11 @@ class Questions:
         score: Score,
         instances: Instances,
         targets: Tensor,
-        place: Place,
+        device: MarkingDevice,
         shard: tuple[int, int],
     ) -> None:
         self.oracle, self.score, self.instances = oracle, score, instances
-        self.targets, self.place, self.raw = targets, place, instances.raw
+        self.targets, self.device, self.raw = targets, device, instances.raw
         draws = instances.draws
         # Whoever knew rows and times of the controls beforehand could answer the rest otherwise.
         self._shuffle = np.random.default_rng(seed_of_all(draws, "rows"))
@@ -112,12 +114,12 @@ class Questions:
         Of an instance, the row among `leads` comes first: whatever is compared with the published
         version's answer is asked after it.
         """
-        place = self._shuffle.permutation(len(rows))
+        position = self._shuffle.permutation(len(rows))
         for lead in leads:
             same = np.flatnonzero(rows == rows[lead])
-            earliest = same[place[same].argmin()]
-            place[lead], place[earliest] = place[earliest], place[lead]
-        order = np.argsort(place)
+            earliest = same[position[same].argmin()]
+            position[lead], position[earliest] = position[earliest], position[lead]
+        order = np.argsort(position)
         scores = np.empty(len(rows), np.float32)
         for start in range(0, len(rows), self._step):
             part = order[start : start + self._step]
@@ -146,7 +148,7 @@ class Questions:
 
     def _batch(self, rows: Indices, versions: Indices) -> NDArray[np.float32]:
         chosen = torch.from_numpy(rows)
-        images = self.place.versions(
+        images = self.device.versions(
             self.instances.scheme,
             self.instances.ledger.secret,
             self.raw.images[chosen],

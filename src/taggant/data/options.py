@@ -63,13 +63,13 @@ def existing(key: str, root: object, expected: str) -> Path:
     FileNotFoundError
         If it is not, with what is `expected` in it.
     """
-    place = Path(root).expanduser() if isinstance(root, (str, Path)) and str(root) else None
-    if place is None or not place.is_dir():
-        found = "nothing" if place is None or not place.exists() else "a file"
+    folder = Path(root).expanduser() if isinstance(root, (str, Path)) and str(root) else None
+    if folder is None or not folder.is_dir():
+        found = "nothing" if folder is None or not folder.exists() else "a file"
         raise FileNotFoundError(
             f"{key} = {typed(root)}: found {found}, a folder is needed; {expected}"
         )
-    return place
+    return folder
 
 
 def some(names: Sequence[str], shown: int = 10) -> list[str]:

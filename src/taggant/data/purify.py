@@ -109,8 +109,8 @@ def content_noise(images: Tensor, size: int) -> Tensor:
     images : Tensor, uint8 [B, C, H, W]
     size : int
     """
-    places = torch.arange(1, images[0].numel() + 1) * KEY  # wraps around, as a hash may
-    seeds = (images.cpu().flatten(1).long() * places).sum(1)
+    factors = torch.arange(1, images[0].numel() + 1) * KEY  # wraps around, as a hash may
+    seeds = (images.cpu().flatten(1).long() * factors).sum(1)
     drawn = [
         torch.randn(size, generator=torch.Generator().manual_seed(seed & (2**63 - 1)))
         for seed in seeds.tolist()

@@ -115,10 +115,10 @@ def _class(dataset: str) -> Any:
 def _home(root: Path, dataset: str) -> tuple[Path, Path]:
     """What torchvision shall call root, and the folder that holds this set's files alone."""
     base = getattr(_class(dataset), "base_folder", None)
-    places = [(root, root / dataset / "raw"), (root / dataset, root / dataset)]
+    folders = [(root, root / dataset / "raw"), (root / dataset, root / dataset)]
     if isinstance(base, str):
-        places.insert(0, (root, root / base))
-    return next((place for place in places if place[1].is_dir()), places[-1])
+        folders.insert(0, (root, root / base))
+    return next((pair for pair in folders if pair[1].is_dir()), folders[-1])
 
 
 def _open(dataset: str, home: Path, arguments: dict[str, Any]) -> Any:

@@ -25,10 +25,10 @@ def frozen_features(marker: Marker, images: Tensor) -> Tensor:
     images : Tensor, uint8 [N, C, H, W], 0..255
         Whole images; the marker resizes them to its own size.
     """
-    place = (marker.digest, marker.size, marker.precision, str(images.device))
+    network = (marker.digest, marker.size, marker.precision, str(images.device))
     pixels = images.cpu().contiguous().numpy()
     shape = pixels.shape[1:]
-    keys = [(*place, shape, hashlib.sha256(image.tobytes()).digest()) for image in pixels]
+    keys = [(*network, shape, hashlib.sha256(image.tobytes()).digest()) for image in pixels]
     found = {key: KEPT.find(key) for key in keys}
     missing = {key: row for row, key in enumerate(keys) if found[key] is None}
     rows = list(missing.items())

@@ -44,9 +44,9 @@ class Recent:
 
 def image_keys(secret: bytes, images: Tensor, ids: Sequence[str]) -> list[Key]:
     """What the versions of each image depend on: secret, id, pixels, device and threads."""
-    place = (str(images.device), torch.get_num_threads())
+    where = (str(images.device), torch.get_num_threads())
     pixels = images.cpu().numpy()
-    return [(secret, i, image.tobytes(), *place) for i, image in zip(ids, pixels, strict=True)]
+    return [(secret, i, image.tobytes(), *where) for i, image in zip(ids, pixels, strict=True)]
 
 
 def in_chunks(
@@ -81,13 +81,13 @@ def in_chunks(
     for row, column in np.ndindex(*indices.shape):
         number = int(indices[row, column]) // chunk
         wanted.setdefault((*keys[row], number), []).append((row, column))
-    for key, places in wanted.items():
-        row, number = places[0][0], int(indices[places[0]]) // chunk
+    for key, cells in wanted.items():
+        row, number = cells[0][0], int(indices[cells[0]]) // chunk
         members = np.arange(number * chunk, (number + 1) * chunk)
         made = recent.find(key)
         if made is None:
             made = recent.keep(key, make(row, members))
-        rows, columns = map(list, zip(*places, strict=True))
+        rows, columns = map(list, zip(*cells, strict=True))
         versions[rows, columns] = made[torch.from_numpy(indices[rows, columns] % chunk)]
     return versions
 

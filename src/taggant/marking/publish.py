@@ -16,8 +16,8 @@ from torch import Tensor
 
 from taggant.data.imageset import ImageSet
 from taggant.files import write_atomically
+from taggant.marking.device import MarkingDevice
 from taggant.marking.ledger import Ledger
-from taggant.marking.place import Place
 from taggant.marking.scheme import Scheme
 
 BATCH = 512
@@ -40,9 +40,9 @@ class Published:
         The ledger's public commitment.
     withheld : tuple of str
         Ids of images that are shown to nobody: no model may learn from them, marked or raw.
-    made : Place
-        Where they were made. An audit makes hidden versions there, or where the published ones
-        come out the same.
+    made : MarkingDevice
+        What made them. An audit makes hidden versions on it, or on a device on which the
+        published ones come out the same.
     precision : str
         Of the marker's arithmetic: float32 or bfloat16, or "integers" where no marker is used.
     """
@@ -51,7 +51,7 @@ class Published:
     ids: tuple[str, ...]
     used: NDArray[np.bool_]
     commitment: str
-    made: Place = field(default_factory=Place.here)
+    made: MarkingDevice = field(default_factory=MarkingDevice.here)
     precision: str = "integers"
     withheld: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ class Published:
         record = json.loads((folder / "published.json").read_text())
         images = load_file(folder / "published.safetensors")["images"]
         used = np.array(record["used"], dtype=bool)
-        made = Place(**record["made"])
+        made = MarkingDevice(**record["made"])
         ids = tuple(record["ids"])
         withheld = tuple(record["withheld"])
         return cls(images, ids, used, record["commitment"], made, record["precision"], withheld)
@@ -152,53 +152,57 @@ def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Publish
 
     Images that the ledger withholds are none of them.
     """
-    place, withheld = Place.here(), set(ledger.withheld)
+    device, withheld = MarkingDevice.here(), set(ledger.withheld)
     raw = raw.select([i for i, image_id in enumerate(raw.ids) if image_id not in withheld])
-    versions = published_versions(scheme, ledger, raw, place)
+    versions = published_versions(scheme, ledger, raw, device)
     precision = str(scheme.parameters().get("precision", "integers"))
     chosen = np.arange(len(raw)) < used
     return Published(
-        versions, raw.ids, chosen, ledger.commitment(), place, precision, ledger.withheld
+        versions, raw.ids, chosen, ledger.commitment(), device, precision, ledger.withheld
     )
 
 
-def published_versions(scheme: Scheme, ledger: Ledger, raw: ImageSet, place: Place) -> Tensor:
+def published_versions(
+    scheme: Scheme, ledger: Ledger, raw: ImageSet, device: MarkingDevice
+) -> Tensor:
     """The published version of each image, uint8 [B, C, H, W], made as hidden ones are."""
     indices = published_indices(ledger, raw.ids)[:, None]
     parts = []
     for start in range(0, len(raw), BATCH):
         part = slice(start, start + BATCH)
         labels = None if raw.labels is None else raw.labels[part]
-        versions = place.versions(
+        versions = device.versions(
             scheme, ledger.secret, raw.images[part], raw.ids[part], indices[part], labels
         )
         parts.append(versions[:, 0].cpu())
     return torch.cat(parts)
 
 
-def remake_place(scheme: Scheme, ledger: Ledger, raw: ImageSet, published: Published) -> Place:
-    """Where the published versions come out again bit for bit: here, or where they were made.
+def remaking_device(
+    scheme: Scheme, ledger: Ledger, raw: ImageSet, published: Published
+) -> MarkingDevice:
+    """The device on which the published versions come out again: this one, or that of publishing.
 
-    Hidden versions must be made at the place returned.
+    Hidden versions must be made on the device returned.
 
     Raises
     ------
     RemakeError
-        If they come out the same at neither place.
+        If they come out the same on neither.
     """
     tried = []
-    for place in dict.fromkeys((Place.here(), published.made)):
-        if not place.reachable:
-            tried.append(f"{place} is not at hand")
+    for device in dict.fromkeys((MarkingDevice.here(), published.made)):
+        if not device.reachable:
+            tried.append(f"{device} is not at hand")
             continue
-        remade = published_versions(scheme, ledger, raw, place)
+        remade = published_versions(scheme, ledger, raw, device)
         differs = (remade != published.images).flatten(1).any(1)
         if not differs.any():
-            return place
+            return device
         first = raw.ids[int(differs.nonzero()[0])]
         tried.append(
             f"{int(differs.sum())} of {len(differs)} published images differ from what the ledger "
-            f"makes again on {place} (the first: {first})"
+            f"makes again on {device} (the first: {first})"
         )
     raise RemakeError(
         f"{'; '.join(tried)}. The published file, the raw images, the marker or the marking device "
@@ -225,7 +229,9 @@ def equal_versions_rate(
     few = raw.select(list(range(min(images, len(raw)))))
     count = min(versions, scheme.n)
     indices = np.tile(np.arange(count), (len(few), 1))
-    made = Place.here().versions(scheme, ledger.secret, few.images, few.ids, indices, few.labels)
+    made = MarkingDevice.here().versions(
+        scheme, ledger.secret, few.images, few.ids, indices, few.labels
+    )
     pairs = equal = 0
     for row in made.cpu():
         _, counts = np.unique(row.flatten(1).numpy(), axis=0, return_counts=True)

@@ -385,10 +385,10 @@ def instances_of(case: Case, group: Sequence[Found]) -> Instances:
     instances = Instances(marked, scheme, drawn, as_published, apart)
     if not case.transform:
         return instances
-    place = check_published(instances)  # as marked; the copies only resemble what follows
+    device = check_published(instances)  # as marked; the copies only resemble what follows
     shown = Transformed(scheme, case.transform)
     index = np.array(drawn.published)[:, None]
-    images = place.versions(shown, b"", raw, ids, index)[:, 0]
+    images = device.versions(shown, b"", raw, ids, index)[:, 0]
     return Instances(marked, shown, drawn, replace(as_published, images=images), apart)
 
 

@@ -150,8 +150,8 @@ def _rows(found: Any, key: str, count: int) -> Tensor:
         )
     for bad, name in ((rows.isnan(), "NaN"), (~rows.float().isfinite(), "an infinite number")):
         if bad.any():
-            place = int(bad.any(1).nonzero()[0])
-            raise QueryError(f"the answer's '{key}' hold {name} (picture {place + 1} of {count})")
+            row = int(bad.any(1).nonzero()[0])
+            raise QueryError(f"the answer's '{key}' hold {name} (picture {row + 1} of {count})")
     return rows
 
 
@@ -190,10 +190,10 @@ def _check_confidences(rows: Tensor) -> None:
     above, below = _explained(rows)
     wrong = (total > above) | (total < below)
     if wrong.any():
-        place = int(wrong.nonzero()[0])
+        row = int(wrong.nonzero()[0])
         raise QueryError(
-            f"the answer's 'confidences' of picture {place + 1} of {len(rows)} sum to "
-            f"{total[place]:.4g}, not 1: {_advice(float(total[place]))}"
+            f"the answer's 'confidences' of picture {row + 1} of {len(rows)} sum to "
+            f"{total[row]:.4g}, not 1: {_advice(float(total[row]))}"
         )
 
 

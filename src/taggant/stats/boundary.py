@@ -209,17 +209,15 @@ class Boundary(Thresholds):
         t, s = np.broadcast_arrays(integers(t, "t", 0, self.n - 1), integers(s, "s", 0, self.n - 1))
         keys = self.states.t * self.n + self.states.s
         wanted = t * self.n + s
-        place = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
-        if (missing := np.flatnonzero(keys[place] != wanted)).size:
+        row = np.minimum(np.searchsorted(keys, wanted), keys.size - 1)
+        if (missing := np.flatnonzero(keys[row] != wanted)).size:
             raise ValueError(
                 f"(t={t.ravel()[missing[0]]}, s={s.ravel()[missing[0]]}) is not a state in which "
                 "this test stops; accepted are the pairs in boundary.states"
             )
         if ordering == "stagewise":
-            return np.asarray(self._stagewise[place])
-        return np.asarray(
-            self._by_likelihood(_DESIGN if alternative is None else alternative)[place]
-        )
+            return np.asarray(self._stagewise[row])
+        return np.asarray(self._by_likelihood(_DESIGN if alternative is None else alternative)[row])
 
     def claim_p_values(self) -> Floats:
         """Return the stage-wise p-value of every claiming state, in the order of `states`."""

@@ -171,8 +171,8 @@ class _Outlook:
     def _below(self, values: Floats, null: Floats, alternative: Floats) -> Floats:
         order = np.argsort(values, kind="stable")
         mass = np.cumsum((1 - self.used) * null[order] + self.used * alternative[order])
-        place = np.searchsorted(values[order], self.steps * (1 + 1e-12), side="right")
-        return np.asarray(np.minimum(np.append(0.0, mass)[place], 1.0))
+        position = np.searchsorted(values[order], self.steps * (1 + 1e-12), side="right")
+        return np.asarray(np.minimum(np.append(0.0, mass)[position], 1.0))
 
     def rank_that_suits(self, n: int) -> int:
         """The k for which most claims are expected if all p-values were cut at step k."""

@@ -156,14 +156,14 @@ class RadioactiveAudit:
     def _black_box(self, case: SetCase) -> dict[str, Any]:
         """Rank of the published set, and the paper's gap of losses."""
         scores = case.scores(self.images).T
-        place = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
+        ranked = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
         few = case.raw.select(torch.arange(scores.shape[1]))
         assert few.labels is not None
         vanilla = -case.score(few.images, few.labels)
         gap, interval = loss_gap(-scores[case.index], vanilla)
         return {
-            "black_box_p": place.p_value,
-            "black_box_sets": place.sets,
+            "black_box_p": ranked.p_value,
+            "black_box_sets": ranked.sets,
             "black_box_images": len(vanilla),
             "black_box_queries": scores.size,
             "loss_gap": gap,

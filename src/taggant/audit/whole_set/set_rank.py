@@ -116,11 +116,11 @@ class SetRankAudit:
     def _evidence(self, case: SetCase) -> dict[str, Any]:
         probing = isinstance(case.scheme, Probing)
         scores = self._probed(case) if probing else case.scores(self.images).T
-        place = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
+        ranked = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
         return {
             "p": self.p,
-            "log10_p": math.log10(place.p_value),
-            "claim": place.p_value <= self.p,
+            "log10_p": math.log10(ranked.p_value),
+            "claim": ranked.p_value <= self.p,
             "queries": scores.size,
         }
 

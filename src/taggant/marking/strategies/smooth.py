@@ -85,9 +85,9 @@ def between(cells: Tensor, block: int, length: int) -> Tensor:
     Cell j is centred at pixel (j + 1/2) block. Beyond the outer centres a cell's value goes on.
     """
     pixel = torch.arange(length, device=cells.device)
-    place = (2 * pixel + 1 - block).clamp(min=0)  # from the first centre, in halves of a pixel
+    halves = (2 * pixel + 1 - block).clamp(min=0)  # of a pixel, from the first centre
     last = cells.shape[-1] - 1
-    low = (place // (2 * block)).clamp(max=last)
+    low = (halves // (2 * block)).clamp(max=last)
     high = (low + 1).clamp(max=last)
-    share = ((place % (2 * block)) * UNIT // (2 * block)).to(torch.int32)
+    share = ((halves % (2 * block)) * UNIT // (2 * block)).to(torch.int32)
     return cells[..., low] * (UNIT - share) + cells[..., high] * share

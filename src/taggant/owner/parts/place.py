@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from taggant.marking.place import Place
+from taggant.marking.device import MarkingDevice
 from taggant.owner.form import Form, Line
 
 
 class Made(Form):
-    """See `taggant.marking.place.Place`."""
+    """See `taggant.marking.device.MarkingDevice`."""
 
     device: Literal["cpu", "cuda"]
     threads: Annotated[int, Field(ge=1, le=4096)]
@@ -21,8 +21,8 @@ class Made(Form):
     @classmethod
     def here(cls) -> Made:
         """This machine."""
-        return cls.of(**vars(Place.here()))
+        return cls.of(**vars(MarkingDevice.here()))
 
-    def build(self) -> Place:
+    def build(self) -> MarkingDevice:
         """The place."""
-        return Place(**self.plain())
+        return MarkingDevice(**self.plain())

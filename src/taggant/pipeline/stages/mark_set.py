@@ -16,7 +16,7 @@ from torch import Tensor
 
 from taggant.files import write_atomically
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
-from taggant.marking.publish import Published, publish, raw_sha256, remake_place
+from taggant.marking.publish import Published, publish, raw_sha256, remaking_device
 from taggant.marking.quality import quality
 from taggant.marking.whole_set import count_of, marking_order
 from taggant.pipeline.stages.mark import QUALITY, Mark
@@ -108,9 +108,9 @@ class MarkSet(Mark):
 
         def make(folder: Path) -> None:
             few = _first(self.instances, images)
-            place = remake_place(few.scheme, few.ledger, few.raw, few.published)
+            device = remaking_device(few.scheme, few.ledger, few.raw, few.published)
             every = np.tile(np.arange(self.scheme.n), (images, 1))
-            versions = place.versions(
+            versions = device.versions(
                 few.scheme, few.ledger.secret, few.raw.images, few.raw.ids, every, few.raw.labels
             )
             content = save({"versions": versions.cpu().contiguous()})

@@ -1,4 +1,4 @@
-"""Where versions are made: their bits hold per device class, precision and thread count."""
+"""The device that versions are made on: bits hold per device class, precision, thread count."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from taggant.marking.scheme import Scheme
 
 
 @dataclass(frozen=True)
-class Place:
-    """A device and its thread count, with what else may explain other bits.
+class MarkingDevice:
+    """The device that makes versions and its thread count, with what may explain other bits.
 
     Attributes
     ----------
     device : {"cpu", "cuda"}
     threads : int
-        Threads of a CPU launch.
+        Threads of a CPU.
     name : str
         Hardware.
     torch : str
@@ -37,7 +37,7 @@ class Place:
     torch: str = torch.__version__
 
     @classmethod
-    def here(cls) -> Place:
+    def here(cls) -> MarkingDevice:
         """This machine: its GPU if it has one, else its CPU at the present thread count."""
         if torch.cuda.is_available():
             return cls("cuda", torch.get_num_threads(), torch.cuda.get_device_name())
@@ -57,7 +57,7 @@ class Place:
         indices: NDArray[Any],
         labels: Tensor | None = None,
     ) -> Tensor:
-        """`scheme.versions` made at this place, on its device."""
+        """`scheme.versions` made on this device."""
         with self._threads(), deterministic(), torch.autocast(self.device, enabled=False):
             images = images.to(self.device)
             return scheme.versions(secret, images, ids, indices, labels)
