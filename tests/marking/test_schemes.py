@@ -105,11 +105,11 @@ def test_parameters_are_plain_and_name_the_weights(name):
 def test_what_is_kept_at_hand_does_not_grow_with_what_was_made(name):
     scheme = FULL[name]("float32")
     keeper = scheme if name == "twins" else scheme.strategy
-    keeper._recent.budget = 40_000
+    keeper._cache.budget = 40_000
     data = random_set(40, seed=1)
     indices = np.tile(np.arange(2), (40, 1))
     first = scheme.versions(SECRET, data.images, data.ids, indices)
-    assert keeper._recent.size <= 40_000
+    assert keeper._cache.size <= 40_000
     assert torch.equal(scheme.versions(SECRET, data.images, data.ids, indices), first)
 
 

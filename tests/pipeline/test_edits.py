@@ -69,7 +69,7 @@ MARKER = decided(
     marker=(
         "data.augment data.batches data.beyond marking.marker marking.trained victim.small_net"
     ),
-    mark="marking.launch",
+    mark="marking.batching",
 )
 WHOLE_SET = decided(
     mark="marking.whole_set pipeline.stages.mark_set",

@@ -12,7 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.launch import Recent, check_steps, image_keys, in_lanes, to_grey_levels
+from taggant.marking.batching import (
+    ByteBudgetCache,
+    check_steps,
+    image_keys,
+    in_lanes,
+    to_grey_levels,
+)
 from taggant.marking.marker import Marker
 from taggant.marking.n_version import check_epsilon
 from taggant.marking.stream import derive, uniforms
@@ -71,14 +77,14 @@ class ClassWise(ABC):
     centre: float = 0.875
     lanes: int = 16
     memory: int = 256 << 20
-    _recent: Recent = field(init=False, repr=False)
+    _cache: ByteBudgetCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
         check_steps(self.steps)
         if self.n < 1:
             raise ValueError(f"marking.n = {self.n}: at least 1 set of aims is needed")
-        object.__setattr__(self, "_recent", Recent(self.memory))
+        object.__setattr__(self, "_cache", ByteBudgetCache(self.memory))
 
     @abstractmethod
     def aims(self, secret: bytes, index: int, classes: Sequence[int], image: Tensor) -> Tensor:
@@ -131,7 +137,7 @@ class ClassWise(ABC):
             )
 
         keys = [(*image_key[row], index, classes[row]) for row, index in jobs]
-        made = in_lanes(keys, lanes, self._recent, make)
+        made = in_lanes(keys, lanes, self._cache, make)
         return torch.stack(made).view(*indices.shape, *images.shape[1:])
 
     def centred(self, pixels: Tensor) -> Tensor:

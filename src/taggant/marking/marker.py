@@ -1,7 +1,7 @@
 """Marker networks: frozen feature extractors that tell a mark where to push.
 
-Whatever a launch computes must come out again bit for bit, so a marker uses deterministic
-algorithms only and resizes by matrix products; a launch's shape is the caller's to keep.
+Whatever a batch computes must come out again bit for bit, so a marker uses deterministic
+algorithms only and resizes by matrix products; the caller keeps to one shape of batch.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Marker:
         """Whether a lane's gradient depends on neither its slot nor its batch-mates, to the bit.
 
         Found by trial with images of the shape of `image`, once per device, thread count and
-        launch shape. Where it fails, images must be marked one a launch.
+        shape of batch. Where it fails, images must be marked one by one.
         """
         key = (lanes, tuple(image.shape), str(image.device), torch.get_num_threads())
         if key not in self._lanes:
@@ -222,7 +222,7 @@ def bilinear(start: Tensor, length: Tensor, size: int, pixels: int) -> Tensor:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Deterministic, untuned convolutions: the same launch gives the same bits again."""
+    """Deterministic, untuned convolutions: the same batch gives the same bits again."""
     with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=True):
         yield
 

@@ -11,7 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.launch import Recent, check_steps, image_keys, in_lanes, to_grey_levels
+from taggant.marking.batching import (
+    ByteBudgetCache,
+    check_steps,
+    image_keys,
+    in_lanes,
+    to_grey_levels,
+)
 from taggant.marking.marker import Marker
 from taggant.marking.n_version import check_epsilon
 from taggant.marking.stream import derive, gaussians
@@ -54,12 +60,12 @@ class Twins:
     lanes: int = 16
     memory: int = 256 << 20
     n: int = field(default=2, init=False)
-    _recent: Recent = field(init=False, repr=False)
+    _cache: ByteBudgetCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_epsilon(self.epsilon)
         check_steps(self.steps)
-        object.__setattr__(self, "_recent", Recent(self.memory))
+        object.__setattr__(self, "_cache", ByteBudgetCache(self.memory))
 
     def versions(
         self,
@@ -76,7 +82,7 @@ class Twins:
         def make(positions: list[int]) -> Tensor:
             return self._optimise(secret, images[positions], [ids[i] for i in positions])
 
-        pairs = in_lanes(image_keys(secret, images, ids), lanes, self._recent, make)
+        pairs = in_lanes(image_keys(secret, images, ids), lanes, self._cache, make)
         chosen = torch.from_numpy(indices.astype(np.int64))
         return torch.stack([pair[row] for pair, row in zip(pairs, chosen, strict=True)])
 

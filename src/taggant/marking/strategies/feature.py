@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.launch import (
-    Recent,
+from taggant.marking.batching import (
+    ByteBudgetCache,
     check_chunk,
     check_steps,
     image_keys,
@@ -37,7 +37,7 @@ class Feature:
     steps : int
         Gradient steps, of 2 epsilon / steps each and never more than epsilon.
     chunk : int
-        G, consecutive versions made in one launch.
+        G, consecutive versions made in one batch.
     memory : int
         Bytes of finished chunks kept at hand.
     """
@@ -46,12 +46,12 @@ class Feature:
     steps: int = 4
     chunk: int = 16
     memory: int = 256 << 20
-    _recent: Recent = field(init=False, repr=False)
+    _cache: ByteBudgetCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_steps(self.steps)
         check_chunk(self.chunk)
-        object.__setattr__(self, "_recent", Recent(self.memory))
+        object.__setattr__(self, "_cache", ByteBudgetCache(self.memory))
 
     def __call__(
         self,
@@ -78,7 +78,7 @@ class Feature:
             )
 
         keys = [(*key, epsilon) for key in image_keys(secret, images, ids)]
-        return in_chunks(images, keys, indices, self.chunk, self._recent, make)
+        return in_chunks(images, keys, indices, self.chunk, self._cache, make)
 
     def carriers(
         self, secret: bytes, image: Tensor, image_id: str, indices: NDArray[np.int64]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from taggant.marking.launch import Recent, image_keys
+from taggant.marking.batching import ByteBudgetCache, image_keys
 from taggant.marking.marker import Marker
 from taggant.marking.strategies.sign import check_block, unblock
 from taggant.marking.stream import derive, gaussians
@@ -39,7 +39,7 @@ class Jacobian:
     marker : Marker
         φ.
     k : int
-        Directions of the sketch, 1..128: one launch holds them all.
+        Directions of the sketch, 1..128: one batch holds them all.
     block : int
         The mark is constant on blocks of this side.
     memory : int
@@ -55,13 +55,13 @@ class Jacobian:
     k: int = 64
     block: int = 4
     memory: int = 1 << 30
-    _recent: Recent = field(init=False, repr=False)
+    _cache: ByteBudgetCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.k <= LARGEST_SKETCH:
             raise ValueError(f"marking.strategy.k = {self.k}: accepted are 1 to {LARGEST_SKETCH}")
         check_block(self.block)
-        object.__setattr__(self, "_recent", Recent(self.memory))
+        object.__setattr__(self, "_cache", ByteBudgetCache(self.memory))
 
     def __call__(
         self,
@@ -78,9 +78,9 @@ class Jacobian:
             rows_of.setdefault(key, []).append(row)
         for key, rows in rows_of.items():
             image, image_id = images[rows[0]], ids[rows[0]]
-            sketch = self._recent.find(key)
+            sketch = self._cache.find(key)
             if sketch is None:
-                sketch = self._recent.keep(key, self.sketch(secret, image, image_id))
+                sketch = self._cache.add(key, self.sketch(secret, image, image_id))
             wanted = indices[rows]
             carriers = self.carriers(secret, image_id, wanted.ravel()).to(image.device)
             signs = (carriers @ sketch.flatten(1)).sign().view(-1, *sketch.shape[1:])
@@ -98,7 +98,7 @@ class Jacobian:
     def sketch(self, secret: bytes, image: Tensor, image_id: str) -> Tensor:
         """Whole-number gradients float32 [k, C, H/b, W/b] of k random features of an image.
 
-        One launch of k copies of the image: its shape and content depend on nothing else.
+        One batch of k copies of the image: its shape and content depend on nothing else.
         """
         key = derive(secret, f"sketch/{image_id}")
         drawn = gaussians(key, np.arange(self.k), self.marker.dimension(image))

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.launch import (
-    Recent,
+from taggant.marking.batching import (
+    ByteBudgetCache,
     check_chunk,
     check_steps,
     image_keys,
@@ -40,7 +40,7 @@ class MaxMin:
     steps : int
         Gradient steps, of 2 epsilon / steps each and never more than epsilon.
     chunk : int
-        G, consecutive versions made in one launch.
+        G, consecutive versions made in one batch.
     memory : int
         Bytes of finished chunks kept at hand.
     """
@@ -49,12 +49,12 @@ class MaxMin:
     steps: int = 8
     chunk: int = 16
     memory: int = 256 << 20
-    _recent: Recent = field(init=False, repr=False)
+    _cache: ByteBudgetCache = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         check_steps(self.steps)
         check_chunk(self.chunk)
-        object.__setattr__(self, "_recent", Recent(self.memory))
+        object.__setattr__(self, "_cache", ByteBudgetCache(self.memory))
 
     def __call__(
         self,
@@ -84,7 +84,7 @@ class MaxMin:
             return to_grey_levels(ahead)
 
         keys = [(*key, epsilon) for key in image_keys(secret, images, ids)]
-        return in_chunks(images, keys, indices, self.chunk, self._recent, make)
+        return in_chunks(images, keys, indices, self.chunk, self._cache, make)
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Strategy.parameters`."""

@@ -1,7 +1,7 @@
-"""Work in launches of fixed shape, remembered within a byte budget.
+"""Work in batches of fixed shape, remembered within a byte budget.
 
-A marker network's arithmetic depends on the shape of a launch, so what goes into one must depend
-on nothing but the version asked for: one launch holds one image (its chunk of versions, or the
+A marker network's arithmetic depends on the shape of a batch, so what goes into one must depend
+on nothing but the version asked for: one batch holds one image (its chunk of versions, or the
 directions of its sketch).
 """
 
@@ -19,26 +19,29 @@ from torch import Tensor
 Key = tuple[Hashable, ...]
 
 
-class Recent:
-    """The tensors made last, up to a number of bytes; the oldest leave first."""
+class ByteBudgetCache:
+    """Tensors by key, up to a number of bytes; what was used least recently leaves first.
+
+    The last one stays however large it is.
+    """
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.size = 0
-        self.kept: OrderedDict[Key, Tensor] = OrderedDict()
+        self.tensors: OrderedDict[Key, Tensor] = OrderedDict()
 
     def find(self, key: Key) -> Tensor | None:
-        """What is kept under a key, if anything."""
-        if key in self.kept:
-            self.kept.move_to_end(key)
-        return self.kept.get(key)
+        """The tensor under a key, if it is here."""
+        if key in self.tensors:
+            self.tensors.move_to_end(key)
+        return self.tensors.get(key)
 
-    def keep(self, key: Key, made: Tensor) -> Tensor:
-        """Keep a tensor under a new key, and return it."""
-        self.kept[key] = made
+    def add(self, key: Key, made: Tensor) -> Tensor:
+        """Add a tensor under a new key, and return it."""
+        self.tensors[key] = made
         self.size += made.nbytes
-        while self.size > self.budget and len(self.kept) > 1:
-            self.size -= self.kept.popitem(last=False)[1].nbytes
+        while self.size > self.budget and len(self.tensors) > 1:
+            self.size -= self.tensors.popitem(last=False)[1].nbytes
         return made
 
 
@@ -54,7 +57,7 @@ def in_chunks(
     keys: Sequence[Key],
     indices: NDArray[Any],
     chunk: int,
-    recent: Recent,
+    cache: ByteBudgetCache,
     make: Callable[[int, NDArray[np.int64]], Tensor],
 ) -> Tensor:
     """Versions by aligned chunks of consecutive indices, each chunk made whole and once.
@@ -67,7 +70,7 @@ def in_chunks(
     indices : int array [B, k]
     chunk : int
         G; chunk c holds the indices cG .. cG + G - 1.
-    recent : Recent
+    cache : ByteBudgetCache
         Chunks made before.
     make : callable
         (row, indices [G]) -> versions uint8 [G, C, H, W] of image `row`.
@@ -84,29 +87,29 @@ def in_chunks(
     for key, cells in wanted.items():
         row, number = cells[0][0], int(indices[cells[0]]) // chunk
         members = np.arange(number * chunk, (number + 1) * chunk)
-        made = recent.find(key)
+        made = cache.find(key)
         if made is None:
-            made = recent.keep(key, make(row, members))
+            made = cache.add(key, make(row, members))
         rows, columns = map(list, zip(*cells, strict=True))
         versions[rows, columns] = made[torch.from_numpy(indices[rows, columns] % chunk)]
     return versions
 
 
 def in_lanes(
-    keys: Sequence[Key], lanes: int, recent: Recent, make: Callable[[list[int]], Tensor]
+    keys: Sequence[Key], lanes: int, cache: ByteBudgetCache, make: Callable[[list[int]], Tensor]
 ) -> list[Tensor]:
-    """Results of jobs that share launches: `lanes` jobs each, the last one padded.
+    """Results of jobs that share batches: `lanes` jobs each, the last batch padded.
 
     The result of a job depends on nothing but its key only where a lane's arithmetic depends on
-    neither slot nor batch-mates (`Marker.lanes_agree`); else one lane a launch must be asked for.
+    neither slot nor batch-mates (`Marker.lanes_agree`); else one lane a batch must be asked for.
 
     Parameters
     ----------
     keys : sequence
         What each job's result depends on; equal ones are done once.
     lanes : int
-        Jobs in a launch.
-    recent : Recent
+        Jobs in a batch.
+    cache : ByteBudgetCache
         Results made before.
     make : callable
         Positions of `lanes` jobs -> their results, stacked.
@@ -114,7 +117,7 @@ def in_lanes(
     results: dict[Key, Tensor] = {}
     missing: dict[Key, int] = {}
     for position, key in enumerate(keys):
-        found = recent.find(key)
+        found = cache.find(key)
         if found is None:
             missing.setdefault(key, position)
         else:
@@ -125,7 +128,7 @@ def in_lanes(
         padded = part + part[-1:] * (lanes - len(part))
         made = make([position for _, position in padded])
         for (key, _), result in zip(part, made, strict=False):
-            results[key] = recent.keep(key, result.clone())
+            results[key] = cache.add(key, result.clone())
     return [results[key] for key in keys]
 
 
