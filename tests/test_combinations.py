@@ -21,7 +21,7 @@ from taggant.audit.engine import read
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import check_captions, publish, raw_sha256
-from taggant.pipeline.line import check_data
+from taggant.pipeline.audit_run import check_data
 from taggant.pipeline.stages.unlearn import CHANCE
 from taggant.report.meanings import METRICS
 from taggant.score import Oracle

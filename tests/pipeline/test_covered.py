@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 from tests.forks import TINY, ran, warmed
-from tests.pipeline.test_set_line import RUN
+from tests.pipeline.test_whole_set_run import RUN
 
 from taggant.store.identity import NO_OUTCOME
 from taggant.store.upkeep import survey
 
 WIRING = (
     "taggant.configs",
-    "taggant.pipeline.line",
-    "taggant.pipeline.set_line",
-    "taggant.pipeline.setting",
+    "taggant.pipeline.audit_run",
+    "taggant.pipeline.context",
+    "taggant.pipeline.instance_run",
+    "taggant.pipeline.whole_set_run",
 )
 """Hands stages to each other, and values that are part of identities themselves."""
 BLIND = "audit.live=false"  # what watches training leaves it alone

@@ -12,8 +12,9 @@ import pytest
 from tests.pipeline.test_identity import composed
 
 from taggant import code
-from taggant.pipeline.line import Line
-from taggant.pipeline.setting import Setting
+from taggant.pipeline.audit_run import AuditRun
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.kinds import run_from_context
 
 ORDER = ("data", "marker", "mark", "mix", "train", "unlearn", "score", "audit", "report")
 
@@ -194,12 +195,15 @@ def stages(tmp_path_factory) -> list[dict[str, list[Reached]]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(code, "closure", remembered)
-        return [of_line(Line.of(Setting.of(composed(root, *chosen)))) for chosen, _ in SETTINGS]
+        return [
+            by_stage(run_from_context(RunContext.from_config(composed(root, *chosen))))
+            for chosen, _ in SETTINGS
+        ]
 
 
-def of_line(line: Line) -> dict[str, list[Reached]]:
+def by_stage(run: AuditRun) -> dict[str, list[Reached]]:
     found: dict[str, list[Reached]] = {}
-    for name, stage in {**line.stages, "report": line.report.stage}.items():
+    for name, stage in {**run.stages, "report": run.report.stage}.items():
         found.setdefault(name.partition("/")[0], []).append(stage.identity["sources"])
         for need in stage.needs:
             if need.name == "marker":

@@ -12,8 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
 from tests.conftest import ROOT
 
-from taggant.pipeline.line import Line
-from taggant.pipeline.setting import Setting
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.instance_run import InstanceRun
 
 ORDER = ("data", "mark", "train", "unlearn", "score", "audit", "report")
 
@@ -64,9 +64,9 @@ def composed(root: Any, *overrides: str) -> DictConfig:
 
 
 def digests(cfg: DictConfig) -> dict[str, list[str]]:
-    line = Line(Setting.of(cfg))
+    run = InstanceRun(RunContext.from_config(cfg))
     found: dict[str, list[str]] = {stage: [] for stage in ORDER}
-    for name, stage in {**line.stages, "report": line.report.stage}.items():
+    for name, stage in {**run.stages, "report": run.report.stage}.items():
         found[name.partition("/")[0]].append(stage.digest)
     return found
 

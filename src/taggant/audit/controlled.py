@@ -80,7 +80,7 @@ class ControlledAudit(InstanceAudit):
         Sizes of an owner's sets for which the power is told.
     """
 
-    line: ClassVar[str] = "taggant.pipeline.controlled_line.ControlledLine"
+    kind: ClassVar[str] = "controlled"
 
     combine: bool = True
     weight: float = 0.5

@@ -117,8 +117,8 @@ class InstanceAudit:
         For p or a curve's p outside 0..1, an unknown depth or precision, or no such shard.
     """
 
-    line: ClassVar[str] = "taggant.pipeline.line.Line"
-    """Stages that read what this audit needs."""
+    kind: ClassVar[str] = "instance"
+    """Says which stages a run has: "instance", "controlled" or "whole_set"."""
 
     p: float
     test: Test

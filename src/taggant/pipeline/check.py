@@ -1,4 +1,4 @@
-"""What a composed config may hold: told by key and value, before anything is computed."""
+"""What a composed config may hold, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -145,8 +145,8 @@ def _check_keys(key: str, given: Sequence[str], accepted: Sequence[str]) -> None
     for name in given:
         if name in ours:
             works = ours[name]
-            told = f"it {works}" if works == OF_THE_DATA else f"use {works}"
-            raise ValueError(f"{key}.{name} is set by the run itself: {told}")
+            instead = f"it {works}" if works == OF_THE_DATA else f"use {works}"
+            raise ValueError(f"{key}.{name} is set by the run itself: {instead}")
         if name not in accepted:
             near = difflib.get_close_matches(name, accepted, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""

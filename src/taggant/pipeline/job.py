@@ -19,9 +19,9 @@ from taggant.cli import carried, explain
 from taggant.configs import plain
 from taggant.pipeline.jobs import ERROR, Job
 from taggant.pipeline.loggers import CSV
-from taggant.pipeline.run import run
+from taggant.pipeline.run import execute
 from taggant.pipeline.stages.train import world_size
-from taggant.pipeline.sweep import objective, sweep_folder, told
+from taggant.pipeline.sweep import objective, sibling_audits, sweep_folder
 from taggant.stop import stoppable
 
 
@@ -49,7 +49,7 @@ def _alone(cfg: DictConfig) -> None:
     done = False
     try:
         with carried():
-            done = bool(run(cfg))
+            done = bool(execute(cfg))
             (folder / ERROR).unlink(missing_ok=True)
     finally:
         if not done:
@@ -85,7 +85,7 @@ def _job(cfg: DictConfig) -> float | None:
     try:
         job.begin(sweep)
         one_device(cfg, job.number)
-        metrics = run(cfg, told(cfg))
+        metrics = execute(cfg, sibling_audits(cfg))
         job.end(sweep, None)
     except Exception as failure:  # the border of a job: anything here must not stop the others
         error = explain(failure, job.overrides) or type(failure).__name__

@@ -16,7 +16,7 @@ from taggant.store.store import Stage
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from taggant.pipeline.setting import Plain, Setting
+    from taggant.pipeline.context import Plain, RunContext
     from taggant.pipeline.stages.data import Data
 
 OPTIONAL = ("_target_", "_partial_", "_recursive_", "store")
@@ -25,8 +25,8 @@ OPTIONAL = ("_target_", "_partial_", "_recursive_", "store")
 class Markers:
     """The markers that configs of a run name, wherever in them."""
 
-    def __init__(self, setting: Setting, data: Data) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, data: Data) -> None:
+        self.context = context
         self.data = data
 
     def apart(self, config: Plain) -> tuple[dict[str, Any], tuple[Stage, ...]]:
@@ -51,10 +51,10 @@ class Markers:
         return partial(self._load, _training(node))
 
     def _load(self, training: Training) -> Backbone:
-        return training.load(self.setting.store.get(self._stage(training)).path)
+        return training.load(self.context.store.get(self._stage(training)).path)
 
     def _stage(self, training: Training) -> Stage:
-        same = training.exclude == self.setting.config("data")
+        same = training.exclude == self.context.config("data")
         return training.stage(self.data.stage if same else None)
 
 

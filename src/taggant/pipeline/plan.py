@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from taggant.numbers import duration
-from taggant.pipeline.line import Line
+from taggant.pipeline.audit_run import AuditRun
 from taggant.store.identity import digest
 from taggant.store.store import Stage, Store
 from taggant.store.upkeep import survey
@@ -18,22 +18,22 @@ NO_WORK = ("name", "secret", "seed", "simulated", "sources")
 """Parts of an identity that make a stage neither longer nor shorter."""
 
 
-def plan(lines: Sequence[Line]) -> Table:
+def plan(runs: Sequence[AuditRun]) -> Table:
     """The stage graph of one run or of a whole sweep, shared stages once."""
-    store = lines[0].store if lines else None
+    store = runs[0].store if runs else None
     names: dict[str, str] = {}
     stages: dict[str, Stage] = {}
     jobs: dict[str, int] = {}
-    for line in lines:
-        line.fits()
-        own = {**line.stages, "report": line.report.stage}
-        found = {stage.digest: stage for stage in own.values()} | _needed(line.report.stage)
+    for run in runs:
+        run.fits()
+        own = {**run.stages, "report": run.report.stage}
+        found = {stage.digest: stage for stage in own.values()} | _needed(run.report.stage)
         titles = {stage.digest: name for name, stage in own.items()}
         for key, stage in found.items():
             names.setdefault(key, titles.get(key, stage.name))
             stages.setdefault(key, stage)
             jobs[key] = jobs.get(key, 0) + 1
-    wanted = _to_run(store, [line.report.stage for line in lines]) if store else set()
+    wanted = _to_run(store, [run.report.stage for run in runs]) if store else set()
     past = Past(store) if store else None
     total = 0.0
     table = Table("stage", "digest", "reads", "jobs", "state", "estimate")
@@ -45,7 +45,7 @@ def plan(lines: Sequence[Line]) -> Table:
         reads = " ".join(need.digest[:8] for need in stage.needs)
         time = duration(seconds) if key in wanted else ""
         table.add_row(names[key], key[:8], reads, str(jobs[key]), state, time)
-    table.caption = f"{len(lines)} runs, {len(wanted)} of {len(stages)} stages to run"
+    table.caption = f"{len(runs)} runs, {len(wanted)} of {len(stages)} stages to run"
     table.caption += f", about {duration(total)} where times are known"
     return table
 
@@ -84,8 +84,8 @@ def _kind_of(stage: Stage) -> str:
 
 def _kind(name: str, identity: Mapping[str, Any], needs: Sequence[str]) -> str:
     """What tells how much work a stage is."""
-    told = {key: value for key, value in identity.items() if key not in NO_WORK}
-    return digest([name, _seedless(told), *needs])
+    counted = {key: value for key, value in identity.items() if key not in NO_WORK}
+    return digest([name, _seedless(counted), *needs])
 
 
 def _seedless(value: Any) -> Any:

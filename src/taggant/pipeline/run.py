@@ -19,11 +19,13 @@ from rich.console import Console
 
 from taggant.configs import plain
 from taggant.files import write_atomically
+from taggant.pipeline.audit_run import AuditRun
 from taggant.pipeline.check import check
-from taggant.pipeline.line import Line
+from taggant.pipeline.context import Plain, RunContext
+from taggant.pipeline.instance_run import InstanceRun
+from taggant.pipeline.kinds import run_from_context
 from taggant.pipeline.loggers import About, opened, tell
 from taggant.pipeline.plan import plan
-from taggant.pipeline.setting import Plain, Setting
 from taggant.report.flat import flat
 from taggant.report.wording import summary
 from taggant.store.identity import digest
@@ -33,14 +35,14 @@ OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
 """Config that no result depends on; the others become columns of the table of results."""
 
 
-def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
+def execute(cfg: DictConfig, sibling_audits: Sequence[Plain] = ()) -> Mapping[str, Any]:
     """Run a composed config.
 
     Parameters
     ----------
     cfg : DictConfig
         The composed config.
-    told : sequence of mapping
+    sibling_audits : sequence of mapping
         ``audit`` configs of a sweep's other runs on the same models.
 
     Returns
@@ -54,51 +56,52 @@ def run(cfg: DictConfig, told: Sequence[Plain] = ()) -> Mapping[str, Any]:
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     if cfg.plan:
-        console.print(plan([Line.of(Setting.of(cfg, told=told))]))
+        context = RunContext.from_config(cfg, sibling_audits=sibling_audits)
+        console.print(plan([run_from_context(context)]))
         return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
     loggers: list[Any] = []
-    line = Line.of(Setting.of(cfg, loggers, told))
-    line.store.clear_locks()
-    with line.store.in_use():
-        if not line.store.has(line.report.stage):
-            line.check()
-        about = about_run(line)
+    run = run_from_context(RunContext.from_config(cfg, loggers, sibling_audits))
+    run.store.clear_locks()
+    with run.store.in_use():
+        if not run.store.has(run.report.stage):
+            run.check()
+        about = about_run(run)
         with opened(cfg.get("logger") or {}, about, loggers):
             if cfg.audit.get("shard") is not None:
-                console.print(score_shard(line))
+                console.print(score_shard(run))
                 return {}
-            metrics = write(line, folder)
-            tell(loggers, about, metrics, folder, line.train.steps)
+            metrics = write(run, folder)
+            tell(loggers, about, metrics, folder, run.train.steps)
     console.print(f"{summary(metrics)} {_where(folder)}")
     return metrics
 
 
-def write(line: Line, folder: Path) -> Mapping[str, Any]:
+def write(run: AuditRun, folder: Path) -> Mapping[str, Any]:
     """Go through the stages and fill the run folder, which figures and tables read."""
-    report = line.store.get(line.report.stage).path
+    report = run.store.get(run.report.stage).path
     shutil.copytree(report, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
-    record = {**line.record(), "choices": choices()}
-    config = json.dumps(kept_config(line), indent=1)
+    record = {**run.record(), "choices": choices()}
+    config = json.dumps(kept_config(run), indent=1)
     write_atomically(folder / "config.json", config.encode())
     write_atomically(folder / "result.json", json.dumps(record, indent=1).encode())
     metrics: Mapping[str, Any] = record["metrics"]
     return metrics
 
 
-def kept_config(line: Line) -> dict[str, Any]:
+def kept_config(run: AuditRun) -> dict[str, Any]:
     """The config that belongs to the results."""
-    cfg = line.setting.cfg
+    cfg = run.context.cfg
     return {str(key): plain(value) for key, value in cfg.items() if key not in OUTSIDE}
 
 
-def about_run(line: Line) -> About:
-    """What loggers are told of a run at its start."""
-    hydra, config = HydraConfig.get(), kept_config(line)
+def about_run(run: AuditRun) -> About:
+    """What loggers log of a run at its start."""
+    hydra, config = HydraConfig.get(), kept_config(run)
     chosen = {group: choice for group, choice in choices().items() if choice is not None}
     sweep = Path(hydra.sweep.dir).name if hydra.mode == RunMode.MULTIRUN else None
     group = None if sweep is None else f"{config['name']}/{sweep}"
-    return About(digest([line.digest, config]), group, {**chosen, **dict(flat(config))})
+    return About(digest([run.digest, config]), group, {**chosen, **dict(flat(config))})
 
 
 def choices() -> dict[str, str | None]:
@@ -107,12 +110,13 @@ def choices() -> dict[str, str | None]:
     return {group: chosen[group] for group in sorted(chosen) if not group.startswith("hydra/")}
 
 
-def score_shard(line: Line) -> str:
+def score_shard(run: AuditRun) -> str:
     """Read one shard's instances and stop there."""
-    for stage in line.scores.stages:
-        line.store.get(stage)
+    assert isinstance(run, InstanceRun)  # no other audit takes a shard
+    for stage in run.scores.stages:
+        run.store.get(stage)
     return (
-        f"shard {line.scores.audit.shard} is read. When all are, the same command without "
+        f"shard {run.scores.audit.shard} is read. When all are, the same command without "
         "audit.shard puts them together"
     )
 

@@ -92,7 +92,7 @@ def check_objective(cfg: DictConfig) -> None:
 
 
 def objective(cfg: DictConfig, metrics: Mapping[str, Any]) -> float | None:
-    """What a sweeper is told of a run; one that goes through given jobs asks for nothing.
+    """The number that a sweeper optimises; None for one that goes through given jobs.
 
     Raises
     ------
@@ -156,11 +156,11 @@ class ComposeOnce:
         return {"loader": self.loader, "known": {}}
 
 
-def told(cfg: DictConfig) -> list[Mapping[str, Any]]:
+def sibling_audits(cfg: DictConfig) -> list[Mapping[str, Any]]:
     """``audit`` configs of the sweep's jobs that read the same models as this one."""
     path = sweep_folder() / SWEEP
     asked = json.loads(path.read_text()) if path.exists() else []
-    return kin(model(cfg), asked)
+    return audits_of(model(cfg), asked)
 
 
 def sweep_folder() -> Path:
@@ -169,7 +169,7 @@ def sweep_folder() -> Path:
     return Path(hydra.runtime.cwd) / hydra.sweep.dir
 
 
-def kin(mine: str, asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def audits_of(mine: str, asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The different audits among the jobs of one model."""
     audits = [job["audit"] for job in asked if job["model"] == mine]
     return list({digest(audit): audit for audit in audits}.values())
@@ -207,11 +207,14 @@ def _plan(composed: Sequence[DictConfig], asked: Sequence[Mapping[str, Any]]) ->
     from rich.console import Console
 
     from taggant.pipeline.check import check
-    from taggant.pipeline.line import Line
+    from taggant.pipeline.context import RunContext
+    from taggant.pipeline.kinds import run_from_context
     from taggant.pipeline.plan import plan
-    from taggant.pipeline.setting import Setting
 
     for cfg in composed:
         check(cfg)
-    lines = [Line.of(Setting.of(cfg, told=kin(model(cfg), asked))) for cfg in composed]
-    Console(soft_wrap=True).print(plan(lines))
+    runs = [
+        run_from_context(RunContext.from_config(cfg, sibling_audits=audits_of(model(cfg), asked)))
+        for cfg in composed
+    ]
+    Console(soft_wrap=True).print(plan(runs))

@@ -53,7 +53,7 @@ class RadioactiveAudit:
         For p outside 0..1, or fewer images or controls than none.
     """
 
-    line: ClassVar[str] = "taggant.pipeline.set_line.SetLine"
+    kind: ClassVar[str] = "whole_set"
     together: ClassVar[bool] = True
 
     p: float = 0.05

@@ -73,7 +73,7 @@ class SetRankAudit:
         For p outside 0..1, or no image to ask about.
     """
 
-    line: ClassVar[str] = "taggant.pipeline.set_line.SetLine"
+    kind: ClassVar[str] = "whole_set"
     together: ClassVar[bool] = True
 
     p: float = 0.05

@@ -20,7 +20,7 @@ from taggant.store.store import Stage
 
 if TYPE_CHECKING:
     from taggant.audit.readings import Readings
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.train import Train
@@ -35,14 +35,14 @@ class Audit:
 
     def __init__(
         self,
-        setting: Setting,
+        context: RunContext,
         data: Data,
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
         scores: Scores,
     ) -> None:
-        self.setting = setting
+        self.context = context
         self.data = data
         self.mark = mark
         self.train = train
@@ -52,7 +52,7 @@ class Audit:
     @cached_property
     def stage(self) -> Stage:
         """Depends on test, p and depth; not on batches, blocks, or whether one watched."""
-        config = self.setting.config("audit")
+        config = self.context.config("audit")
         identity = {
             "config": {key: config[key] for key in CONFIG},
             "forget": self.unlearn.forget,

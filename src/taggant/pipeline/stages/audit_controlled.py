@@ -19,7 +19,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.membership import Membership
@@ -35,7 +35,7 @@ class AuditControlled(Audit):
 
     def __init__(
         self,
-        setting: Setting,
+        context: RunContext,
         data: Data,
         mark: Mark,
         train: Train,
@@ -43,14 +43,14 @@ class AuditControlled(Audit):
         scores: Scores,
         membership: Membership,
     ) -> None:
-        super().__init__(setting, data, mark, train, unlearn, scores)
+        super().__init__(context, data, mark, train, unlearn, scores)
         self.membership = membership
         self.asked: ControlledAudit = membership.audit
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on how evidence is joined; scores and ranks have stages of their own."""
-        config = self.setting.config("audit")
+        config = self.context.config("audit")
         identity = {
             "config": {key: config[key] for key in CONFIG},
             "sources": sources(config, type(self)),
@@ -74,7 +74,7 @@ class AuditControlled(Audit):
         self._table(kinds, claim).write_parquet(folder / "instances.parquet")
         if fault is None:
             by_level(kinds, used, CLAIM_LEVELS).write_csv(folder / "evidence.csv")
-            seed = self.setting.seed("sets")
+            seed = self.context.seed("sets")
             by_set(found, used, self.asked, seed).write_csv(folder / "sets.csv")
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)

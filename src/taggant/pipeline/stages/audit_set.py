@@ -25,7 +25,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark_set import MarkSet
     from taggant.pipeline.stages.train import Train
@@ -38,29 +38,29 @@ class AuditSet:
     """What an audit object finds in the model at its end, and at each snapshot."""
 
     def __init__(
-        self, setting: Setting, data: Data, mark: MarkSet, train: Train, unlearn: Unlearn
+        self, context: RunContext, data: Data, mark: MarkSet, train: Train, unlearn: Unlearn
     ) -> None:
-        self.setting = setting
+        self.context = context
         self.data = data
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
 
     @cached_property
-    def audit(self) -> Any:
+    def method(self) -> Any:
         """The audit object: ``watch`` and a call take a `SetCase`."""
-        return instantiate(self.setting.cfg.audit)
+        return instantiate(self.context.cfg.audit)
 
     @cached_property
     def score(self) -> Score:
         """What the black box is asked for."""
-        score: Score = instantiate(self.setting.cfg.score)
+        score: Score = instantiate(self.context.cfg.score)
         return score
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on the tests, not on batches or whether one watched."""
-        audit, score = self.setting.config("audit"), self.setting.config("score")
+        audit, score = self.context.config("audit"), self.context.config("score")
         identity = {
             "config": {key: value for key, value in audit.items() if key not in NO_RESULT},
             "score": score,
@@ -71,10 +71,10 @@ class AuditSet:
 
     def case(self, model: Any) -> SetCase:
         """A model, with the owner's side of the case."""
-        victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
+        victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         owner = self.mark.instances
         common = owner.ledger.draws().seed(VIEWS)
-        oracle = Oracle(victim, self.score.access, self.audit.batch_size, device)
+        oracle = Oracle(victim, self.score.access, self.method.batch_size, device)
         score = self.score.prepared(victim, self.data.splits.test)
 
         def ask(images: Tensor, labels: Tensor) -> NDArray[np.float32]:
@@ -98,11 +98,11 @@ class AuditSet:
 
     def watch(self, model: Any) -> Mapping[str, float]:
         """What is followed during training."""
-        seen: Mapping[str, float] = self.audit.watch(self.case(model))
+        seen: Mapping[str, float] = self.method.watch(self.case(model))
         return seen
 
     def _compute(self, folder: Path) -> None:
-        found = self.audit(self.case(self.unlearn.final()))
+        found = self.method(self.case(self.unlearn.final()))
         for name, table in found.tables.items():
             save_table(table, folder / f"{name}.parquet")
         save_table(self._curves(), folder / "log10_p.csv")

@@ -15,7 +15,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
 
 BASELINE = "baseline.json"
 
@@ -23,13 +23,13 @@ BASELINE = "baseline.json"
 class Data:
     """The images of a run."""
 
-    def __init__(self, setting: Setting) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext) -> None:
+        self.context = context
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on the options and on the files' content, not on where they lie."""
-        config = self.setting.config("data")
+        config = self.context.config("data")
         arguments = {key: value for key, value in config.items() if key != "_target_"}
         module = config["_target_"].rpartition(".")[0]
         identity = {
@@ -40,7 +40,7 @@ class Data:
         return Stage("data", identity, self._compute)
 
     def _compute(self, folder: Path) -> None:
-        splits: Splits = instantiate(self.setting.cfg.data)
+        splits: Splits = instantiate(self.context.cfg.data)
         for part in ("train", "test"):
             (folder / part).mkdir(exist_ok=True)
             getattr(splits, part).save(folder / part)
@@ -51,12 +51,12 @@ class Data:
     @cached_property
     def splits(self) -> Splits:
         """Train and test images."""
-        path = self.setting.store.get(self.stage).path
+        path = self.context.store.get(self.stage).path
         return Splits(ImageSet.load(path / "train"), ImageSet.load(path / "test"))
 
     @property
     def baseline(self) -> float | None:
         """Accuracy (0..1) of nearest neighbours; None for images without labels."""
-        path = self.setting.store.get(self.stage).path / BASELINE
+        path = self.context.store.get(self.stage).path / BASELINE
         accuracy: float | None = json.loads(path.read_text())["knn_accuracy"]
         return accuracy

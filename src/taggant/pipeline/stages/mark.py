@@ -27,7 +27,7 @@ from taggant.store.store import Stage
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
     from taggant.marking.scheme import Scheme
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
 
 CONFIG = ("used", "unused", "withhold")
@@ -37,38 +37,38 @@ QUALITY = "quality.json"
 class Mark:
     """What the owner publishes, and what she keeps."""
 
-    def __init__(self, setting: Setting, data: Data) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, data: Data) -> None:
+        self.context = context
         self.data = data
-        self.markers = Markers(setting, data)
+        self.markers = Markers(context, data)
 
     @cached_property
     def scheme(self) -> Scheme:
         """The marking scheme."""
-        scheme: Scheme = self.markers.instantiate(self.setting.cfg.marking.scheme)
+        scheme: Scheme = self.markers.instantiate(self.context.cfg.marking.scheme)
         return scheme
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on the owner's key through a fingerprint, on the published indices not at all."""
-        marking = self.setting.config("marking")
+        marking = self.context.config("marking")
         scheme, markers = self.markers.apart(marking["scheme"])
         identity = {
             "config": {**{key: marking[key] for key in CONFIG}, "scheme": scheme},
             "secret": fingerprint(self._key),
             "simulated": marking["secret"] == SIMULATED,
-            "seed": self.setting.seed("mark"),
+            "seed": self.context.seed("mark"),
             "sources": sources(scheme, type(self)),
         }
         return Stage("mark", identity, self._compute, needs=(self.data.stage, *markers))
 
     @cached_property
     def _key(self) -> bytes:
-        return owner_key(str(self.setting.cfg.marking.secret), int(self.setting.cfg.seed))
+        return owner_key(str(self.context.cfg.marking.secret), int(self.context.cfg.seed))
 
     def _compute(self, folder: Path) -> None:
-        marking = self.setting.cfg.marking
-        train, seed = self.data.splits.train, self.setting.seed("mark")
+        marking = self.context.cfg.marking
+        train, seed = self.data.splits.train, self.context.seed("mark")
         chosen = choose(train, marking.used, marking.unused, seed, marking.withhold)
         ledger = Ledger.draw(
             self._key,
@@ -92,17 +92,17 @@ class Mark:
     @property
     def ledger_path(self) -> Path:
         """Where the ledger lies."""
-        return Path(self.setting.cfg.paths.secrets) / "ledgers" / f"{self.stage.digest}.json"
+        return Path(self.context.cfg.paths.secrets) / "ledgers" / f"{self.stage.digest}.json"
 
     @cached_property
     def published(self) -> Published:
         """What the victim gets to see."""
-        return Published.load(self.setting.store.get(self.stage).path)
+        return Published.load(self.context.store.get(self.stage).path)
 
     @property
     def quality(self) -> Mapping[str, Any]:
         """PSNR, SSIM and the like of the published versions."""
-        path = self.setting.store.get(self.stage).path / QUALITY
+        path = self.context.store.get(self.stage).path / QUALITY
         measured: Mapping[str, Any] = json.loads(path.read_text())
         return measured
 
@@ -128,7 +128,7 @@ class Mark:
         if not self.ledger_path.exists():
             raise FileNotFoundError(
                 f"{self.ledger_path}: the ledger of these published images is gone; without it "
-                f"nothing can be audited. Remove {self.setting.store.folder(stage)} to mark "
+                f"nothing can be audited. Remove {self.context.store.folder(stage)} to mark "
                 "again."
             )
         ledger = Ledger.load(self.ledger_path)

@@ -26,7 +26,7 @@ from taggant.store.store import Stage, Store
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
     from taggant.marking.instances import Instances
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
 
 CANDIDATES = "candidates.safetensors"
@@ -44,15 +44,15 @@ class MarkSet(Mark):
         One index for all images.
     """
 
-    def __init__(self, setting: Setting, data: Data, together: bool) -> None:
-        super().__init__(setting, data)
+    def __init__(self, context: RunContext, data: Data, together: bool) -> None:
+        super().__init__(context, data)
         self.together = together
 
     @cached_property
     def stage(self) -> Stage:
         """What enters training."""
         identity = {
-            "used": self.setting.config("marking")["used"],
+            "used": self.context.config("marking")["used"],
             "sources": sources({}, type(self)),
         }
         return Stage("mix", identity, self._mix, needs=(self.pool,))
@@ -60,20 +60,20 @@ class MarkSet(Mark):
     @cached_property
     def pool(self) -> Stage:
         """What is marked and published, whatever is used of it."""
-        marking = self.setting.config("marking")
+        marking = self.context.config("marking")
         sizes = ("pool",) if marking["pool"] is not None else ("used", "unused")
         scheme, markers = self.markers.apart(marking["scheme"])
         identity = {
             "config": {**{key: marking[key] for key in ("balanced", *sizes)}, "scheme": scheme},
             "secret": fingerprint(self._key),
             "simulated": marking["secret"] == SIMULATED,
-            "seed": self.setting.seed("mark"),
+            "seed": self.context.seed("mark"),
             "sources": sources(scheme, type(self)),
         }
         return Stage("mark", identity, self._mark, needs=(self.data.stage, *markers))
 
     @property
-    def context(self) -> str:
+    def purpose(self) -> str:
         """What the ledger's secret is for; sizes do not count."""
         parameters = self.scheme.parameters()
         return digest([parameters, self.data.stage.digest, self._seed, self.together])
@@ -81,12 +81,12 @@ class MarkSet(Mark):
     @property
     def ledger_path(self) -> Path:
         """Where the ledger lies."""
-        return Path(self.setting.cfg.paths.secrets) / "ledgers" / f"{self.pool.digest}.json"
+        return Path(self.context.cfg.paths.secrets) / "ledgers" / f"{self.pool.digest}.json"
 
     @cached_property
     def marked(self) -> Published:
         """The whole pool, as published."""
-        return Published.load(self.setting.store.get(self.pool).path)
+        return Published.load(self.context.store.get(self.pool).path)
 
     @cached_property
     def instances(self) -> Instances:
@@ -99,7 +99,7 @@ class MarkSet(Mark):
         They are made once and kept among the secrets: the published ones are there too, so their
         place in the list would tell the index.
         """
-        marking = self.setting.config("marking")
+        marking = self.context.config("marking")
         identity = {
             "pool": self.pool.digest,
             "images": images,
@@ -116,13 +116,13 @@ class MarkSet(Mark):
             content = save({"versions": versions.cpu().contiguous()})
             write_atomically(folder / CANDIDATES, content, mode=0o600)
 
-        secrets = Store(Path(self.setting.cfg.paths.secrets))
+        secrets = Store(Path(self.context.cfg.paths.secrets))
         kept = secrets.get(Stage("candidates", identity, make))
         return load_file(kept.path / CANDIDATES)["versions"]
 
     def _sizes(self, train: ImageSet) -> tuple[int, int]:
         """Images marked, and of these used."""
-        marking, total = self.setting.cfg.marking, len(train)
+        marking, total = self.context.cfg.marking, len(train)
 
         def size(name: str) -> int:
             return count_of(marking[name], total, f"marking.{name}")
@@ -138,11 +138,11 @@ class MarkSet(Mark):
         return marked, used
 
     def _order(self, train: ImageSet) -> NDArray[np.int64]:
-        return marking_order(train, bool(self.setting.cfg.marking.balanced), self._seed)
+        return marking_order(train, bool(self.context.cfg.marking.balanced), self._seed)
 
     @property
     def _seed(self) -> int:
-        return self.setting.seed("mark")
+        return self.context.seed("mark")
 
     def _mark(self, folder: Path) -> None:
         train = self.data.splits.train
@@ -150,7 +150,7 @@ class MarkSet(Mark):
         chosen = train.select(self._order(train)[:count].tolist())
         parameters, hashes = self.scheme.parameters(), raw_sha256(chosen.images)
         ledger = Ledger.draw(
-            self._key, self.context, parameters, self.scheme.n, chosen.ids, hashes, self.together
+            self._key, self.purpose, parameters, self.scheme.n, chosen.ids, hashes, self.together
         )
         ledger.save(self.ledger_path)
         published = publish(self.scheme, ledger, chosen, count)
@@ -165,7 +165,7 @@ class MarkSet(Mark):
     @property
     def quality(self) -> dict[str, float]:
         """PSNR, SSIM and the like of the published pool."""
-        path = self.setting.store.get(self.pool).path / QUALITY
+        path = self.context.store.get(self.pool).path / QUALITY
         measured: dict[str, float] = json.loads(path.read_text())
         return measured
 

@@ -23,7 +23,7 @@ from taggant.store.store import Stage
 if TYPE_CHECKING:
     from taggant.audit.controlled import ControlledAudit
     from taggant.marking.instances import Population
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
@@ -35,19 +35,24 @@ class Membership:
     """What the withheld images are compared by."""
 
     def __init__(
-        self, setting: Setting, audit: ControlledAudit, mark: Mark, train: Train, unlearn: Unlearn
+        self,
+        context: RunContext,
+        audit: ControlledAudit,
+        mark: Mark,
+        train: Train,
+        unlearn: Unlearn,
     ) -> None:
-        self.setting = setting
+        self.context = context
         self.audit = audit
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
-        self.reference = Reference(setting, train.data, train, audit.references)
+        self.reference = Reference(context, train.data, train, audit.references)
 
     @cached_property
     def score(self) -> Score:
         """The membership score, the same as of the versions."""
-        score: Score = instantiate(self.setting.cfg.score)
+        score: Score = instantiate(self.context.cfg.score)
         return score
 
     @cached_property
@@ -90,13 +95,13 @@ class Membership:
         return np.asarray(_where(theirs, ~self.reference.inside(self.population.raw.ids)).mean(1))
 
     def _of(self, stage: Stage) -> NDArray[np.float64]:
-        return load_file(self.setting.store.get(stage).path / FILE)["scores"]
+        return load_file(self.context.store.get(stage).path / FILE)["scores"]
 
     def _stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
-        config = self.setting.config("score")
+        config = self.context.config("score")
 
         def compute(folder: Path) -> None:
-            victim, device = placed(model(), str(self.setting.cfg.trainer.accelerator))
+            victim, device = placed(model(), str(self.context.cfg.trainer.accelerator))
             audit, population = self.audit, self.population
             oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
             score = self.score.prepared(victim, self.train.data.splits.test)

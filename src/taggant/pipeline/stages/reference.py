@@ -21,7 +21,7 @@ from taggant.victim import training
 if TYPE_CHECKING:
     from taggant.audit.controlled import References
     from taggant.data.imageset import ImageSet
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.train import Train
 
@@ -31,8 +31,8 @@ PUBLIC = "audit.references.public"
 class Reference:
     """The reference models of a run; they know neither marks nor what was published."""
 
-    def __init__(self, setting: Setting, data: Data, train: Train, asked: References) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, data: Data, train: Train, asked: References) -> None:
+        self.context = context
         self.data = data
         self.train = train
         self.asked = asked
@@ -50,7 +50,7 @@ class Reference:
 
     def model(self, number: int) -> Any:
         """A trained reference model."""
-        folder = self.setting.store.get(self.stages[number]).path
+        folder = self.context.store.get(self.stages[number]).path
         return self.train.load(folder / training.FINAL)
 
     def _half(self, number: int) -> NDArray[np.bool_]:
@@ -63,10 +63,10 @@ class Reference:
 
     @property
     def _seed(self) -> int:
-        return int(self.setting.config("data").get("seed", 0))
+        return int(self.context.config("data").get("seed", 0))
 
     def _stage(self, number: int) -> Stage:
-        victim, trainer = self.setting.config("victim"), self.setting.config("trainer")
+        victim, trainer = self.context.config("victim"), self.context.config("trainer")
         identity = {
             "config": by_content(victim),
             "precision": precision(trainer),
@@ -90,7 +90,7 @@ class Reference:
         own = train.select(np.flatnonzero(self._half(number)))
         if not self.asked.public:
             return own
-        more = beyond(self.setting.cfg.data, self.asked.public, PUBLIC)
+        more = beyond(self.context.cfg.data, self.asked.public, PUBLIC)
         return _joined(own, more) if len(own) else replace(more, mean=train.mean, std=train.std)
 
 

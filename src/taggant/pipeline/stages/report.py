@@ -19,7 +19,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.audit import Audit
     from taggant.pipeline.stages.audit_set import AuditSet
 
@@ -30,30 +30,30 @@ Stages = Callable[[], Mapping[str, Stage]]
 class Report:
     """What a person reads of a run, whatever it audits."""
 
-    def __init__(self, setting: Setting, audit: Audit | AuditSet, stages: Stages) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, audit: Audit | AuditSet, stages: Stages) -> None:
+        self.context = context
         self.audit = audit
         self.stages = stages
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on the results and on the run's name."""
-        identity = {"name": self.setting.cfg.name, "sources": sources({}, type(self))}
+        identity = {"name": self.context.cfg.name, "sources": sources({}, type(self))}
         return Stage("report", identity, self._compute, needs=(self.audit.stage,))
 
     def _compute(self, folder: Path) -> None:
-        audit = self.setting.store.get(self.audit.stage).path
+        audit = self.context.store.get(self.audit.stage).path
         for path in audit.iterdir():
             if path.suffix in (".parquet", ".csv", ".safetensors"):
                 shutil.copyfile(path, folder / path.name)
         (folder / "context.json").write_text(json.dumps(self._context(), indent=1))
-        made = record(self.setting.cfg.name, self.setting.store, self.stages())
+        made = record(self.context.cfg.name, self.context.store, self.stages())
         (folder / "result.json").write_text(json.dumps(made, indent=1))
         report.write(folder)
 
     def _context(self) -> dict[str, Any]:
-        """The setting, for the reader of a report."""
-        cfg, mark, splits = self.setting.cfg, self.audit.mark, self.audit.data.splits
+        """The context, for the reader of a report."""
+        cfg, mark, splits = self.context.cfg, self.audit.mark, self.audit.data.splits
         parameters = mark.scheme.parameters().items()
         return {
             "experiment": cfg.name,

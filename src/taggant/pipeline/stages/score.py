@@ -35,7 +35,7 @@ from taggant.store.store import Stage
 
 if TYPE_CHECKING:
     from taggant.audit.instance import InstanceAudit
-    from taggant.pipeline.setting import Plain, Setting
+    from taggant.pipeline.context import Plain, RunContext
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
@@ -49,8 +49,8 @@ WHOLE = (0, 1)
 class Scores:
     """Readings of the models of a run."""
 
-    def __init__(self, setting: Setting, mark: Mark, train: Train, unlearn: Unlearn) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, mark: Mark, train: Train, unlearn: Unlearn) -> None:
+        self.context = context
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
@@ -58,13 +58,13 @@ class Scores:
     @cached_property
     def audit(self) -> InstanceAudit:
         """Which tests the readings are for."""
-        audit: InstanceAudit = instantiate(self.setting.cfg.audit)
+        audit: InstanceAudit = instantiate(self.context.cfg.audit)
         return audit
 
     @cached_property
     def score(self) -> Score:
         """The membership score."""
-        score: Score = instantiate(self.setting.cfg.score)
+        score: Score = instantiate(self.context.cfg.score)
         return score
 
     @cached_property
@@ -85,9 +85,9 @@ class Scores:
 
     @cached_property
     def tests(self) -> list[Boundary]:
-        """Every test to serve: this run's and those it was told of, each once."""
+        """Every test to serve: this run's and those of its sibling audits, each once."""
         tests = self._tests_of(self.audit)
-        for config in self.setting.told:
+        for config in self.context.sibling_audits:
             # Where another run's test does not exist, that run says so.
             with suppress(ValueError, InstantiationException):
                 tests += self._tests_of(instantiate(config))
@@ -107,7 +107,7 @@ class Scores:
     @cached_property
     def final(self) -> Stage:
         """Readings of the model after unlearning; if nothing was done, they go on from before."""
-        full = self.setting.cfg.audit.depth == FULL
+        full = self.context.cfg.audit.depth == FULL
         same = None if self.unlearn.method.depends else self.trained
         return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full, same)
 
@@ -139,11 +139,11 @@ class Scores:
 
     def raw_scores(self, stage: Stage) -> NDArray[np.float32]:
         """Raw score of each instance's published version, [M]."""
-        return load_file(self.setting.store.get(stage).path / RAW)["scores"]
+        return load_file(self.context.store.get(stage).path / RAW)["scores"]
 
     def readings(self, stage: Stage) -> Readings:
         """A stage's readings, made if need be."""
-        return Readings.load(self.setting.store.get(stage).path)
+        return Readings.load(self.context.store.get(stage).path)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -160,10 +160,10 @@ class Scores:
         same: Stage | None = None,
     ) -> Stage:
         """Readings of a model; those of `same`, a stage on the same model, are gone on from."""
-        config = self.setting.config("score")
+        config = self.context.config("score")
         identity = {
             "config": config,
-            "precision": self.setting.cfg.audit.get("precision"),
+            "precision": self.context.cfg.audit.get("precision"),
             "epoch": epoch,
             "sources": sources(config, type(self)),
         }
@@ -181,7 +181,7 @@ class Scores:
             return recorded.shard in (WHOLE, self.audit.part) and recorded.serves(until())
 
         def compute(folder: Path) -> None:
-            paths = [p for s in (stage, same) if s for p in self.setting.store.records(s)]
+            paths = [p for s in (stage, same) if s for p in self.context.store.records(s)]
             records = [Readings.load(path) for path in paths]
             long_enough = [r for r in records if r.shard == self.audit.part and r.serves(until())]
             merged = _merged(records, until()) if self.audit.part == WHOLE else None
@@ -193,7 +193,7 @@ class Scores:
         return stage
 
     def _raw_stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
-        config = self.setting.config("score")
+        config = self.context.config("score")
 
         def compute(folder: Path) -> None:
             oracle, score, targets = self._oracle(model())
@@ -209,7 +209,7 @@ class Scores:
 
         identity = {
             "config": config,
-            "precision": self.setting.cfg.audit.get("precision"),
+            "precision": self.context.cfg.audit.get("precision"),
             "epoch": None,
             "sources": sources(config, type(self)),
         }
@@ -217,7 +217,7 @@ class Scores:
 
     def _oracle(self, model: Any) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
-        victim, device = placed(model, str(self.setting.cfg.trainer.accelerator))
+        victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         audit = self.audit
         oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
         score = self.score.prepared(victim, self.train.data.splits.test)
@@ -235,7 +235,7 @@ class Scores:
         instances, shard = self.mark.instances, self.audit.part
         same = [record for record in records if record.shard == shard]
         count = len(range(shard[0], len(instances.raw), shard[1]))
-        with rounds(title, count, self.setting.progress) as progress:
+        with rounds(title, count, self.context.progress) as progress:
             return read(
                 oracle,
                 score,

@@ -21,7 +21,7 @@ from taggant.victim.victim import snapshot_epochs
 
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
-    from taggant.pipeline.setting import Plain, Setting
+    from taggant.pipeline.context import Plain, RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
 
@@ -35,8 +35,8 @@ Watchers = Callable[[Sequence[int]], Sequence[lightning.Callback]]
 class Train:
     """The victim before unlearning."""
 
-    def __init__(self, setting: Setting, data: Data, mark: Mark, watchers: Watchers) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, data: Data, mark: Mark, watchers: Watchers) -> None:
+        self.context = context
         self.data = data
         self.mark = mark
         self.watchers = watchers
@@ -44,8 +44,8 @@ class Train:
     @cached_property
     def stage(self) -> Stage:
         """Depends on precision and world size; not otherwise on device, progress or loggers."""
-        config, markers = self.mark.markers.apart(self.setting.config("victim"))
-        trainer = self.setting.config("trainer")
+        config, markers = self.mark.markers.apart(self.context.config("victim"))
+        trainer = self.context.config("trainer")
         identity = {
             "config": by_content(config),
             "trainer": {
@@ -53,7 +53,7 @@ class Train:
                 "precision": precision(trainer),
             },
             "world": world_size(trainer),
-            "seed": self.setting.seed("train"),
+            "seed": self.context.seed("train"),
             "sources": sources(config, type(self)),
         }
         needs = (self.data.stage, self.mark.stage, *markers)
@@ -62,27 +62,27 @@ class Train:
     @cached_property
     def snapshots(self) -> tuple[int, ...]:
         """Epochs (from 1) after which weights are kept."""
-        config = self.setting.config("victim")
+        config = self.context.config("victim")
         return snapshot_epochs(config["snapshots"], config["epochs"])
 
     @property
     def steps(self) -> int:
         """Batches of a whole training."""
-        victim = self.setting.cfg.victim
+        victim = self.context.cfg.victim
         return int(victim.epochs) * math.ceil(len(self.mark.training_set) / int(victim.batch_size))
 
     @property
-    def kind(self) -> Any:
+    def victim_class(self) -> Any:
         """The victim's class."""
-        return get_class(self.setting.cfg.victim._target_)
+        return get_class(self.context.cfg.victim._target_)
 
     def new_victim(self, seed: int | None = None) -> Any:
         """A fresh victim; its weights are a function of the seed, the stage's own by default."""
         train = self.data.splits.train
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.setting.seed("train") if seed is None else seed)
+            torch.manual_seed(self.context.seed("train") if seed is None else seed)
             return self.mark.markers.instantiate(
-                self.setting.cfg.victim,
+                self.context.cfg.victim,
                 classes=len(train.class_names),
                 channels=train.images.shape[1],
                 image_size=train.images.shape[-1],
@@ -97,7 +97,7 @@ class Train:
         ------
         ValueError
         """
-        each = victim.smallest * world_size(self.setting.config("trainer"))
+        each = victim.smallest * world_size(self.context.config("trainer"))
         check_smallest(images, victim.batch_size, each)
 
     def load(self, weights: Path) -> Any:
@@ -108,20 +108,20 @@ class Train:
 
     def final(self) -> Any:
         """The trained victim."""
-        return self.load(self.setting.store.get(self.stage).path / training.FINAL)
+        return self.load(self.context.store.get(self.stage).path / training.FINAL)
 
     def at_epoch(self, epoch: int) -> Any:
         """The victim as it was after an epoch."""
-        path = self.setting.store.get(self.stage).path
+        path = self.context.store.get(self.stage).path
         return self.load(path / training.snapshot_name(epoch))
 
     @cached_property
     def history(self) -> Sequence[dict[str, float]]:
         """Loss of every epoch, utility at the snapshots."""
-        return training.read_history(self.setting.store.get(self.stage).path)
+        return training.read_history(self.context.store.get(self.stage).path)
 
     def _compute(self, folder: Path) -> None:
-        alone = world_size(self.setting.config("trainer")) == 1
+        alone = world_size(self.context.config("trainer")) == 1
         watchers = self.watchers(self.snapshots) if alone else ()
         self.fit(self.mark.training_set, folder, watchers)
 
@@ -133,7 +133,7 @@ class Train:
         seed: int | None = None,
     ) -> Any:
         """Train a new victim on a set and return it; an interrupted attempt in `folder` goes on."""
-        seed = self.setting.seed("train") if seed is None else seed
+        seed = self.context.seed("train") if seed is None else seed
         victim, test = self.new_victim(seed), self.data.splits.test
         callbacks = [*training.callbacks(victim, test, seed, folder), *watchers]
         trainer = self._trainer(victim, callbacks, folder)
@@ -143,16 +143,16 @@ class Train:
     def _trainer(
         self, victim: Any, callbacks: list[lightning.Callback], folder: Path
     ) -> lightning.Trainer:
-        if self.setting.progress:
+        if self.context.progress:
             callbacks = [*callbacks, lightning.callbacks.RichProgressBar()]
         trainer: lightning.Trainer = instantiate(
-            self.setting.cfg.trainer,
-            precision=precision(self.setting.config("trainer")),
+            self.context.cfg.trainer,
+            precision=precision(self.context.config("trainer")),
             max_epochs=victim.epochs,
             callbacks=callbacks,
-            logger=list(self.setting.loggers) or False,
+            logger=list(self.context.loggers) or False,
             default_root_dir=str(folder),
-            enable_progress_bar=self.setting.progress,
+            enable_progress_bar=self.context.progress,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1,

@@ -26,7 +26,7 @@ from taggant.victim.silenced import Silenced, answers_finite
 
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
-    from taggant.pipeline.setting import Setting
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.train import Train
@@ -43,8 +43,8 @@ COLLAPSED = 0.5
 class Unlearn:
     """The model that is audited."""
 
-    def __init__(self, setting: Setting, data: Data, mark: Mark, train: Train) -> None:
-        self.setting = setting
+    def __init__(self, context: RunContext, data: Data, mark: Mark, train: Train) -> None:
+        self.context = context
         self.data = data
         self.mark = mark
         self.train = train
@@ -52,14 +52,14 @@ class Unlearn:
     @cached_property
     def method(self) -> Method:
         """The unlearning method."""
-        method: Method = instantiate(self.setting.cfg.unlearning)
+        method: Method = instantiate(self.context.cfg.unlearning)
         return method
 
     @cached_property
     def forget(self) -> Mapping[str, Any]:
         """How the instances to forget are chosen, in plain values; empty if none are."""
-        count = forget_count(self.method.forget, int(self.setting.cfg.marking.used))
-        return {"count": count, "seed": self.setting.seed("forget")} if count else {}
+        count = forget_count(self.method.forget, int(self.context.cfg.marking.used))
+        return {"count": count, "seed": self.context.seed("forget")} if count else {}
 
     def check(self) -> None:
         """Refuse a method or a number of images that does not fit the kind of victim.
@@ -69,8 +69,8 @@ class Unlearn:
         ValueError
             With both, before anything is trained.
         """
-        self.method.check(self.train.kind)
-        self.check_batches(self.train.kind.compared)
+        self.method.check(self.train.victim_class)
+        self.check_batches(self.train.victim_class.compared)
 
     def check_batches(self, smallest: int) -> None:
         """Refuse fewer images to forget than a batch must have.
@@ -80,7 +80,7 @@ class Unlearn:
         ValueError
         """
         if self.method.needs and self.forget:
-            batch = int(self.setting.cfg.victim.batch_size)
+            batch = int(self.context.cfg.victim.batch_size)
             try:
                 check_smallest(self.forget["count"], batch, smallest)
             except ValueError as error:
@@ -106,25 +106,25 @@ class Unlearn:
     @cached_property
     def stage(self) -> Stage:
         """Depends on the victim and on as much of the request as the method heeds."""
-        config, depends = self.setting.config("unlearning"), self.method.depends
+        config, depends = self.context.config("unlearning"), self.method.depends
         kept = {key: value for key, value in config.items() if key not in set(COMMON) - {*depends}}
         identity: dict[str, Any] = {"config": kept, "sources": sources(config, type(self))}
         if depends:
             if not self.forget:
                 raise ValueError("unlearning.forget = 0: there is nothing to forget")
-            identity |= {"forget": self.forget, "seed": self.setting.seed("unlearn")}
+            identity |= {"forget": self.forget, "seed": self.context.seed("unlearn")}
         needs = (self.train.stage,)
         return Stage("unlearn", identity, self._compute, resumable=True, needs=needs)
 
     def final(self) -> Any:
         """The victim after unlearning; what has diverged or collapsed answers in finite numbers."""
-        victim = self.train.load(self.setting.store.get(self.stage).path / training.FINAL)
+        victim = self.train.load(self.context.store.get(self.stage).path / training.FINAL)
         return victim if self.outcome["status"] == "ok" else Silenced(victim)
 
     @cached_property
     def outcome(self) -> Mapping[str, Any]:
         """Status (ok, diverged or collapsed), costs, and the victim's measures before and after."""
-        path = self.setting.store.get(self.stage).path / OUTCOME
+        path = self.context.store.get(self.stage).path / OUTCOME
         outcome: Mapping[str, Any] = json.loads(path.read_text())
         return outcome
 
@@ -141,8 +141,8 @@ class Unlearn:
         return {"forgotten": int(self.forgotten.sum()), **outcome}
 
     def _compute(self, folder: Path) -> None:
-        victim, device = self.train.final(), device_of(str(self.setting.cfg.trainer.accelerator))
-        before, seed = self._measures(victim.to(device)), self.setting.seed("unlearn")
+        victim, device = self.train.final(), device_of(str(self.context.cfg.trainer.accelerator))
+        before, seed = self._measures(victim.to(device)), self.context.seed("unlearn")
         forget, retain = self.sets()
 
         def anew(images: ImageSet) -> Any:

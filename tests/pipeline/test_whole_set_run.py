@@ -45,7 +45,7 @@ RUN = (
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     """A run, its control with the same carriers, and the run after all marked images are gone."""
-    root = tmp_path_factory.mktemp("set_line")
+    root = tmp_path_factory.mktemp("whole_set")
     found = {}
     forget = ("marking.used=24", "unlearning=retrain", "unlearning.forget=24")
     for used, own in ((24, ("marking.used=24",)), (0, ("marking.used=0",)), ("gone", forget)):

@@ -18,7 +18,7 @@ Plain = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Setting:
+class RunContext:
     """A composed config and what comes with it.
 
     Attributes
@@ -28,8 +28,8 @@ class Setting:
     store : Store
         Where stages lie.
     loggers : sequence of Logger
-        Told of losses and curves while training.
-    told : sequence of mapping
+        They log losses and curves while training.
+    sibling_audits : sequence of mapping
         ``audit`` configs of the sweep's other runs that read the same models: one reading then
         serves them all.
     """
@@ -37,14 +37,14 @@ class Setting:
     cfg: DictConfig
     store: Store
     loggers: Sequence[Any] = ()
-    told: Sequence[Plain] = ()
+    sibling_audits: Sequence[Plain] = ()
 
     @classmethod
-    def of(
-        cls, cfg: DictConfig, loggers: Sequence[Any] = (), told: Sequence[Plain] = ()
-    ) -> Setting:
-        """The setting of a composed config, with the store that it names."""
-        return cls(cfg, Store(Path(cfg.paths.store)), loggers, told)
+    def from_config(
+        cls, cfg: DictConfig, loggers: Sequence[Any] = (), sibling_audits: Sequence[Plain] = ()
+    ) -> RunContext:
+        """The context of a composed config, with the store that it names."""
+        return cls(cfg, Store(Path(cfg.paths.store)), loggers, sibling_audits)
 
     def config(self, group: str) -> dict[str, Any]:
         """A config group, resolved to plain values."""

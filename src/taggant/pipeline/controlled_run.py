@@ -1,4 +1,4 @@
-"""The line of a run with controlled publication."""
+"""A run with controlled publication."""
 
 from __future__ import annotations
 
@@ -8,31 +8,33 @@ from functools import cached_property
 import pytorch_lightning as lightning
 
 from taggant.audit.controlled import ControlledAudit
-from taggant.pipeline.line import Line, check_data
-from taggant.pipeline.setting import Setting
+from taggant.pipeline.audit_run import check_data
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.instance_run import InstanceRun
 from taggant.pipeline.stages.audit_controlled import AuditControlled
 from taggant.pipeline.stages.membership import Membership
-from taggant.pipeline.stages.report import Report
 from taggant.store.store import Stage
 
 
-class ControlledLine(Line):
-    """The same line with withheld images, to which published ones are compared."""
+class ControlledRun(InstanceRun):
+    """Compares published images with withheld ones as well, or only."""
 
-    def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
+    def __init__(self, context: RunContext) -> None:
+        super().__init__(context)
         asked = self.scores.audit
         assert isinstance(asked, ControlledAudit)
         self.asked = asked
-        self.membership = Membership(setting, asked, self.mark, self.train, self.unlearn)
-        self.audit: AuditControlled = AuditControlled(
-            setting, self.data, self.mark, self.train, self.unlearn, self.scores, self.membership
-        )
-        self.report = Report(setting, self.audit, lambda: self.stages)
+        self.membership = Membership(context, asked, self.mark, self.train, self.unlearn)
+
+    @cached_property
+    def audit(self) -> AuditControlled:
+        """The stage that decides about each image."""
+        parts = self.data, self.mark, self.train, self.unlearn, self.scores, self.membership
+        return AuditControlled(self.context, *parts)
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
-        """Every stage that has results, in order, by the name it has in the run's record."""
+        """See `AuditRun.stages`."""
         membership = self.membership
         made = {f"reference/{i}": stage for i, stage in enumerate(membership.reference.stages)}
         return {
@@ -47,14 +49,14 @@ class ControlledLine(Line):
         }
 
     def check(self) -> None:
-        """See `Line.check`."""
+        """See `AuditRun.check`."""
         self.fits()
-        check_data(self.train.kind, self.data.splits.train)
+        check_data(self.train.victim_class, self.data.splits.train)
         self.train.new_victim()
 
     def fits(self) -> None:
-        """See `Line.fits`."""
-        withhold = int(self.setting.cfg.marking.withhold)
+        """See `AuditRun.fits`."""
+        withhold = int(self.context.cfg.marking.withhold)
         if withhold < 1:
             raise ValueError(
                 f"marking.withhold = {withhold}: this audit compares published images with "
@@ -70,7 +72,7 @@ class ControlledLine(Line):
                 f"unlearning.forget = {self.unlearn.method.forget}: this audit tells forgotten "
                 "images from others by versions only; choose audit=instance"
             )
-        self.membership.score.check(self.train.kind)
+        self.membership.score.check(self.train.victim_class)
         self.unlearn.check()
         assert self.stages
 

@@ -1,0 +1,107 @@
+"""What runs of every kind of audit share: the stages up to the model, and what each must say."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pytorch_lightning as lightning
+
+from taggant.data.imageset import ImageSet
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.record import record, run_digest
+from taggant.pipeline.stages.audit import Audit
+from taggant.pipeline.stages.audit_set import AuditSet
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.stages.report import Report
+from taggant.pipeline.stages.train import Train
+from taggant.pipeline.stages.unlearn import Unlearn
+from taggant.store.store import Stage
+
+
+def check_data(victim: Any, data: ImageSet) -> None:
+    """Refuse images without the labels or captions that a victim learns from.
+
+    Parameters
+    ----------
+    victim : LightningModule or its class
+        Says with its ``against`` what these are.
+    data : ImageSet
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if victim.against != "nothing" and getattr(data, victim.against) is None:
+        raise ValueError(
+            f"{data.name} has no {victim.against}, which this victim learns from: choose other "
+            "data (data=...)"
+        )
+
+
+class AuditRun(ABC):
+    """The stages of a run, each given those that it reads.
+
+    Parameters
+    ----------
+    context : RunContext
+        Config, store and loggers.
+    data : Data
+    mark : Mark
+    """
+
+    mark: Mark
+
+    def __init__(self, context: RunContext, data: Data, mark: Mark) -> None:
+        self.context = context
+        self.store = context.store
+        self.data = data
+        self.mark = mark
+        self.train = Train(context, data, mark, self._watchers)
+        self.unlearn = Unlearn(context, data, mark, self.train)
+
+    @property
+    @abstractmethod
+    def audit(self) -> Audit | AuditSet:
+        """The stage that audits the model."""
+
+    @property
+    @abstractmethod
+    def stages(self) -> Mapping[str, Stage]:
+        """Every stage that has results, in order, by the name it has in the run's record."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Make every part once, so that a wrong parameter stops the run now, not after hours."""
+
+    @abstractmethod
+    def fits(self) -> None:
+        """Refuse parts that do not fit each other, before any data are looked at.
+
+        Raises
+        ------
+        ValueError
+            With the parts and what would fit.
+        """
+
+    @cached_property
+    def report(self) -> Report:
+        """The stage that writes the report."""
+        return Report(self.context, self.audit, lambda: self.stages)
+
+    @property
+    def digest(self) -> str:
+        """What tells this run's results from any other's, 32 hex digits."""
+        return run_digest(self.stages)
+
+    def record(self) -> dict[str, Any]:
+        """``result.json``: what ran, what it took, what came out."""
+        return record(self.context.cfg.name, self.store, self.stages)
+
+    def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
+        """Callbacks that watch training at these epochs: none, unless a kind of run has some."""
+        return []

@@ -1,0 +1,81 @@
+"""A run that audits image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import pytorch_lightning as lightning
+
+from taggant.audit.callback import AuditCallback
+from taggant.data.options import check_whole
+from taggant.pipeline.audit_run import AuditRun, check_data
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.stages.audit import Audit
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.stages.score import Scores
+from taggant.store.store import Stage
+
+
+class InstanceRun(AuditRun):
+    """Ranks the published version of each image among its hidden ones."""
+
+    def __init__(self, context: RunContext) -> None:
+        data = Data(context)
+        super().__init__(context, data, Mark(context, data))
+        self.scores = Scores(context, self.mark, self.train, self.unlearn)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """The stage that decides about each image."""
+        return Audit(self.context, self.data, self.mark, self.train, self.unlearn, self.scores)
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """See `AuditRun.stages`."""
+        curve = {f"score/epoch-{e}": stage for e, stage in self.scores.curve.items()}
+        return {
+            "data": self.data.stage,
+            "mark": self.mark.stage,
+            "train": self.train.stage,
+            "unlearn": self.unlearn.stage,
+            **curve,
+            "score": self.scores.final,
+            "audit": self.audit.stage,
+        }
+
+    def check(self) -> None:
+        """See `AuditRun.check`."""
+        self.fits()
+        train = self.data.splits.train
+        check_data(self.train.victim_class, train)
+        victim = self.train.new_victim()
+        left_out = int(self.context.cfg.marking.unused)
+        self.train.check_batches(victim, len(train) - left_out)
+        self.unlearn.check_batches(victim.smallest)
+
+    def fits(self) -> None:
+        """See `AuditRun.fits`."""
+        for group in ("used", "unused"):
+            check_whole(f"marking.{group}", self.context.cfg.marking[group])
+        self.scores.score.check(self.train.victim_class)
+        self.unlearn.check()
+        both = [self.scores.both_sides] if self.unlearn.forget else []
+        assert [self.scores.boundaries, *both, self.stages]
+
+    def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
+        """The audit as a view on training, if it is wanted; a shard has no rates to show."""
+        wanted = self.scores.audit.live and self.scores.audit.shard is None
+        return [AuditCallback(epochs, self._audit_live)] if wanted else []
+
+    def _audit_live(self, epoch: int, victim: lightning.LightningModule) -> dict[str, float]:
+        stage = self.scores.at_epoch(epoch, victim)
+        self.store.get(stage, needs_ready=True)
+        rates = self.audit.rates_at(self.scores.readings(stage))
+        return {
+            f"{name}/p={p}": row[name]
+            for p, row in rates.items()
+            for name in ("detection_rate", "false_detection_rate")
+            if row[name] is not None
+        }

@@ -1,0 +1,71 @@
+"""A run that audits a whole set at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pytorch_lightning as lightning
+from hydra.utils import get_class
+
+from taggant.audit.callback import AuditCallback
+from taggant.pipeline.audit_run import AuditRun
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.stages.audit_set import AuditSet
+from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.mark_set import MarkSet
+from taggant.store.store import Stage
+
+
+class WholeSetRun(AuditRun):
+    """Asks one question about all marked images, in place of one about each."""
+
+    mark: MarkSet
+
+    def __init__(self, context: RunContext) -> None:
+        audit: Any = get_class(context.cfg.audit._target_)
+        data = Data(context)
+        super().__init__(context, data, MarkSet(context, data, bool(audit.together)))
+
+    @cached_property
+    def audit(self) -> AuditSet:
+        """The stage that decides about the set."""
+        return AuditSet(self.context, self.data, self.mark, self.train, self.unlearn)
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        """See `AuditRun.stages`."""
+        return {
+            "data": self.data.stage,
+            "mark": self.mark.pool,
+            "mix": self.mark.stage,
+            "train": self.train.stage,
+            "unlearn": self.unlearn.stage,
+            "audit": self.audit.stage,
+        }
+
+    def check(self) -> None:
+        """See `AuditRun.check`."""
+        self.fits()
+        victim = self.train.new_victim()
+        self.train.check_batches(victim, len(self.data.splits.train))
+        self.unlearn.check_batches(victim.smallest)
+
+    def fits(self) -> None:
+        """See `AuditRun.fits`."""
+        self.audit.method.check(self.mark.scheme, self.train.victim_class)
+        self.audit.score.check(self.train.victim_class)
+        if self.audit.score.choosing:
+            raise ValueError(
+                "score/view_set: these views are chosen by asking about each raw image, and an "
+                "audit of a whole set asks about versions only: choose random or grid"
+            )
+        self.unlearn.check()
+        assert self.stages
+
+    def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
+        return [AuditCallback(epochs, self._live)] if self.audit.method.live else []
+
+    def _live(self, _: int, victim: lightning.LightningModule) -> Mapping[str, float]:
+        return self.audit.watch(victim)
