@@ -23,7 +23,7 @@ from taggant.audit.spread import Spread
 from taggant.marking.instances import Instances
 from taggant.marking.publish import published_indices
 from taggant.marking.scheme import at_hand
-from taggant.score import Oracle, Score
+from taggant.score import AnyOracle, Score
 from taggant.stats import Boundary
 
 ROUND = 8
@@ -38,7 +38,7 @@ Progress = Callable[[int, int], None]
 
 
 def read(
-    oracle: Oracle,
+    oracle: AnyOracle,
     score: Score,
     instances: Instances,
     until: Sequence[Boundary] | None = None,
@@ -107,7 +107,7 @@ def read(
             _halve(oracle)
 
 
-def _halve(oracle: Oracle) -> None:
+def _halve(oracle: AnyOracle) -> None:
     """Ask for fewer images at once. A reading starts over: it mixes no two forward shapes."""
     if oracle.batch_size == 1:
         raise AuditError(f"a single image does not fit into the memory of {oracle.device}")

@@ -15,7 +15,7 @@ from taggant.audit.published import AuditError
 from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS, seed_of_all
 from taggant.marking.instances import Instances
-from taggant.score import Oracle, Score
+from taggant.score import AnyOracle, Score
 
 Indices = NDArray[np.int64]
 Pairs = tuple[Indices, Indices]
@@ -45,7 +45,7 @@ class Questions:
 
     def __init__(
         self,
-        oracle: Oracle,
+        oracle: AnyOracle,
         score: Score,
         instances: Instances,
         targets: Tensor,

@@ -17,8 +17,11 @@ from taggant.owner import audit as auditing
 from taggant.owner import certify as certifying
 from taggant.owner import mark as marking
 from taggant.owner import verify as verifying
+from taggant.owner.case import Case
 from taggant.owner.certificate import Certificate, Given, unchecked
+from taggant.owner.cost import Cost, estimate
 from taggant.owner.form import FormError, read_file
+from taggant.owner.gather import Found, check_copies, copies_of, gather
 from taggant.owner.labels import Labelling, classes_of
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.models import IMAGENET, VICTIMS, Model, Options
@@ -230,7 +233,7 @@ def audit(
     own = FolderLedger.load(ledger)
     labels = [entry.label for entry in own.entries if entry.label]
     named = classes_of(labels, _names(classes))
-    found = auditing.gather(own, raw, published)
+    found = gather(own, raw, published)
     options = Options(
         arch=arch,
         victim=victim,
@@ -258,10 +261,10 @@ def audit(
             "NAME=VARIABLE: what is typed stands in the shell's history.",
             markup=False,
         )
-    case = auditing.Case(own, asked, form, rule, step, named)
+    case = Case(own, asked, form, rule, step, named)
     case.check()
     if auditing.finished(case, out) is None:
-        _estimate(case, auditing.estimate(case, found, batch), len(found), price, budget, yes)
+        _estimate(case, estimate(case, found, batch), len(found), price, budget, yes)
     record = auditing.run(case, found, out, budget, _progress)
     console.print(_summary(certifying.certificate(own, record)), markup=False)
     console.print(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
@@ -315,20 +318,20 @@ def _headers(pairs: Sequence[str]) -> dict[str, str]:
     return headers
 
 
-def _transform(found: Sequence[auditing.Found], folder: Path | None, text: str) -> Transform:
+def _transform(found: Sequence[Found], folder: Path | None, text: str) -> Transform:
     if folder is None:
         return Transform()
-    copies = auditing.copies_of(found, folder)
+    copies = copies_of(found, folder)
     fitted = text == "fit"
     step = fit(copies, [one.published for one in found]) if fitted else Transform.parse(text)
-    auditing.check_copies(found, copies, step)
+    check_copies(found, copies, step)
     console.print(f"The platform's copies are explained by: {str(step) or 'no change'}.")
     return step
 
 
 def _estimate(
-    case: auditing.Case,
-    cost: auditing.Cost,
+    case: Case,
+    cost: Cost,
     count: int,
     price: float,
     budget: int | None,

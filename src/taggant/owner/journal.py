@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from taggant.score import AnyOracle
 from taggant.store.lock import locked
 
 SCHEMA = """
@@ -44,8 +44,7 @@ class Journal:
 
     Parameters
     ----------
-    oracle : Oracle or the like
-        With ``query`` and ``batch_size``.
+    oracle : AnyOracle
     path : Path
         SQLite file, mode 0600. Each batch of answers is on the disk before the next is asked.
     key : str
@@ -68,12 +67,12 @@ class Journal:
         If another audit is writing it.
     """
 
-    def __init__(self, oracle: Any, path: Path, key: str, budget: int | None = None) -> None:
+    def __init__(self, oracle: AnyOracle, path: Path, key: str, budget: int | None = None) -> None:
         self.oracle = oracle
         self.path = path
         self.budget = budget
-        self.batch_size = int(oracle.batch_size)
-        self.device = torch.device(getattr(oracle, "device", "cpu"))
+        self.batch_size = oracle.batch_size
+        self.device = oracle.device
         self.queries = 0
         self.asked: Counter[bytes] = Counter()
         self._held = ExitStack()

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from taggant.data.decode import square
 from taggant.owner.pictures import to_image
-from taggant.score import Oracle
+from taggant.score import AnyOracle, Oracle
+from taggant.score.oracle import Access
 
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
 LIBRARIES = ("torchvision", "timm", "open_clip")
@@ -117,7 +118,7 @@ class Model:
     fingerprint: str
     answers: str
     against: str
-    oracle: Callable[[Any], Any] = field(repr=False)
+    oracle: Callable[[Access], AnyOracle] = field(repr=False)
     targets: Callable[[Sequence[Target]], Tensor] = field(default=numbers, repr=False)
     address: str = field(default="", repr=False)
     note: str = ""
@@ -166,7 +167,7 @@ def local(spec: str, fingerprint: str, module: nn.Module, options: Options, **ot
     """A model that answers in this process; `other` are fields that `options` do not say."""
     module = module.to(options.device)
 
-    def oracle(access: Any) -> Oracle:
+    def oracle(access: Access) -> Oracle:
         return Oracle(module, access, options.batch_size, options.device)
 
     facts = {"answers": options.answers, "against": options.against, "oracle": oracle, **other}

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.data.imageset import content_ids
 from taggant.marking.draws import VIEWS
-from taggant.marking.publish import raw_sha256
 from taggant.owner import pictures
-from taggant.owner.audit import check_score
+from taggant.owner.case import check_score
 from taggant.owner.certificate import Certificate, Opened
+from taggant.owner.gather import find_raw
 from taggant.owner.models import Model
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.rule import decide
 from taggant.owner.seals import PerPicture
 from taggant.owner.transform import Transform, Transformed
 from taggant.owner.verify import Check, checked, draws, want
-from taggant.score import Score
+from taggant.score import AnyOracle, Score
 
 NEAR = 1e-3
 """Largest difference of a score that another machine's arithmetic explains, relative to 1 + |s|."""
@@ -59,15 +57,7 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
 
 def _raw(c: Certificate, folder: Path) -> dict[str, Tensor]:
     wanted = {opened.id: opened for opened in c.opened}
-    found: dict[str, Tensor] = {}
-    for name in pictures.find(folder)[0]:
-        try:
-            pixels = pictures.read(folder / name).pixels[None]
-        except pictures.PictureError:
-            continue
-        image_id = content_ids(pixels)[0]
-        if image_id in wanted and raw_sha256(pixels)[0] == wanted[image_id].raw_sha256:
-            found[image_id] = pixels[0]
+    found = find_raw(folder, wanted)
     missing = [opened.name for i, opened in wanted.items() if i not in found]
     want(not missing, f"{len(missing)} raw pictures are not in {folder}: {missing[:3]}")
     return found
@@ -96,8 +86,7 @@ def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[
     made = c.terms.marking.build()
     want(dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here")
     secrets = {one.id: bytes.fromhex(one.secret) for one in c.opened}
-    step = Transform(quality=c.terms.quality) if c.terms.format == "jpeg" else Transform()
-    scheme = Transformed(PerPicture(made, secrets), step)
+    scheme = Transformed(PerPicture(made, secrets), Transform.of_publishing(c.terms))
     targets = Targets(c)
     fresh = {}
     for opened in c.opened:
@@ -111,7 +100,7 @@ def _ask_one(
     opened: Opened,
     target: Tensor,
     score: Score,
-    oracle: Any,
+    oracle: AnyOracle,
     scheme: Transformed,
     raw: Tensor,
 ) -> NDArray[np.float32]:

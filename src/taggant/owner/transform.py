@@ -17,6 +17,7 @@ from torch import Tensor
 from taggant.marking.scheme import Scheme
 from taggant.owner import pictures
 from taggant.owner.form import Form, FormError
+from taggant.owner.seals import Terms
 
 ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
 CLOSE_ENOUGH = 32.0
@@ -52,6 +53,11 @@ class Transform(Form):
             return cls.of(**found)
         except FormError as error:
             raise ValueError(f"transform {text!r}: {error}; {ACCEPTED}") from None
+
+    @classmethod
+    def of_publishing(cls, terms: Terms) -> Transform:
+        """What publishing itself does to versions: nothing, or JPEG."""
+        return cls(quality=terms.quality) if terms.format == "jpeg" else cls()
 
     def __str__(self) -> str:
         parts = ((self.side, "resize"), (self.quality, "jpeg"))

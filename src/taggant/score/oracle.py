@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,28 @@ ANSWER = "__call__"
 
 class QueryError(RuntimeError):
     """A query was not answered, or not in the form that was agreed."""
+
+
+class AnyOracle(Protocol):
+    """What answers queries: a model here (`Oracle`), one behind HTTP, a record of the answers.
+
+    Attributes
+    ----------
+    batch_size : int
+        Images that are asked about at once.
+    device : torch.device
+        Where it takes images, and answers.
+    queries : int
+        Images that it answered about.
+    """
+
+    batch_size: int
+    device: torch.device
+    queries: int
+
+    def query(self, images: Tensor) -> Tensor:
+        """Visible answers float32 [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
+        ...
 
 
 class Oracle:

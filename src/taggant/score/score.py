@@ -12,7 +12,7 @@ from torch import Tensor
 
 from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
-from taggant.score.oracle import ANSWER, Access, Oracle, layer_of
+from taggant.score.oracle import ANSWER, Access, AnyOracle, layer_of
 from taggant.score.view_sets import Random, ViewSet
 
 Statistic = Callable[[Tensor, Tensor], Tensor]
@@ -172,7 +172,7 @@ class Score:
         return self._chosen(seeds, torch.zeros(len(seeds), 0))
 
     def views_of(
-        self, oracle: Oracle, raw: Tensor, targets: Tensor, seeds: Sequence[int]
+        self, oracle: AnyOracle, raw: Tensor, targets: Tensor, seeds: Sequence[int]
     ) -> Tensor:
         """Parameters of each instance's views, [I, K, ...].
 
@@ -196,7 +196,7 @@ class Score:
         scores = [self._seen(oracle, *part, candidates) for part in parts]
         return self._chosen(seeds, torch.cat(scores))
 
-    def _seen(self, oracle: Oracle, raw: Tensor, targets: Tensor, views: Tensor) -> Tensor:
+    def _seen(self, oracle: AnyOracle, raw: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         """Scores [B, P] of images as each of the views [P, ...] shows them."""
         assert self.augment is not None
         repeated = raw.repeat_interleave(len(views), 0)
@@ -215,7 +215,7 @@ class Score:
         ]
         return torch.stack(chosen)
 
-    def __call__(self, oracle: Oracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
+    def __call__(self, oracle: AnyOracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         """Score images.
 
         Parameters

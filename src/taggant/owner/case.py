@@ -1,0 +1,113 @@
+"""One audit as the owner asks for it, fixed before its first query."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from functools import cached_property
+
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.models import Model
+from taggant.owner.parts.score import ScoreForm
+from taggant.owner.record import Asked, Facts, Targets
+from taggant.owner.rule import Rule
+from taggant.owner.seals import canonical
+from taggant.owner.transform import Transform
+from taggant.score import Score
+from taggant.stats import Boundary
+
+BLOCK = 8
+"""Hidden versions of a picture asked at once; some of the last ones are asked in vain."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One audit, fixed before its first query.
+
+    Attributes
+    ----------
+    ledger : FolderLedger
+    model : Model
+    form : ScoreForm
+        The score, in short.
+    rule : Rule
+    transform : Transform
+        What a platform did to the published files.
+    classes : tuple of str
+        The model's, in its order.
+    """
+
+    ledger: FolderLedger
+    model: Model
+    form: ScoreForm
+    rule: Rule
+    transform: Transform
+    classes: tuple[str, ...]
+
+    @cached_property
+    def boundary(self) -> Boundary:
+        """The test of one picture."""
+        return self.rule.boundary(self.ledger.terms.n)
+
+    @cached_property
+    def score(self) -> Score:
+        """The score."""
+        return self.form.build()
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is fixed; enters the certificate and the journal's key. Labels and captions are
+        under the commitment."""
+        model = Asked.of(
+            spec=self.model.spec,
+            fingerprint=self.model.fingerprint,
+            answers=self.model.answers,
+            classes=self.classes if self.form.statistic.needs == "label" else (),
+        )
+        return Facts.of(
+            commitment=self.ledger.commitment,
+            model=model,
+            score=self.form,
+            rule=self.rule,
+            transform=self.transform,
+        )
+
+    @cached_property
+    def targets(self) -> dict[str, int | str]:
+        """What each picture's answers are compared with, by id."""
+        targets = Targets(self.facts)
+        return {i: targets.of(entry) for i, entry in self.ledger.files.items()}
+
+    def check(self) -> None:
+        """Refuse what cannot be asked, before anything is.
+
+        Raises
+        ------
+        ValueError
+            If the model does not answer what the score reads, or a picture has no label.
+        """
+        check_score(self.score, self.model)
+        self.targets  # noqa: B018 - made here, so that a missing label is told before any question
+
+    @property
+    def key(self) -> str:
+        """What a journal's answers belong to; under the owner's key, as a URL may hold keys."""
+        asked = hmac.digest(self.ledger.key, self.model.address.encode(), "sha256").hex()
+        return hashlib.sha256(canonical([self.facts.plain(), asked])).hexdigest()
+
+
+def check_score(score: Score, model: Model) -> None:
+    """Refuse a score that this model's answers do not allow.
+
+    Raises
+    ------
+    ValueError
+        If so, or if the score needs public pictures beside the owner's.
+    """
+    score.check(model)
+    if hasattr(score.statistic, "prepare"):
+        raise ValueError(
+            "this score compares with public pictures, which an owner's audit does not have: "
+            "choose another --score"
+        )

@@ -1,0 +1,168 @@
+"""Find the pictures of a ledger: raw, published, and as a platform shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from taggant.audit.published import AuditError
+from taggant.data.imageset import content_ids
+from taggant.marking.publish import raw_sha256
+from taggant.owner import pictures
+from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.seals import Described
+from taggant.owner.transform import CLOSE_ENOUGH, Transform, closeness
+
+
+@dataclass(frozen=True)
+class Found:
+    """A picture with everything an audit needs of it.
+
+    Attributes
+    ----------
+    entry : Entry
+    raw : Tensor, uint8 [C, H, W]
+    published : Tensor, uint8 [C, H, W]
+        As it was published, before any platform.
+    """
+
+    entry: Entry
+    raw: Tensor
+    published: Tensor
+
+
+def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[Found]:
+    """Raw and published pictures of a ledger, found by content wherever they were moved to.
+
+    Raises
+    ------
+    ValueError
+        Naming what is missing from which folder, and what was edited.
+    """
+    raw_by_id = _raw_by_id(raw, ledger)
+    found: dict[str, Found] = {}
+    edited: list[str] = []
+    shown = _Published(published)
+    for entry in ledger.entries:
+        if entry.id in found:
+            continue
+        pixels = shown.find(entry)
+        if pixels is None:
+            edited.append(entry.published)
+            continue
+        found[entry.id] = Found(entry, raw_by_id[entry.id], pixels)
+    if edited:
+        raise ValueError(
+            f"{len(edited)} published files in {published} are missing or were edited since they "
+            f"were marked (the first: {edited[0]}). Put the files of `taggant mark` back (the same "
+            "command makes missing ones again), or, if a platform re-encoded them, give "
+            "--published the files as marked and --published-copy the platform's"
+        )
+    return [found[image_id] for image_id in sorted(found)]
+
+
+def _raw_by_id(folder: Path, ledger: FolderLedger) -> dict[str, Tensor]:
+    found = find_raw(folder, ledger.files)
+    missing = [entry.name for image_id, entry in ledger.files.items() if image_id not in found]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(ledger.files)} raw pictures are not in {folder} (the first: "
+            f"{missing[0]}): moved away or edited. They are found by content under any name; give "
+            "the folder that holds them with --raw"
+        )
+    return found
+
+
+def find_raw(folder: Path, wanted: Mapping[str, Described]) -> dict[str, Tensor]:
+    """Raw pictures below a folder by id, found by content under whatever name.
+
+    Parameters
+    ----------
+    folder : Path
+    wanted : mapping of id to Described
+        Those not found are missing from what is returned.
+    """
+    found: dict[str, Tensor] = {}
+    for name in pictures.find(folder)[0]:
+        try:
+            pixels = pictures.read(folder / name).pixels[None]
+        except pictures.PictureError:
+            continue  # not one of those that were marked: they were readable then
+        image_id = content_ids(pixels)[0]
+        if image_id in wanted and raw_sha256(pixels)[0] == wanted[image_id].raw_sha256:
+            found[image_id] = pixels[0]
+    return found
+
+
+class _Published:
+    """Published files by name; where one is not there, by content."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.others: dict[str, Tensor] | None = None
+
+    def find(self, entry: Entry) -> Tensor | None:
+        path = self.folder / entry.published
+        if path.exists():
+            try:
+                pixels = pictures.read(path).pixels
+            except pictures.PictureError:
+                return None
+            return pixels if pictures.digest(pixels) == entry.pixels else None
+        if self.others is None:
+            self.others = self._scan()
+        return None if entry.pixels is None else self.others.get(entry.pixels)
+
+    def _scan(self) -> dict[str, Tensor]:
+        found = {}
+        for name in pictures.find(self.folder)[0]:
+            try:
+                pixels = pictures.read(self.folder / name).pixels
+            except pictures.PictureError:
+                continue
+            found[pictures.digest(pixels)] = pixels
+        return found
+
+
+def copies_of(found: Sequence[Found], folder: Path) -> list[Path]:
+    """A platform's copy of each published file: the same name but for the suffix.
+
+    Raises
+    ------
+    ValueError
+        If some are not there.
+    """
+    names, _ = pictures.find(folder)
+    by_stem = {str(Path(name).with_suffix("")): folder / name for name in names}
+    stems = [str(Path(one.entry.published).with_suffix("")) for one in found]
+    missing = [stem for stem in stems if stem not in by_stem]
+    if missing:
+        raise ValueError(
+            f"{len(missing)} of {len(stems)} published pictures have no copy in {folder} (the "
+            f"first: {missing[0]}): copies keep the published files' names"
+        )
+    return [by_stem[stem] for stem in stems]
+
+
+def check_copies(found: Sequence[Found], copies: Sequence[Path], transform: Transform) -> None:
+    """Refuse a transform that does not explain the platform's copies.
+
+    Hidden versions go through the same transform as the published one, so the error rate holds
+    whatever it is; but if it is another one than the platform's, what the model saw is not asked.
+
+    Raises
+    ------
+    AuditError
+        If a copy is farther from what the transform makes than re-encoding explains.
+    """
+    for one, path in zip(found, copies, strict=True):
+        psnr = closeness(pictures.read(path).pixels, transform(one.published))
+        if psnr < CLOSE_ENOUGH:
+            raise AuditError(
+                f"{path}: {str(transform) or 'no transform'} does not explain this copy (PSNR "
+                f"{psnr:.1f} dB, at least {CLOSE_ENOUGH:g} needed): it was cropped, filtered or "
+                "resized otherwise. Hidden versions cannot be treated as it was; the audit refuses"
+            )
