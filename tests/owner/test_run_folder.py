@@ -16,7 +16,7 @@ from taggant.owner.run_folder import victim_of
 from taggant.owner.spec import open_model
 from taggant.score.access import Full
 from taggant.victim import training
-from taggant.victim.silenced import Silenced
+from taggant.victim.finite_answers import FiniteAnswers
 
 UNLEARNT, IMAGES = "a" * 32, "b" * 32
 
@@ -78,7 +78,7 @@ def test_a_collapsed_victim_answers_in_finite_numbers(run):
     change(
         run.parents[2] / "store/unlearn" / UNLEARNT / "unlearning.json", "status", value="diverged"
     )
-    assert isinstance(victim_of(run).victim, Silenced)
+    assert isinstance(victim_of(run).victim, FiniteAnswers)
 
 
 @pytest.mark.parametrize(

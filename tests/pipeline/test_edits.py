@@ -44,7 +44,7 @@ FIRST = decided(
     ),
     unlearn=(
         "pipeline.device pipeline.stages.unlearn unlearning.method unlearning.none "
-        "unlearning.request victim.silenced"
+        "unlearning.request victim.finite_answers"
     ),
     score=(
         "audit.comparison audit.controls audit.engine audit.published audit.questions "
@@ -118,9 +118,9 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
         ),
     ),
     (
-        ("victim=noised",),
+        ("victim=noisy_answers",),
         decided(
-            train="data.purify victim.noised",
+            train="data.purify victim.noisy_answers",
         ),
     ),
     (
@@ -288,7 +288,7 @@ def test_an_edit_renews_exactly_the_stages_that_it_should(stages, monkeypatch):
         ("unlearning.random_labels.relearn", "unlearning=salun", "unlearn"),
         ("unlearning.ssd.joined", "unlearning=bad_teacher", "unlearn"),
         ("victim.small_net.conv", "victim/net=resnet9", "train"),
-        ("data.purify.content_noise", "victim=noised", "train"),
+        ("data.purify.content_noise", "victim=noisy_answers", "train"),
         ("victim.tokens.tokenizer", "victim=clip", "train"),
         ("marking.features.frozen_features", "victim=linear_probe", "train"),
     ],

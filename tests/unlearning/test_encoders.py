@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.unlearning.test_methods import GRADED, method
-from tests.victim.ssl.test_methods import DATA, METHODS, TAUGHT, configs, victim_of  # noqa: F401
+from tests.victim.ssl.test_methods import DATA, METHODS, MOMENTUM_ENCODERS, configs, victim_of  # noqa: F401
 
 from taggant.unlearning.method import trained_weights
 from taggant.unlearning.request import Request
@@ -13,7 +13,7 @@ from taggant.unlearning.request import Request
 FIT = [name for name in GRADED if set(method(name).needs) <= {"batch_loss"}]
 ONE_SHOT = ("ssd", "warnecke_first_order", "warnecke_second_order")
 STEPS = [name for name in FIT if name not in ONE_SHOT]
-INERTIA = [0.9, 1.0]
+MOMENTUM = [0.9, 1.0]
 
 
 def request_of(model) -> Request:
@@ -23,8 +23,8 @@ def request_of(model) -> Request:
 
 
 def encoder(config):
-    inertia = {"inertia": INERTIA} if "inertia" in config else {}
-    return victim_of(config, **inertia)
+    teacher_momentum = {"teacher_momentum": MOMENTUM} if "teacher_momentum" in config else {}
+    return victim_of(config, **teacher_momentum)
 
 
 def parts(model) -> dict[str, torch.Tensor]:
@@ -60,7 +60,7 @@ def test_what_fits_unlearns_and_what_does_not_is_refused(configs, victim, name):
 
 
 @pytest.mark.parametrize("name", STEPS)
-@pytest.mark.parametrize("victim", TAUGHT)
+@pytest.mark.parametrize("victim", MOMENTUM_ENCODERS)
 def test_going_on_moves_the_teacher_its_queue_and_its_centre(configs, victim, name):  # noqa: F811
     model = encoder(configs[victim])
     before = parts(model)
@@ -74,7 +74,7 @@ def test_going_on_moves_the_teacher_its_queue_and_its_centre(configs, victim, na
 
 
 @pytest.mark.parametrize("name", ONE_SHOT)
-@pytest.mark.parametrize("victim", TAUGHT)
+@pytest.mark.parametrize("victim", MOMENTUM_ENCODERS)
 def test_one_shot_is_one_step_for_the_teacher_and_none_for_the_queue(configs, victim, name):  # noqa: F811
     model = encoder(configs[victim])
     student, teacher = next(model.backbone.parameters()), next(model.teacher.parameters())
@@ -82,16 +82,16 @@ def test_one_shot_is_one_step_for_the_teacher_and_none_for_the_queue(configs, vi
         teacher.add_(1)
     before, first = parts(model), teacher.clone()
     method(name)(request_of(model))
-    assert torch.allclose(teacher, INERTIA[0] * first + (1 - INERTIA[0]) * student, atol=1e-6)
+    assert torch.allclose(teacher, MOMENTUM[0] * first + (1 - MOMENTUM[0]) * student, atol=1e-6)
     for name_, kept in before.items():
         if name_.endswith((".bank", ".center")):
             assert torch.equal(model.state_dict()[name_], kept)
 
 
 def test_unlearning_goes_on_as_training_began(configs, monkeypatch):  # noqa: F811
-    """With the first inertia: the last one, 1, would leave the teacher where it is."""
+    """With the first teacher_momentum: the last one, 1, would leave the teacher where it is."""
     model, asked = encoder(configs["byol"]), []
     monkeypatch.setattr(model, "follow", asked.append)
     request = request_of(model)
     method("finetune")(request)
-    assert asked == [INERTIA[0]] * request.steps
+    assert asked == [MOMENTUM[0]] * request.steps

@@ -12,8 +12,8 @@ from tests.victim.test_linear_probe import probe
 
 from taggant.unlearning.request import Request
 from taggant.victim.distilled import Distilled
-from taggant.victim.mislabelled import Mislabelled
-from taggant.victim.noised import Noised
+from taggant.victim.label_noise import LabelNoise
+from taggant.victim.noisy_answers import NoisyAnswers
 
 CPU = torch.device("cpu")
 DATA = random_set(40)
@@ -31,22 +31,22 @@ def unlearned(victim, name: str) -> dict[str, torch.Tensor]:
     return victim.state_dict()
 
 
-def noised(noise: float) -> Noised:
+def noisy(noise: float) -> NoisyAnswers:
     torch.manual_seed(0)
-    return Noised(noise, **OPTIONS)
+    return NoisyAnswers(noise, **OPTIONS)
 
 
 @pytest.mark.parametrize("name", GRADED)
 def test_noise_in_the_answers_plays_no_part(name):
-    loud, silent = unlearned(noised(0.5), name), unlearned(noised(0.0), name)
+    loud, silent = unlearned(noisy(0.5), name), unlearned(noisy(0.0), name)
     assert all(torch.equal(loud[key], silent[key]) for key in silent)
 
 
 def test_a_request_finds_the_wrong_labels_that_were_learned():
     """Also after the weights were saved, and whatever the request's own seed and set are."""
-    victim = Mislabelled(0.5, **OPTIONS)
+    victim = LabelNoise(0.5, **OPTIONS)
     learned = victim.batches(DATA, 0, CPU).targets
-    loaded = Mislabelled(0.5, **OPTIONS)
+    loaded = LabelNoise(0.5, **OPTIONS)
     loaded.load_state_dict(victim.state_dict())
     found = loaded.batches(FORGET, 9, CPU, plain=True).targets
     assert torch.equal(found, learned[FORGOTTEN])

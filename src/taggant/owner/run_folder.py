@@ -27,7 +27,7 @@ from taggant.owner.parts.victim import Images, Victim, victim_form
 from taggant.owner.seals import canonical
 from taggant.store.manifest import MANIFEST
 from taggant.victim import training
-from taggant.victim.silenced import Silenced
+from taggant.victim.finite_answers import FiniteAnswers
 
 OUTCOME = "unlearning.json"
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -142,7 +142,7 @@ def victim_of(folder: Path) -> Trained:
     victim: Any = form.fresh(images)
     _load(victim, final)
     if _read(Outcome, final / OUTCOME).status != "ok":
-        victim = Silenced(victim)
+        victim = FiniteAnswers(victim)
     return Trained(victim, images.image_size, _digest(form, images, victim))
 
 

@@ -213,7 +213,7 @@ def test_a_network_is_what_hydra_makes_of_its_config(name):
 
 @pytest.mark.parametrize("name", options("victim/purify"))
 def test_a_way_of_cleaning_is_what_hydra_makes_of_its_config(name):
-    config = tiny(composed("victim", "victim=purified", f"victim/purify={name}"))
+    config = tiny(composed("victim", "victim=purified_input", f"victim/purify={name}"))
     assert victim.victim_form(config).purify.build() == instantiate(config["purify"])
 
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT, random_set
 from tests.victim.fitting import Kill, fit
 
 from taggant.victim import training
-from taggant.victim.ssl.taught import Taught
+from taggant.victim.ssl.momentum_encoder import MomentumEncoder
 
 CONF = ROOT / "conf"
 VICTIMS = CONF / "victim"
@@ -77,15 +77,17 @@ def test_a_killed_training_goes_on_to_the_same_weights(configs, name, tmp_path):
     assert math.isfinite(rows[0][-1]["utility"])
 
 
-TAUGHT = ("byol", "dino", "moco")
+MOMENTUM_ENCODERS = ("byol", "dino", "moco")
 
 
-@pytest.mark.parametrize("name", TAUGHT)
+@pytest.mark.parametrize("name", MOMENTUM_ENCODERS)
 def test_the_teacher_starts_as_the_student_and_follows_it(configs, name):
     victim = victim_of(configs[name])
-    assert isinstance(victim, Taught)
+    assert isinstance(victim, MomentumEncoder)
     victim.eval()
-    assert torch.allclose(victim.taught(DATA.images), victim.project(DATA.images), atol=1e-6)
+    assert torch.allclose(
+        victim.project_teacher(DATA.images), victim.project(DATA.images), atol=1e-6
+    )
     own, other = next(victim.backbone.parameters()), next(victim.teacher.parameters())
     before = other.clone()
     with torch.no_grad():
@@ -100,7 +102,7 @@ def test_the_queue_holds_the_teachers_latest_answers(configs):
     victim = victim_of(configs["moco"])
     bank = victim.criterion.memory_bank.bank
     views = victim.augment(DATA.images[:8], torch.Generator().manual_seed(0))
-    expected = torch.nn.functional.normalize(victim.taught(views[:, 1]), dim=1)
+    expected = torch.nn.functional.normalize(victim.project_teacher(views[:, 1]), dim=1)
     victim.loss(*views.unbind(1))
     assert torch.allclose(victim.criterion.memory_bank.bank[:8], expected, atol=1e-5)
     assert bank.shape == (12, 6)
@@ -116,8 +118,10 @@ def test_prototypes_rest_in_the_first_epochs(configs):
 
 
 def test_bad_parameters_are_named(configs):
-    with pytest.raises(Exception, match=r"victim\.inertia = \[1\.5, 1\.0\]: accepted are 0 to 1"):
-        victim_of(configs["byol"], inertia=[1.5, 1.0])
+    with pytest.raises(
+        Exception, match=r"victim\.teacher_momentum = \[1\.5, 1\.0\]: accepted are 0 to 1"
+    ):
+        victim_of(configs["byol"], teacher_momentum=[1.5, 1.0])
     with pytest.raises(Exception, match=r"victim\.queue = 0: accepted"):
         victim_of(configs["moco"], queue=0)
     alone = victim_of(configs["simclr"])
@@ -130,9 +134,9 @@ def test_no_image_is_alone_in_a_batch(configs):
     assert [len(batch) for batch, _ in views] == [18, 2]
 
 
-@pytest.mark.parametrize("name", TAUGHT)
+@pytest.mark.parametrize("name", MOMENTUM_ENCODERS)
 def test_inertia_goes_from_first_to_last_on_half_a_cosine(configs, name, monkeypatch):
-    victim, asked = victim_of(configs[name], inertia=[0.5, 0.9]), []
+    victim, asked = victim_of(configs[name], teacher_momentum=[0.5, 0.9]), []
     monkeypatch.setattr(victim, "follow", asked.append)
     for progress in (0.0, 0.5, 1.0):
         victim.after_step(progress)

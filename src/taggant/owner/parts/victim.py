@@ -22,9 +22,9 @@ from taggant.victim import (
     clip,
     distilled,
     dp_sgd,
-    mislabelled,
-    noised,
-    purified,
+    label_noise,
+    noisy_answers,
+    purified_input,
 )
 from taggant.victim import victim as base
 from taggant.victim.ssl import byol, dino, moco, simclr, vicreg
@@ -33,7 +33,7 @@ TRAINING = frozenset(
     {
         *("epochs", "batch_size", "lr", "momentum", "weight_decay", "snapshots", "augment"),
         *("warmup", "patience", "noise_multiplier", "max_grad_norm", "delta", "label_noise"),
-        *("told", "unmarked", "probe", "temperature", "teacher_temperature", "inertia"),
+        *("told", "unmarked", "probe", "temperature", "teacher_temperature", "teacher_momentum"),
         *("frozen", "invariance", "variance", "covariance", "caption_weight"),
     }
 )
@@ -92,9 +92,9 @@ class Distilled(Networked):
     makes = distilled.Distilled
 
 
-class Mislabelled(Networked):
-    kind: Literal["mislabelled"]
-    makes = mislabelled.Mislabelled
+class LabelNoise(Networked):
+    kind: Literal["label_noise"]
+    makes = label_noise.LabelNoise
     untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "label_noise": 0.0}
 
 
@@ -107,15 +107,15 @@ class DPClassifier(Networked):
     }
 
 
-class Noised(Networked):
-    kind: Literal["noised"]
-    makes = noised.Noised
+class NoisyAnswers(Networked):
+    kind: Literal["noisy_answers"]
+    makes = noisy_answers.NoisyAnswers
     answer_noise: Annotated[float, Field(ge=0, le=1)]
 
 
-class Purified(Networked):
-    kind: Literal["purified"]
-    makes = purified.Purified
+class PurifiedInput(Networked):
+    kind: Literal["purified_input"]
+    makes = purified_input.PurifiedInput
     purify: Annotated[Purify, Field(discriminator="kind")]
 
 
@@ -147,7 +147,7 @@ class VICReg(Encoder):
 class MomentumEncoder(Encoder):
     """A victim that a slow copy of itself taught, which is among its weights."""
 
-    untrained: ClassVar[Mapping[str, Any]] = {**Encoder.untrained, "inertia": (1.0, 1.0)}
+    untrained: ClassVar[Mapping[str, Any]] = {**Encoder.untrained, "teacher_momentum": (1.0, 1.0)}
 
 
 class BYOL(MomentumEncoder):
@@ -263,10 +263,10 @@ class Captioner(ImageText):
 AnyVictim = (
     Classifier
     | Distilled
-    | Mislabelled
+    | LabelNoise
     | DPClassifier
-    | Noised
-    | Purified
+    | NoisyAnswers
+    | PurifiedInput
     | SimCLR
     | VICReg
     | BYOL

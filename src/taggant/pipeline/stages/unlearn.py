@@ -22,7 +22,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 from taggant.unlearning.request import Diverged, Request
 from taggant.victim import training
-from taggant.victim.silenced import Silenced, answers_finite
+from taggant.victim.finite_answers import FiniteAnswers, answers_finite
 
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
@@ -119,7 +119,7 @@ class Unlearn:
     def final(self) -> Any:
         """The victim after unlearning; what has diverged or collapsed answers in finite numbers."""
         victim = self.train.load(self.context.store.get(self.stage).path / training.FINAL)
-        return victim if self.outcome["status"] == "ok" else Silenced(victim)
+        return victim if self.outcome["status"] == "ok" else FiniteAnswers(victim)
 
     @cached_property
     def outcome(self) -> Mapping[str, Any]:

@@ -9,37 +9,37 @@ from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from torch import Tensor, nn
 
 from taggant.victim.ssl.encoder import both
-from taggant.victim.ssl.taught import Taught
+from taggant.victim.ssl.momentum_encoder import MomentumEncoder
 
 
-class BYOL(Taught):
+class BYOL(MomentumEncoder):
     """Minus the cosine of a prediction with the teacher's answer to the other view, both ways.
 
     Parameters
     ----------
     hidden, out : int
         Widths of the projector's and the predictor's two layers.
-    **taught
-        See `Taught`.
+    **encoder
+        See `MomentumEncoder`.
 
     Notes
     -----
     Source: Grill et al., "Bootstrap your own latent" (2020).
     """
 
-    def __init__(self, hidden: int = 4096, out: int = 256, **taught: Any) -> None:
+    def __init__(self, hidden: int = 4096, out: int = 256, **encoder: Any) -> None:
         self._widths = hidden, out
-        super().__init__(**taught)
+        super().__init__(**encoder)
         self.predictor = BYOLPredictionHead(out, hidden, out)
         self.criterion = NegativeCosineSimilarity()
 
     def new_head(self) -> nn.Module:
-        """See `Taught.new_head`."""
+        """See `MomentumEncoder.new_head`."""
         return BYOLProjectionHead(self.features, *self._widths)  # type: ignore[no-any-return]
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`."""
         guesses = both(lambda views: self.predictor(self.project(views)), first, second)
-        answers = both(self.taught, second, first)
+        answers = both(self.project_teacher, second, first)
         pairs = zip(guesses, answers, strict=True)
         return sum(self.criterion(*pair) for pair in pairs) / 2  # type: ignore[no-any-return]

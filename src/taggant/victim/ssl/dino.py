@@ -9,10 +9,10 @@ from lightly.models.modules import DINOProjectionHead
 from torch import Tensor, nn
 
 from taggant.victim.ssl.encoder import both
-from taggant.victim.ssl.taught import Taught
+from taggant.victim.ssl.momentum_encoder import MomentumEncoder
 
 
-class DINO(Taught):
+class DINO(MomentumEncoder):
     """Cross-entropy of the student's prototypes with the teacher's, of the other view.
 
     Parameters
@@ -24,8 +24,8 @@ class DINO(Taught):
         many prototypes.
     frozen : int
         Epochs at the start in which the prototypes stay as they are.
-    **taught
-        See `Taught`.
+    **encoder
+        See `MomentumEncoder`.
 
     Notes
     -----
@@ -41,15 +41,15 @@ class DINO(Taught):
         bottleneck: int = 256,
         out: int = 65536,
         frozen: int = 1,
-        **taught: Any,
+        **encoder: Any,
     ) -> None:
         self._widths = hidden, bottleneck, out
         self._frozen = frozen
-        super().__init__(**taught)
+        super().__init__(**encoder)
         self.criterion = DINOLoss(out, teacher_temp=teacher_temperature, student_temp=temperature)
 
     def new_head(self) -> nn.Module:
-        """See `Taught.new_head`."""
+        """See `MomentumEncoder.new_head`."""
         head: nn.Module = DINOProjectionHead(
             self.features, *self._widths, freeze_last_layer=self._frozen
         )
@@ -57,7 +57,7 @@ class DINO(Taught):
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`; the centre moves along."""
-        answers, guesses = (both(f, first, second) for f in (self.taught, self.project))
+        answers, guesses = (both(f, first, second) for f in (self.project_teacher, self.project))
         return self.criterion(answers, guesses)  # type: ignore[no-any-return]
 
     def on_after_backward(self) -> None:

@@ -8,13 +8,13 @@ from lightly.loss import NTXentLoss
 from lightly.models.modules import MoCoProjectionHead
 from torch import Tensor, nn
 
-from taggant.victim.ssl.taught import Taught
+from taggant.victim.ssl.momentum_encoder import MomentumEncoder
 
 QUEUE = ("bank", "bank_ptr")
 """The buffers of lightly's memory bank, which its state would leave out."""
 
 
-class MoCo(Taught):
+class MoCo(MomentumEncoder):
     """Contrastive loss of one view against the teacher's answer to the other and to a queue.
 
     The queue is part of the weights: what goes on from them, unlearning say, goes on with it.
@@ -28,8 +28,8 @@ class MoCo(Taught):
         beyond it, each image's own former answers are among them.
     hidden, out : int
         Widths of the projector's two layers.
-    **taught
-        See `Taught`.
+    **encoder
+        See `MomentumEncoder`.
 
     Raises
     ------
@@ -47,21 +47,21 @@ class MoCo(Taught):
         queue: int = 65536,
         hidden: int = 2048,
         out: int = 128,
-        **taught: Any,
+        **encoder: Any,
     ) -> None:
         if queue < 1:
             raise ValueError(f"victim.queue = {queue}: accepted are 1, 2, 3, ...")
         self._widths = hidden, out
-        super().__init__(**taught)
+        super().__init__(**encoder)
         self.criterion = NTXentLoss(temperature, memory_bank_size=(queue, out))
         bank = self.criterion.memory_bank
         for name in QUEUE:
             bank.register_buffer(name, getattr(bank, name), persistent=True)
 
     def new_head(self) -> nn.Module:
-        """See `Taught.new_head`."""
+        """See `MomentumEncoder.new_head`."""
         return MoCoProjectionHead(self.features, *self._widths)  # type: ignore[no-any-return]
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`; the teacher's answers join the queue."""
-        return self.criterion(self.project(first), self.taught(second))  # type: ignore[no-any-return]
+        return self.criterion(self.project(first), self.project_teacher(second))  # type: ignore[no-any-return]

@@ -17,7 +17,7 @@ from taggant.data.imageset import ImageSet
 from taggant.victim.classifier import Classifier
 
 
-class Mislabelled(Classifier):
+class LabelNoise(Classifier):
     """A classifier that learns some of its images, marked or not, under a wrong label.
 
     Which ones, and what they are called, follows from the training's seed and the images' ids: a

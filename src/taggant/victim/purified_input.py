@@ -10,7 +10,7 @@ from torch import Tensor
 from taggant.victim.classifier import Classifier
 
 
-class Purified(Classifier):
+class PurifiedInput(Classifier):
     """A classifier that sees cleaned images only, in training and whenever it is asked.
 
     Parameters

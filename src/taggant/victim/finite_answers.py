@@ -15,7 +15,7 @@ LARGEST = 1e4
 BATCH = 512
 
 
-class Silenced(pl.LightningModule):
+class FiniteAnswers(pl.LightningModule):
     """A victim whose answers are made finite: NaN becomes 0, the rest at most 10^4 in size.
 
     Guarantee: it stays a function of the image alone, so an audit of it is as exact as any. A

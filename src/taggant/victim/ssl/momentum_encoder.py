@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from taggant.victim.ssl.encoder import Encoder
 
 
-class Taught(Encoder):
+class MomentumEncoder(Encoder):
     """A student, which is the encoder that is audited, and a teacher that follows it.
 
     After every step, of training and of unlearning, each weight of the teacher becomes ``m`` times
@@ -22,7 +22,7 @@ class Taught(Encoder):
 
     Parameters
     ----------
-    inertia : (float, float)
+    teacher_momentum : (float, float)
         ``m`` at the start and the end of training, on half a cosine in between; equal ones keep
         it. Unlearning goes on with the first.
     **encoder
@@ -31,14 +31,16 @@ class Taught(Encoder):
     Raises
     ------
     ValueError
-        For an inertia outside 0..1.
+        For a momentum outside 0..1.
     """
 
-    def __init__(self, inertia: tuple[float, float], **encoder: Any) -> None:
+    def __init__(self, teacher_momentum: tuple[float, float], **encoder: Any) -> None:
         super().__init__(**encoder)
-        if not all(0 <= m <= 1 for m in inertia):
-            raise ValueError(f"victim.inertia = {list(inertia)}: accepted are 0 to 1")
-        self.inertia = tuple(inertia)
+        if not all(0 <= m <= 1 for m in teacher_momentum):
+            raise ValueError(
+                f"victim.teacher_momentum = {list(teacher_momentum)}: accepted are 0 to 1"
+            )
+        self.teacher_momentum = tuple(teacher_momentum)
         self.head = self.new_head()
         body, _ = self.new_backbone()
         self.teacher = nn.Sequential(body, self.new_head())
@@ -51,16 +53,16 @@ class Taught(Encoder):
         """A projector for ``self.features`` inputs."""
 
     @torch.no_grad()
-    def taught(self, images: Tensor) -> Tensor:
+    def project_teacher(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> what the teacher projects them to [B, P]."""
         return self.teacher(self.pixels(images))  # type: ignore[no-any-return]
 
     def after_step(self, progress: float = 0.0) -> None:
         """Let the teacher follow."""
-        first, last = self.inertia
+        first, last = self.teacher_momentum
         self.follow(last - (last - first) * (math.cos(math.pi * progress) + 1) / 2)
 
-    def follow(self, inertia: float) -> None:
-        """Move the teacher by ``1 - inertia`` of its way to the student."""
+    def follow(self, momentum: float) -> None:
+        """Move the teacher by ``1 - momentum`` of its way to the student."""
         for student, teacher in zip((self.backbone, self.head), self.teacher, strict=True):
-            update_momentum(student, teacher, inertia)
+            update_momentum(student, teacher, momentum)

@@ -11,7 +11,7 @@ from taggant.data.purify import content_noise
 from taggant.victim.classifier import Classifier
 
 
-class Noised(Classifier):
+class NoisyAnswers(Classifier):
     """A classifier whose confidences carry Gaussian noise whenever it is asked, not in training.
 
     Unlearning, which is its provider's too, sees the logits without it. Noise follows from the

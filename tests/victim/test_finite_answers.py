@@ -5,7 +5,7 @@ from tests.conftest import random_set
 from tests.unlearning.test_methods import victim
 
 from taggant.answers import evaluating
-from taggant.victim.silenced import Silenced, answers_finite
+from taggant.victim.finite_answers import FiniteAnswers, answers_finite
 
 
 def test_a_broken_victim_answers_in_finite_numbers():
@@ -14,17 +14,17 @@ def test_a_broken_victim_answers_in_finite_numbers():
     with torch.no_grad():
         model.net.head.weight[0] = torch.nan
     assert not answers_finite(model, data.images)
-    silenced = Silenced(model)
-    with evaluating(silenced):
-        assert torch.isfinite(silenced(data.images)).all()
-        assert (silenced(data.images)[:, 0] == 0).all()
-    assert silenced.answers == "logits"
-    assert torch.equal(silenced.targets(data), data.labels)
+    finite = FiniteAnswers(model)
+    with evaluating(finite):
+        assert torch.isfinite(finite(data.images)).all()
+        assert (finite(data.images)[:, 0] == 0).all()
+    assert finite.answers == "logits"
+    assert torch.equal(finite.targets(data), data.labels)
 
 
 def test_a_whole_victim_answers_as_before():
     model, data = victim().eval(), random_set(3)
-    assert torch.equal(Silenced(model)(data.images), model(data.images))
+    assert torch.equal(FiniteAnswers(model)(data.images), model(data.images))
 
 
 def test_weights_that_are_not_finite_are_found_even_where_answers_hide_them():

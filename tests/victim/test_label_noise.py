@@ -5,14 +5,14 @@ import torch
 from tests.conftest import random_set
 from tests.victim.test_classifier import OPTIONS
 
-from taggant.victim.mislabelled import Mislabelled
+from taggant.victim.label_noise import LabelNoise
 
 CPU = torch.device("cpu")
 
 
 def learned(noise: float, seed: int = 0):
     """What a victim learns of 200 images: pixels and labels in the set's own order."""
-    victim = Mislabelled(noise, **OPTIONS)
+    victim = LabelNoise(noise, **OPTIONS)
     batches = victim.batches(random_set(200), seed, CPU)
     return batches.images, batches.targets
 
@@ -33,9 +33,9 @@ def test_the_seed_alone_decides_which():
 
 def test_audits_compare_with_the_owner_s_labels():
     data = random_set(20)
-    assert torch.equal(Mislabelled(1.0, **OPTIONS).targets(data), data.labels)
+    assert torch.equal(LabelNoise(1.0, **OPTIONS).targets(data), data.labels)
 
 
 def test_other_shares_are_refused():
     with pytest.raises(ValueError, match=r"victim\.label_noise = 1\.5"):
-        Mislabelled(1.5, **OPTIONS)
+        LabelNoise(1.5, **OPTIONS)
