@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from tests.conftest import random_set
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from taggant.audit.controlled import ControlledAudit, References, by_set, evidence, rates
+from taggant.audit.controlled import ControlledAudit, by_set, evidence, rates
 from taggant.audit.membership import calibrated, image_scores
+from taggant.data.augment import CropFlip
 from taggant.marking.device import MarkingDevice
 from taggant.marking.instances import Population
 from taggant.marking.ledger import Ledger
@@ -22,6 +24,7 @@ from taggant.marking.none import Unmarked
 from taggant.marking.publish import publish, published_versions, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
+from taggant.score.view_sets import Hardest, Random
 from taggant.stats import control_p_values, rank
 
 COUNT, CLASSES = 400, 4
@@ -150,6 +153,15 @@ def test_publishing_leaves_the_withheld_out_everywhere():
     assert who.ledger.commitment() != Ledger(**{**vars(who.ledger), "withheld": ()}).commitment()
 
 
+def test_views_of_an_image_may_be_those_in_which_the_raw_one_is_hardest():
+    who, augment = population(), CropFlip(1)
+    hard = Score(membership.margin, Full(), 2, augment, view_set=Hardest())
+    oracle = Oracle(learnt(who.raw.images, who.raw.labels, epochs=2), Full(), 64)
+    found = image_scores(oracle, hard, who, who.raw.labels, 2)
+    spread = replace(hard, view_set=Random())
+    assert found.mean() < image_scores(oracle, spread, who, who.raw.labels, 2).mean()
+
+
 def test_what_references_explain_is_taken_away():
     rng = np.random.default_rng(0)
     hard = rng.normal(size=300)
@@ -197,18 +209,8 @@ def test_rates_and_sets_by_kind_of_evidence():
         ({"weight": 1.5}, "audit.weight = 1.5"),
         ({"asked": 0}, "audit.asked = 0"),
         ({"strata": "colour"}, "audit.strata = 'colour': accepted are null"),
-        ({"strata": "difficulty"}, "needs reference models"),
     ],
 )
 def test_what_is_no_audit_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ControlledAudit(p=0.05, test=rank, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [({"count": 3}, "references.count = 3"), ({"count": 1, "known": False}, "public = 0")],
-)
-def test_what_are_no_references_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        References(**arguments)

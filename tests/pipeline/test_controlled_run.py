@@ -27,7 +27,10 @@ def runs(tmp_path_factory):
     root = tmp_path_factory.mktemp("controlled")
     found = {}
     for name, own in (
-        ("combined", ("audit=combined", "audit.references.count=2", "audit.strata=difficulty")),
+        (
+            "combined",
+            ("audit=combined", "reference=known", "reference.count=2", "audit.strata=difficulty"),
+        ),
         ("controlled", ("audit=controlled",)),
     ):
         folder = f"hydra.run.dir=${{paths.runs}}/{name}"
@@ -85,7 +88,7 @@ def test_the_report_says_what_is_assumed(runs):
     [
         (("audit=combined", "marking.withhold=0"), "marking.withhold = 0"),
         (("audit=combined", "marking=none"), "choose audit=controlled"),
-        (("audit=combined", "audit.references.count=1"), "references.count = 1"),
+        (("audit=combined", "reference=known", "reference.count=1"), "reference.count = 1"),
     ],
 )
 def test_what_cannot_work_is_refused(tmp_path, overrides, told):

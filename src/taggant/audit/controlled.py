@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,40 +19,6 @@ KINDS = ("versions", "controls", "combined")
 STRATA = (None, "labels", "difficulty")
 LEVELS = (0.05, 0.01, 0.001, 1e-6)
 """p at which the power of sets is told."""
-
-
-@dataclass(frozen=True)
-class References:
-    """Models that the owner trains herself, to know how hard each image is.
-
-    Each learns, by the victim's own recipe, from raw images: a half of the run's training images,
-    another half for each model, and `public` further images of the run's source.
-
-    Parameters
-    ----------
-    count : int
-        How many; 0 for none, else an even number: every image is in half of them.
-    public : int
-        Further images, which no part of the run sees.
-    known : bool
-        Whether they learn from halves of the run's own images; else from public ones alone.
-    """
-
-    count: int = 0
-    public: int = 0
-    known: bool = True
-
-    def __post_init__(self) -> None:
-        if self.count < 0 or (self.known and self.count % 2):
-            raise ValueError(
-                f"audit.references.count = {self.count}: accepted are 0, 2, 4, ...: every image is "
-                "in one half of them"
-            )
-        if self.count and not self.known and self.public < 1:
-            raise ValueError(
-                f"audit.references.public = {self.public}: references that know no image of the "
-                "run (known=false) need public ones"
-            )
 
 
 @dataclass(frozen=True)
@@ -72,8 +38,6 @@ class ControlledAudit(InstanceAudit):
         Of the version ranks when combined, 0..1.
     asked : int
         Versions that are asked of each image for its membership score.
-    references : References
-        What the scores are less.
     strata : {"labels", "difficulty"}, optional
         Compare images of one class, or of one half by difficulty under the references, only.
     sets : sequence of int
@@ -85,7 +49,6 @@ class ControlledAudit(InstanceAudit):
     combine: bool = True
     weight: float = 0.5
     asked: int = 8
-    references: References = field(default_factory=References)
     strata: str | None = None
     sets: Sequence[int] = (5, 10, 25)
 
@@ -98,10 +61,6 @@ class ControlledAudit(InstanceAudit):
         if self.strata not in STRATA:
             raise ValueError(
                 f"audit.strata = {self.strata!r}: accepted are null, 'labels' and 'difficulty'"
-            )
-        if self.strata == "difficulty" and not self.references.count:
-            raise ValueError(
-                "audit.strata = 'difficulty' needs reference models: audit.references.count = 2"
             )
 
 

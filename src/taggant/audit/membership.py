@@ -38,11 +38,12 @@ def image_scores(
     raw, ledger = population.raw, population.ledger
     draws = [ledger.draws(image_id) for image_id in raw.ids]
     indices = np.stack([one.some(ASKED, versions) for one in draws])
-    views = score.draw_views([one.seed(VIEWS) for one in draws])
+    seeds = [one.seed(VIEWS) for one in draws]
     each, here = indices.shape[1], MarkingDevice.here()
     parts = []
     for some in torch.arange(len(raw)).split(max(1, oracle.batch_size // each)):
         few = raw.select(some.tolist())
+        views = score.views_of(oracle, few.images, targets[some], [seeds[i] for i in some])
         made = here.versions(
             population.scheme,
             ledger.secret,
@@ -51,7 +52,7 @@ def image_scores(
             indices[some.numpy()],
             few.labels,
         )
-        asked = (targets[some].repeat_interleave(each, 0), views[some].repeat_interleave(each, 0))
+        asked = (targets[some].repeat_interleave(each, 0), views.repeat_interleave(each, 0))
         scores = score(oracle, made.flatten(0, 1), *asked)
         parts.append(scores.double().unflatten(0, (-1, each)).mean(1).cpu())
     found: NDArray[np.float64] = torch.cat(parts).numpy()

@@ -24,7 +24,9 @@ class ControlledRun(InstanceRun):
         asked = self.scores.audit
         assert isinstance(asked, ControlledAudit)
         self.asked = asked
-        self.membership = Membership(context, asked, self.mark, self.train, self.unlearn)
+        self.membership = Membership(
+            context, asked, self.mark, self.train, self.unlearn, self.reference
+        )
 
     @cached_property
     def audit(self) -> AuditControlled:
@@ -36,14 +38,13 @@ class ControlledRun(InstanceRun):
     def stages(self) -> dict[str, Stage]:
         """See `AuditRun.stages`."""
         membership = self.membership
-        made = {f"reference/{i}": stage for i, stage in enumerate(membership.reference.stages)}
         return {
             "data": self.data.stage,
             "mark": self.mark.stage,
             "train": self.train.stage,
             "unlearn": self.unlearn.stage,
+            **self.references,
             **({"score": self.scores.final} if self.asked.combine else {}),
-            **made,
             "membership": membership.final,
             "audit": self.audit.stage,
         }
@@ -71,6 +72,11 @@ class ControlledRun(InstanceRun):
             raise ValueError(
                 f"unlearning.forget = {self.unlearn.method.forget}: this audit tells forgotten "
                 "images from others by versions only; choose audit=instance"
+            )
+        if self.asked.strata == "difficulty" and not self.reference.asked.count:
+            raise ValueError(
+                "audit.strata = 'difficulty' tells by reference models how hard an image is, and "
+                "there are none: choose reference=public or reference=known"
             )
         self.membership.score.check(self.train.victim_class)
         self.unlearn.check()

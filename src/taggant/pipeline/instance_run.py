@@ -14,6 +14,7 @@ from taggant.pipeline.context import RunContext
 from taggant.pipeline.stages.audit import Audit
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark import Mark
+from taggant.pipeline.stages.reference import Reference
 from taggant.pipeline.stages.score import Scores
 from taggant.store.store import Stage
 
@@ -24,7 +25,8 @@ class InstanceRun(AuditRun):
     def __init__(self, context: RunContext) -> None:
         data = Data(context)
         super().__init__(context, data, Mark(context, data))
-        self.scores = Scores(context, self.mark, self.train, self.unlearn)
+        self.reference = Reference(context, data, self.train)
+        self.scores = Scores(context, self.mark, self.train, self.unlearn, self.reference)
 
     @cached_property
     def audit(self) -> Audit:
@@ -40,10 +42,17 @@ class InstanceRun(AuditRun):
             "mark": self.mark.stage,
             "train": self.train.stage,
             "unlearn": self.unlearn.stage,
+            **self.references,
             **curve,
             "score": self.scores.final,
             "audit": self.audit.stage,
         }
+
+    @property
+    def references(self) -> dict[str, Stage]:
+        """The reference models, if any."""
+        stages = self.reference.stages
+        return {f"reference/{number}": stage for number, stage in enumerate(stages)}
 
     def check(self) -> None:
         """See `AuditRun.check`."""

@@ -61,6 +61,11 @@ class WholeSetRun(AuditRun):
                 "score/view_set: these views are chosen by asking about each raw image, and an "
                 "audit of a whole set asks about versions only: choose random or grid"
             )
+        if self.context.cfg.reference.count:
+            raise ValueError(
+                "reference: an audit of a whole set reads no scores less what reference models "
+                "say: choose reference=none"
+            )
         self.unlearn.check()
         assert self.stages
 

@@ -38,6 +38,8 @@ class Score:
         How views are made; match it to the victim's training augmentation.
     view_set : ViewSet
         Which K views; see `taggant.score.view_sets`. Plays no part with K = 1.
+    references, weight
+        See `less`.
     average : {"scores", "confidences", "nothing"}
         What is averaged over the views. Where nothing is, the statistic compares the views with
         each other: it gets the answers to all of them, [B, K, ...], and needs K >= 2.
@@ -62,6 +64,8 @@ class Score:
     answers: str = "logits"
     against: str | None = None
     view_set: ViewSet = field(default_factory=Random)
+    references: tuple[tuple[Oracle, Score], ...] = ()
+    weight: float = 0.0
 
     def __post_init__(self) -> None:
         if self.views < 1:
@@ -140,6 +144,22 @@ class Score:
         if prepare is None:
             return self
         return replace(self, statistic=prepare(victim, public, self.access))
+
+    def less(self, references: Sequence[tuple[Oracle, Score]], weight: float) -> Score:
+        """This score less `weight` times the mean score of the same version under other models.
+
+        What all versions have in common takes no part in a comparison of them, so this removes how
+        each single version looks to a model that never saw it. The references know neither the
+        published version nor that one was published: the null stays exact.
+
+        Parameters
+        ----------
+        references : sequence of (Oracle, Score)
+            Each model with this score, prepared for it. None: the score stays as it is.
+        weight : float
+            Fixed beforehand, 0..1.
+        """
+        return replace(self, references=tuple(references), weight=weight)
 
     @property
     def choosing(self) -> int:
@@ -232,6 +252,14 @@ class Score:
         -------
         Tensor, float32 [B]
         """
+        own = self._asked(oracle, images, targets, views)
+        if not self.references:
+            return own
+        theirs = [score(other, images, targets, views) for other, score in self.references]
+        return own - self.weight * torch.stack(theirs).mean(0)
+
+    def _asked(self, oracle: Oracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
+        """Scores [B] under one model."""
         asked = images
         if self.augment is not None and self.views > 1:
             repeated = images.repeat_interleave(self.views, 0)

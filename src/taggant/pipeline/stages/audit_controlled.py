@@ -128,7 +128,9 @@ class AuditControlled(Audit):
         read = 0 if totals is None else self.mark.scheme.n - 1
         asked = min(self.asked.asked, self.mark.scheme.n)
         labels = [None] * len(raw) if raw.labels is None else raw.labels.numpy()
+        score = self.membership.score
         own = (1 + read if self.asked.combine else 0) + asked
+        choosing = score.choosing * (2 if self.asked.combine else 1)  # each of both stages asks
         return pl.DataFrame(
             {
                 "id": raw.ids,
@@ -138,7 +140,7 @@ class AuditControlled(Audit):
                     [None] * len(raw) if totals is None else totals, dtype=pl.Int64
                 ),
                 "versions_read": np.full(len(raw), read),
-                "queries": np.full(len(raw), self.membership.score.views * own),
+                "queries": np.full(len(raw), score.views * own + choosing),
                 "claim": claim,
                 "p_value": list(kinds.values())[-1],
                 **{f"p_value_{kind}": values for kind, values in kinds.items()},

@@ -15,7 +15,6 @@ from safetensors.numpy import load_file, save
 from taggant.audit.membership import calibrated, image_scores
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
-from taggant.pipeline.stages.reference import Reference
 from taggant.score import Oracle, Score
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from taggant.marking.instances import Population
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
@@ -41,13 +41,14 @@ class Membership:
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
+        reference: Reference,
     ) -> None:
         self.context = context
         self.audit = audit
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
-        self.reference = Reference(context, train.data, train, audit.references)
+        self.reference = reference
 
     @cached_property
     def score(self) -> Score:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from taggant.data.assemble import draw_keys
@@ -19,23 +20,23 @@ from taggant.store.store import Stage
 from taggant.victim import training
 
 if TYPE_CHECKING:
-    from taggant.audit.controlled import References
     from taggant.data.imageset import ImageSet
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.train import Train
+    from taggant.score.reference import References
 
-PUBLIC = "audit.references.public"
+PUBLIC = "reference.public"
 
 
 class Reference:
     """The reference models of a run; they know neither marks nor what was published."""
 
-    def __init__(self, context: RunContext, data: Data, train: Train, asked: References) -> None:
+    def __init__(self, context: RunContext, data: Data, train: Train) -> None:
         self.context = context
         self.data = data
         self.train = train
-        self.asked = asked
+        self.asked: References = instantiate(context.cfg.reference)
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:

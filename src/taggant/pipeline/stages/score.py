@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from taggant.audit.instance import InstanceAudit
     from taggant.pipeline.context import Plain, RunContext
     from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
     from taggant.stats import Boundary
@@ -49,11 +50,19 @@ WHOLE = (0, 1)
 class Scores:
     """Readings of the models of a run."""
 
-    def __init__(self, context: RunContext, mark: Mark, train: Train, unlearn: Unlearn) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        mark: Mark,
+        train: Train,
+        unlearn: Unlearn,
+        reference: Reference,
+    ) -> None:
         self.context = context
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
+        self.reference = reference
 
     @cached_property
     def audit(self) -> InstanceAudit:
@@ -160,13 +169,7 @@ class Scores:
         same: Stage | None = None,
     ) -> Stage:
         """Readings of a model; those of `same`, a stage on the same model, are gone on from."""
-        config = self.context.config("score")
-        identity = {
-            "config": config,
-            "precision": self.context.cfg.audit.get("precision"),
-            "epoch": epoch,
-            "sources": sources(config, type(self)),
-        }
+        identity = self._identity(epoch)
 
         def until() -> list[Boundary] | None:
             return None if full else self.tests
@@ -188,13 +191,11 @@ class Scores:
             found = next(iter(long_enough), merged)
             (found or self._read(model(), records, until(), title)).save(folder)
 
-        needs = (self.mark.stage, made_by)
+        needs = (self.mark.stage, made_by, *self.reference.stages)
         stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
         return stage
 
     def _raw_stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
-        config = self.context.config("score")
-
         def compute(folder: Path) -> None:
             oracle, score, targets = self._oracle(model())
             published = self.mark.published
@@ -207,13 +208,18 @@ class Scores:
             scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
             write_atomically(folder / RAW, save({"scores": scores.numpy()}))
 
-        identity = {
+        needs = (self.mark.stage, made_by, *self.reference.stages)
+        return Stage("raw", self._identity(None), compute, needs=needs)
+
+    def _identity(self, epoch: int | None) -> dict[str, Plain]:
+        config, references = self.context.config("score"), self.reference.asked
+        return {
             "config": config,
+            "reference": references.weight if references.count else None,
             "precision": self.context.cfg.audit.get("precision"),
-            "epoch": None,
+            "epoch": epoch,
             "sources": sources(config, type(self)),
         }
-        return Stage("raw", identity, compute, needs=(self.mark.stage, made_by))
 
     def _oracle(self, model: Any) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
@@ -221,7 +227,18 @@ class Scores:
         audit = self.audit
         oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
         score = self.score.prepared(victim, self.train.data.splits.test)
+        beside = [self._beside(number) for number in range(self.reference.asked.count)]
+        score = score.less(beside, self.reference.asked.weight)
         return oracle, score, model.targets(self.mark.instances.raw)
+
+    def _beside(self, number: int) -> tuple[Oracle, Score]:
+        """A reference model, ready to answer, and the score for it."""
+        model, device = placed(
+            self.reference.model(number), str(self.context.cfg.trainer.accelerator)
+        )
+        audit = self.audit
+        oracle = Oracle(model, self.score.access, audit.batch_size, device, audit.precision)
+        return oracle, self.score.prepared(model, self.train.data.splits.test)
 
     def _read(
         self,
