@@ -64,7 +64,7 @@ class Score:
     answers: str = "logits"
     against: str | None = None
     view_set: ViewSet = field(default_factory=Random)
-    references: tuple[tuple[Oracle, Score], ...] = ()
+    references: tuple[tuple[AnyOracle, Score], ...] = ()
     weight: float = 0.0
 
     def __post_init__(self) -> None:
@@ -145,7 +145,7 @@ class Score:
             return self
         return replace(self, statistic=prepare(victim, public, self.access))
 
-    def less(self, references: Sequence[tuple[Oracle, Score]], weight: float) -> Score:
+    def less(self, references: Sequence[tuple[AnyOracle, Score]], weight: float) -> Score:
         """This score less `weight` times the mean score of the same version under other models.
 
         What all versions have in common takes no part in a comparison of them, so this removes how
@@ -258,7 +258,7 @@ class Score:
         theirs = [score(other, images, targets, views) for other, score in self.references]
         return own - self.weight * torch.stack(theirs).mean(0)
 
-    def _asked(self, oracle: Oracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
+    def _asked(self, oracle: AnyOracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         """Scores [B] under one model."""
         asked = images
         if self.augment is not None and self.views > 1:
