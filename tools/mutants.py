@@ -70,8 +70,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "marking/draws": ("marking/test_draws", "marking/test_ledger"),
     "marking/ledger": ("marking/test_ledger", "marking/test_draws"),
     "marking/publish": ("marking/test_publish", "marking/test_ledger"),
-    "owner/rule": ("owner/test_rule", "owner/test_verify"),
-    "owner/seals": ("owner/test_mark", "owner/test_verify", "owner/test_hostile"),
+    "owner/decision": ("owner/test_decision", "owner/test_verify"),
+    "owner/commitments": ("owner/test_mark", "owner/test_verify", "owner/test_hostile"),
     "owner/verify": ("owner/test_verify", "owner/test_hostile"),
 }
 NAMED = {  # module: function, what its body becomes

@@ -13,12 +13,12 @@ import numpy as np
 from tests.owner import photos
 from tests.owner.test_mark import fresh
 
+from taggant.canonical import canonical_json
+from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
 from taggant.owner.parts.score import ScoreForm
 from taggant.owner.record import SCHEMA, Asked, Facts, Record, Scored
-from taggant.owner.rule import Rule
-from taggant.owner.seals import canonical
 from taggant.owner.transform import Transform
 
 N, COUNT, USED = 40, 6, 4
@@ -43,9 +43,9 @@ def marked(root: Path, beacon: str = BEACON) -> FolderLedger:
     return FolderLedger.load(root / "ledger")
 
 
-def record_of(ledger: FolderLedger, rule: Rule | None = None) -> Record:
+def record_of(ledger: FolderLedger, rule: DecisionRule | None = None) -> Record:
     """An audit in which the first four pictures stand out."""
-    rule = rule or Rule.each("0.1")
+    rule = rule or DecisionRule.each("0.1")
     boundary = rule.boundary(N)
     rng = np.random.default_rng(0)
     scored = []
@@ -75,7 +75,7 @@ def text(body: Body) -> bytes:
 def renewed(body: Body) -> bytes:
     """The same with the digest of what it holds now."""
     rest = {key: value for key, value in body.items() if key != "sha256"}
-    return text({**rest, "sha256": hashlib.sha256(canonical(rest)).hexdigest()})
+    return text({**rest, "sha256": hashlib.sha256(canonical_json(rest)).hexdigest()})
 
 
 def put(*path: Any, value: Any = None, by: Callable[[Any], Any] | None = None) -> Change:

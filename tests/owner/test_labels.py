@@ -1,4 +1,4 @@
-"""Labels and captions: read before anything is asked, under the seals, and never chosen later."""
+"""Labels and captions: read before anything is asked, committed to, and never chosen later."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_labels_are_committed_to_and_stay(tmp_path):
     same_key = FolderLedger(
         made["a"].key, made["a"].terms, tuple(e.but(label="") for e in made["a"].entries)
     )
-    assert not set(same_key.seals) & set(made["a"].seals)
+    assert not set(same_key.picture_commitments) & set(made["a"].picture_commitments)
     with pytest.raises(ValueError, match=r"commits to the label 'class0' of class0/p0\.jpg"):
         mark(raw, tmp_path / "a", tmp_path / "a.l", fresh(), "keep", labelling=Labelling("none"))
     again = mark(raw, tmp_path / "b", tmp_path / "b.l", fresh(), "keep")

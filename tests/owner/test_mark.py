@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 
 from taggant.owner import pictures
 from taggant.owner.cli import app
+from taggant.owner.commitments import PerPicture
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
-from taggant.owner.seals import PerPicture
 from taggant.owner.typed import typed_marking
 from taggant.store import lock
 

@@ -29,12 +29,12 @@ from taggant.marking.draws import VIEWS
 from taggant.owner.certificate import page
 from taggant.owner.certify import certificate, write
 from taggant.owner.cli import app
+from taggant.owner.commitments import Terms, draws_of
+from taggant.owner.decision import DecisionRule
 from taggant.owner.form import of_values, written
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path
 from taggant.owner.record import Record
-from taggant.owner.rule import Rule
-from taggant.owner.seals import Terms, draws_of
 from taggant.owner.verify import verify
 
 
@@ -83,7 +83,7 @@ def swap_pictures(body):
 
 
 def shorter(body):
-    """One picture left out, under seals that no longer give the commitment."""
+    """One picture left out, under commitments that no longer give the commitment to the folder."""
     body["pictures"], body["seals"] = body["pictures"][:-1], body["seals"][:-1]
 
 
@@ -117,7 +117,8 @@ FORGERIES = {
     "size of the test": put("size", **less),
     "level of the test": put("rule", "level", value="0.2"),
     "a milder level with its size": all_of(
-        put("rule", "level", value="0.2"), put("size", value=Rule.each("0.2").boundary(N).size())
+        put("rule", "level", value="0.2"),
+        put("size", value=DecisionRule.each("0.2").boundary(N).size()),
     ),
     "another test": put("rule", "test", value="rank"),
     "no such test": put("rule", "test", value="tea leaves"),
@@ -272,14 +273,14 @@ def test_the_assumptions_are_stated(made):
     text = page(made)
     for words in ("drawn at random, each by itself", "how many models, scores", "asked first and"):
         assert words in text
-    many = page(made.but(rule=Rule.discoveries("0.05", COUNT, N, 0.5, "0.1")))
+    many = page(made.but(rule=DecisionRule.discoveries("0.05", COUNT, N, 0.5, "0.1")))
     assert "independent among the unused pictures" in many
 
 
 def test_a_model_that_answers_everything_alike_is_no_reason_to_claim(home, tmp_path):
     """Keys decide between equal answers, so that the size is exact; they make no claim."""
     ledger = FolderLedger.load(home / "ledger")
-    record = record_of(ledger, Rule.each("0.9", test="rank"))
+    record = record_of(ledger, DecisionRule.each("0.9", test="rank"))
     scored = tuple(one.but(scores=(0.5,) * N, again=(0.5, 0.5)) for one in record.scored)
     tied = certificate(ledger, record.but(scored=scored, paid=COUNT * N))
     taken = sum(picture.taken for picture in tied.pictures)

@@ -34,7 +34,7 @@ FIRST = decided(
         "pipeline.stages.data"
     ),
     mark=(
-        "marking.draws marking.instances marking.ledger marking.marker marking.n_version "
+        "canonical marking.draws marking.instances marking.ledger marking.marker marking.n_version "
         "marking.device marking.publish marking.quality marking.scheme "
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from taggant.canonical import canonical_json
 from taggant.files import write_atomically
 from taggant.marking.draws import DERIVATION, Draws, check_derivation
 from taggant.marking.stream import derive
@@ -120,8 +121,7 @@ class Ledger:
         }
         if self.withheld:
             body["withheld"] = list(self.withheld)
-        canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-        return hashlib.sha256(self.nonce + canonical).hexdigest()
+        return hashlib.sha256(self.nonce + canonical_json(body)).hexdigest()
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse a scheme that marks otherwise here than when the ledger was drawn.

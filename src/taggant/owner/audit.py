@@ -17,10 +17,10 @@ from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
 from taggant.owner.case import BLOCK, Case
+from taggant.owner.commitments import PerPicture
 from taggant.owner.gather import Found
 from taggant.owner.journal import Journal
 from taggant.owner.record import SCHEMA, Record, Scored
-from taggant.owner.seals import PerPicture
 from taggant.owner.transform import Transform, Transformed
 
 Progress = Callable[[int, int, int], None]

@@ -7,12 +7,12 @@ import hmac
 from dataclasses import dataclass
 from functools import cached_property
 
+from taggant.canonical import canonical_json
+from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.models import Model
 from taggant.owner.parts.score import ScoreForm
 from taggant.owner.record import Asked, Facts, Targets
-from taggant.owner.rule import Rule
-from taggant.owner.seals import canonical
 from taggant.owner.transform import Transform
 from taggant.score import Score
 from taggant.stats import Boundary
@@ -31,7 +31,7 @@ class Case:
     model : Model
     form : ScoreForm
         The score, in short.
-    rule : Rule
+    rule : DecisionRule
     transform : Transform
         What a platform did to the published files.
     classes : tuple of str
@@ -41,7 +41,7 @@ class Case:
     ledger: FolderLedger
     model: Model
     form: ScoreForm
-    rule: Rule
+    rule: DecisionRule
     transform: Transform
     classes: tuple[str, ...]
 
@@ -94,7 +94,7 @@ class Case:
     def key(self) -> str:
         """What a journal's answers belong to; under the owner's key, as a URL may hold keys."""
         asked = hmac.digest(self.ledger.key, self.model.address.encode(), "sha256").hex()
-        return hashlib.sha256(canonical([self.facts.plain(), asked])).hexdigest()
+        return hashlib.sha256(canonical_json([self.facts.plain(), asked])).hexdigest()
 
 
 def check_score(score: Score, model: Model) -> None:

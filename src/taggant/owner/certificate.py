@@ -1,8 +1,8 @@
 """One JSON file that a third party can check without trusting the owner or this software's author.
 
-It opens the seals of the claimed pictures only. `taggant.owner.certify` makes it of an audit; what
-follows from something else in it is recomputed by `taggant.owner.verify`, and what does not is
-listed by `unchecked`, which the page shows as well.
+It opens the commitments to the claimed pictures only. `taggant.owner.certify` makes it of an
+audit; what follows from something else in it is recomputed by `taggant.owner.verify`, and what does
+not is listed by `unchecked`, which the page shows as well.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 from pydantic import FailFast, Field, model_validator
 
+from taggant.canonical import canonical_json
+from taggant.owner.commitments import Described, Terms
 from taggant.owner.form import (
     LARGEST_N,
     MOST_PICTURES,
@@ -32,7 +34,6 @@ from taggant.owner.form import (
 )
 from taggant.owner.parts.place import Made
 from taggant.owner.record import Answers, Facts
-from taggant.owner.seals import Described, Terms, canonical
 
 Schema = Literal["taggant certificate 5"]
 SCHEMA: Schema = "taggant certificate 5"
@@ -92,12 +93,12 @@ def unpacked(text: str, read: int) -> NDArray[np.bool_]:
 
 
 class Opened(Answers, Described):
-    """The opening of one picture's seal, and the scores of its versions.
+    """The opening of the commitment to one picture, and the scores of its versions.
 
     Attributes
     ----------
     seal : int
-        Which one.
+        Its place among the commitments.
     secret, nonce : str
     published : int
         Index of the published version.
@@ -168,7 +169,7 @@ class Certificate(Facts):
 def digest_of(certificate: Certificate) -> str:
     """SHA-256 of everything but the digest itself."""
     rest = {key: value for key, value in certificate.plain().items() if key != "sha256"}
-    return hashlib.sha256(canonical(rest)).hexdigest()
+    return hashlib.sha256(canonical_json(rest)).hexdigest()
 
 
 # --- what is not checked -----------------------------------------------------------------------

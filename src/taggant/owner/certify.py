@@ -20,11 +20,11 @@ from taggant.owner.certificate import (
     packed,
     page,
 )
+from taggant.owner.commitments import Described
+from taggant.owner.decision import Verdict, decide
 from taggant.owner.form import written
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.record import Answers, Record
-from taggant.owner.rule import Verdict, decide
-from taggant.owner.seals import Described
 from taggant.store.identity import library_versions
 
 
@@ -61,7 +61,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         terms=ledger.terms,
         value=ledger.value,
         made=ledger.made,
-        seals=ledger.seals,
+        seals=ledger.picture_commitments,
         size=boundary.size(),
         pictures=pictures_of(rows, verdict),
         set_p=verdict.set_p,
@@ -70,10 +70,10 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         software=software(),
         sha256="0" * 64,
     )
-    return sealed(made)
+    return with_digest(made)
 
 
-def sealed(certificate: Certificate) -> Certificate:
+def with_digest(certificate: Certificate) -> Certificate:
     """A certificate with the digest of everything else in it."""
     return certificate.but(sha256=digest_of(certificate))
 
@@ -95,7 +95,7 @@ def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Pi
             p_value=float(verdict.p_value[k]),
             adjusted=float(verdict.adjusted[k]),
             claim=bool(verdict.claim[k]),
-            taken=bool(verdict.taken[k]),
+            taken=bool(verdict.withheld[k]),
         )
         for k, row in enumerate(rows)
     )

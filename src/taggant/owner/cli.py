@@ -20,6 +20,7 @@ from taggant.owner import verify as verifying
 from taggant.owner.case import Case
 from taggant.owner.certificate import Certificate, Given, unchecked
 from taggant.owner.cost import Cost, estimate
+from taggant.owner.decision import TESTS, DecisionRule
 from taggant.owner.form import FormError, read_file
 from taggant.owner.gather import Found, check_copies, copies_of, gather
 from taggant.owner.labels import Labelling, classes_of
@@ -29,7 +30,6 @@ from taggant.owner.pictures import KEEP, SUFFIX_OF
 from taggant.owner.places import keep_apart
 from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
-from taggant.owner.rule import TESTS, Rule
 from taggant.owner.run_folder import victim_of
 from taggant.owner.serve import Service
 from taggant.owner.spec import open_model
@@ -278,17 +278,19 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _rule(p: str, test: str, level: str) -> Rule:
+def _rule(p: str, test: str, level: str) -> DecisionRule:
     if level:
         raise ValueError(f"--level {level}: accepted with --fdr only; without it, --p is the level")
-    return Rule.each(typed_decimal("--p", p), typed_choice("--test", test, TESTS))
+    return DecisionRule.each(typed_decimal("--p", p), typed_choice("--test", test, TESTS))
 
 
-def _rule_of_sets(fdr: str, test: str, level: str, pictures: int, n: int, used: float) -> Rule:
+def _rule_of_sets(
+    fdr: str, test: str, level: str, pictures: int, n: int, used: float
+) -> DecisionRule:
     if typed_choice("--test", test, TESTS) != "optimal":
         raise ValueError(f"--test {test}: with --fdr, accepted is optimal")
     planned = typed_decimal("--level", level) if level else ""
-    return Rule.discoveries(typed_decimal("--fdr", fdr), pictures, n, used, planned)
+    return DecisionRule.discoveries(typed_decimal("--fdr", fdr), pictures, n, used, planned)
 
 
 def _opened(spec: str, options: Options) -> Model:

@@ -12,8 +12,8 @@ import numpy as np
 from taggant.audit.controls import CONTROLS, PERIOD, most_controls
 from taggant.audit.engine import PATIENCE
 from taggant.owner.case import BLOCK, Case
+from taggant.owner.decision import EXPECTED_USED
 from taggant.owner.gather import Found
-from taggant.owner.rule import EXPECTED_USED
 from taggant.stats import NULL
 
 

@@ -12,8 +12,8 @@ from taggant.audit.published import AuditError
 from taggant.data.imageset import content_ids
 from taggant.marking.publish import raw_sha256
 from taggant.owner import pictures
+from taggant.owner.commitments import Described
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.seals import Described
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, closeness
 
 

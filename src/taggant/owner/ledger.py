@@ -15,6 +15,14 @@ from taggant.files import write_atomically
 from taggant.marking.draws import Draws
 from taggant.marking.ledger import KEY_BYTES, Ledger, read_private
 from taggant.marking.scheme import Scheme
+from taggant.owner.commitments import (
+    Described,
+    Terms,
+    draws_of,
+    folder_commitment,
+    picture_commitment,
+    picture_ledger,
+)
 from taggant.owner.form import (
     MOST_PICTURES,
     OWN_FILES,
@@ -28,7 +36,6 @@ from taggant.owner.form import (
 )
 from taggant.owner.parts.marking import Marking
 from taggant.owner.parts.place import Made
-from taggant.owner.seals import Described, Terms, commitment, draws_of, picture_ledger, seal
 
 Schema = Literal["taggant owner ledger 3"]
 SCHEMA: Schema = "taggant owner ledger 3"
@@ -114,7 +121,7 @@ class FolderLedger:
 
     @cached_property
     def files(self) -> dict[str, Entry]:
-        """The first file of each picture, by id, in the order of the seals."""
+        """The first file of each picture, by id, in the order of the commitments."""
         first: dict[str, Entry] = {}
         for entry in sorted(self.entries, key=lambda entry: entry.name):
             first.setdefault(entry.id, entry)
@@ -126,14 +133,16 @@ class FolderLedger:
         return {i: picture_ledger(self.key, self.terms, one) for i, one in self.files.items()}
 
     @cached_property
-    def seals(self) -> tuple[str, ...]:
+    def picture_commitments(self) -> tuple[str, ...]:
         """Commitments to the pictures, one by one."""
-        return tuple(seal(self.pictures[i], one.described) for i, one in self.files.items())
+        return tuple(
+            picture_commitment(self.pictures[i], one.described) for i, one in self.files.items()
+        )
 
     @cached_property
     def commitment(self) -> str:
         """The public commitment, 64 hex digits."""
-        return commitment(self.terms, self.seals)
+        return folder_commitment(self.terms, self.picture_commitments)
 
     @property
     def awaits_beacon(self) -> bool:

@@ -17,14 +17,14 @@ from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
 from taggant.owner import pictures
+from taggant.owner.commitments import WHAT, Public
+from taggant.owner.contact_sheet import draw
 from taggant.owner.form import FormError, written
 from taggant.owner.journal import RunningError
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.places import inside, keep_apart
 from taggant.owner.publisher import Publisher, Told
-from taggant.owner.seals import WHAT, Public
-from taggant.owner.sheet import draw
 from taggant.store.lock import locked
 
 
@@ -110,8 +110,8 @@ def mark(
         done = [publisher.publish(entry, told) for entry in ledger.entries]
         ledger = replace(ledger, entries=tuple(done))
         ledger.save(ledger_path)
-        sheet = ledger_path.with_suffix(".sheet.png")
-        write_atomically(sheet, draw(publisher.samples), mode=0o600)
+        contact_sheet = ledger_path.with_suffix(".sheet.png")
+        write_atomically(contact_sheet, draw(publisher.samples), mode=0o600)
     notes += publisher.notes()
     return Marked(ledger, publisher.written, publisher.kept, publisher.mean(), notes)
 
@@ -133,7 +133,7 @@ def write_commitment(ledger: FolderLedger, path: Path) -> None:
     public = Public.of(
         what=WHAT,
         commitment=ledger.commitment,
-        pictures=len(ledger.seals),
+        pictures=len(ledger.picture_commitments),
         beacon=ledger.terms.beacon,
     )
     content = written(public)

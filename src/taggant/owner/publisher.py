@@ -12,9 +12,9 @@ from torch import Tensor
 from taggant.files import write_atomically
 from taggant.marking.quality import Quality, quality
 from taggant.owner import pictures
+from taggant.owner.commitments import PerPicture
+from taggant.owner.contact_sheet import Row
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.seals import PerPicture
-from taggant.owner.sheet import Row
 
 SAMPLES = 6
 LARGEST_COMPARED = 1024

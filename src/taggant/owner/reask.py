@@ -14,11 +14,11 @@ from taggant.marking.draws import VIEWS
 from taggant.owner import pictures
 from taggant.owner.case import check_score
 from taggant.owner.certificate import Certificate, Opened
+from taggant.owner.commitments import PerPicture
+from taggant.owner.decision import decide
 from taggant.owner.gather import find_raw
 from taggant.owner.models import Model
 from taggant.owner.record import Targets, read_indices
-from taggant.owner.rule import decide
-from taggant.owner.seals import PerPicture
 from taggant.owner.transform import Transform, Transformed
 from taggant.owner.verify import Check, checked, draws, want
 from taggant.score import AnyOracle, Score
@@ -78,7 +78,8 @@ def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
 
 
 def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[np.float32]]:
-    """Scores of opened pictures by seal, the published version's once more at the end."""
+    """Scores of each opened picture, by its place among all; the published version's twice, first
+    and last."""
     raw = _raw(c, folder)
     score = c.score.build()
     check_score(score, model)

@@ -12,6 +12,8 @@ from pydantic import AfterValidator, FailFast, Field, model_validator
 from taggant.audit.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
+from taggant.owner.commitments import Described
+from taggant.owner.decision import DecisionRule
 from taggant.owner.form import (
     LARGEST_N,
     MOST_PICTURES,
@@ -28,8 +30,6 @@ from taggant.owner.form import (
 from taggant.owner.labels import Classes
 from taggant.owner.models import Target
 from taggant.owner.parts.score import ScoreForm
-from taggant.owner.rule import Rule
-from taggant.owner.seals import Described
 from taggant.owner.transform import Transform
 
 Schema = Literal["taggant audit 4"]
@@ -78,7 +78,7 @@ class Facts(Form):
     commitment: Hex32
     model: Asked
     score: ScoreForm
-    rule: Rule
+    rule: DecisionRule
     transform: Transform
 
     @model_validator(mode="after")
@@ -97,7 +97,7 @@ class Facts(Form):
 
 
 class Targets:
-    """What each picture's answers are compared with; it follows from what is sealed."""
+    """What each picture's answers are compared with; it follows from what is committed to."""
 
     def __init__(self, facts: Facts) -> None:
         self.needs = facts.score.statistic.needs
@@ -177,7 +177,7 @@ class Record(Form):
     ----------
     facts : Facts
     scored : tuple of Scored
-        In the order of the seals.
+        In the order of the commitments.
     paid : int
         Queries answered.
     attempts : int

@@ -19,12 +19,12 @@ from pydantic import ConfigDict, Field, StringConstraints
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from taggant.canonical import canonical_json
 from taggant.data.imageset import ImageSet
 from taggant.files import sha256
 from taggant.owner.form import Form, FormError, Hex32, Line, parsed, read_file
 from taggant.owner.models import Fed, Model, Options, Target, local
 from taggant.owner.parts.victim import Images, Victim, victim_form
-from taggant.owner.seals import canonical
 from taggant.store.manifest import MANIFEST
 from taggant.victim import training
 from taggant.victim.finite_answers import FiniteAnswers
@@ -147,7 +147,7 @@ def victim_of(folder: Path) -> Trained:
 
 
 def _digest(form: Victim, images: Images, victim: Any) -> str:
-    digest = hashlib.sha256(canonical([form.plain(), asdict(images)]))
+    digest = hashlib.sha256(canonical_json([form.plain(), asdict(images)]))
     for name, tensor in sorted(victim.state_dict().items()):
         digest.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

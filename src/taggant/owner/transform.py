@@ -16,8 +16,8 @@ from torch import Tensor
 
 from taggant.marking.scheme import Scheme
 from taggant.owner import pictures
+from taggant.owner.commitments import Terms
 from taggant.owner.form import Form, FormError
-from taggant.owner.seals import Terms
 
 ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
 CLOSE_ENOUGH = 32.0

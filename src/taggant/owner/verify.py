@@ -17,10 +17,10 @@ from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
 from taggant.owner.certificate import Certificate, Opened, digest_of, packed, page
 from taggant.owner.certify import pictures_of
+from taggant.owner.commitments import Public, draws_of, folder_commitment, picture_commitment
+from taggant.owner.decision import Verdict, decide
 from taggant.owner.form import FormError, parsed, printable, written
 from taggant.owner.record import Targets
-from taggant.owner.rule import Verdict, decide
-from taggant.owner.seals import Public, commitment, draws_of, seal
 
 CLOSE = 1e-9
 """Relative difference that another machine's arithmetic makes of a probability."""
@@ -140,7 +140,10 @@ def want(holds: bool, what: str) -> None:
 
 
 def _commitment(c: Certificate) -> None:
-    want(commitment(c.terms, c.seals) == c.commitment, "the seals give another one")
+    want(
+        folder_commitment(c.terms, c.seals) == c.commitment,
+        "the seals (commitments to the pictures) give another one",
+    )
     for opened in c.opened:
         own = Ledger(
             scheme=c.terms.scheme,
@@ -153,7 +156,8 @@ def _commitment(c: Certificate) -> None:
             derivation=c.terms.derivation,
         )
         want(
-            seal(own, opened.described) == c.seals[opened.seal], f"seal {opened.seal} does not open"
+            picture_commitment(own, opened.described) == c.seals[opened.seal],
+            f"seal {opened.seal} does not open",
         )
 
 

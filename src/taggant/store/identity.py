@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from taggant import code
+from taggant.canonical import canonical_json
 
 LIBRARIES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy", "timm")
 NO_OUTCOME = (
@@ -29,8 +30,7 @@ def digest(value: Any) -> str:
     Values that have been through JSON, in a manifest, have the same.
     """
     plain = json.loads(json.dumps(value, allow_nan=False))  # keys are text before they are sorted
-    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    return hashlib.sha256(canonical_json(plain)).hexdigest()[:32]
 
 
 def sources(config: Any, *kinds: type) -> dict[str, str]:

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from taggant import stats
-from taggant.owner import rule
-from taggant.owner.rule import Rule, decide
+from taggant.owner import decision
+from taggant.owner.decision import DecisionRule, decide
 
 
 def test_planned_levels_lose_no_rank(monkeypatch):
@@ -14,14 +14,14 @@ def test_planned_levels_lose_no_rank(monkeypatch):
     for n in range(2, 400):
         for k in {1, 2, max(1, n // 20)} & set(range(n)):
             plan = SimpleNamespace(level=Fraction(k, n))
-            monkeypatch.setattr(rule, "plan_set", lambda *_, plan=plan: plan)
-            made = Rule.discoveries("0.05", 20, n, 0.5)
+            monkeypatch.setattr(decision, "plan_set", lambda *_, plan=plan: plan)
+            made = DecisionRule.discoveries("0.05", 20, n, 0.5)
             assert int(Fraction(made.level) * n) == k
 
 
 @pytest.mark.parametrize("n", [30, 147, 300])
 def test_planned_rules_make_the_planned_test(n):
-    made = Rule.discoveries("0.2", 6, n, 0.9)
+    made = DecisionRule.discoveries("0.2", 6, n, 0.9)
     assert made.boundary(n).size() <= float(Fraction(made.level))
     assert Fraction(made.level) * n >= 1
 
@@ -40,30 +40,30 @@ def stopped(test, bits):
 
 @pytest.mark.parametrize("at_once", [1, 200, 1 << 22])
 def test_verdicts_are_those_of_the_statistics(monkeypatch, at_once):
-    monkeypatch.setattr(rule, "AT_ONCE", at_once)
+    monkeypatch.setattr(decision, "AT_ONCE", at_once)
     test, rows = pictures()
     alone = [test.run(row[:1], [row.shape[1]]) for row in rows]
     p = np.array([found.p_value[0] for found in alone])
-    each = decide(Rule.each("0.2"), test, rows)
+    each = decide(DecisionRule.each("0.2"), test, rows)
     assert each.claim.tolist() == [bool(found.claim[0]) for found in alone]
     assert each.read.tolist() == [row.shape[1] for row in rows]
     assert each.exceedances.tolist() == [int(row[0].sum()) for row in rows]
     np.testing.assert_array_equal(each.p_value, p)
     np.testing.assert_array_equal(each.adjusted, p)
     assert each.set_p == pytest.approx(np.exp(stats.fisher(np.log(p))))
-    many = decide(Rule.of(test="optimal", level="0.2", q="0.4"), test, rows)
+    many = decide(DecisionRule.of(test="optimal", level="0.2", q="0.4"), test, rows)
     expected = stats.benjamini_hochberg(p, 0.4)
     assert many.claim.tolist() == expected.rejected.tolist()
     np.testing.assert_array_equal(many.adjusted, expected.adjusted)
     assert 0 < many.claim.sum() < len(rows)
-    assert not each.taken.any()
+    assert not each.withheld.any()
 
 
-def test_claims_that_rest_on_doubt_are_taken():
+def test_claims_that_rest_on_doubt_are_withheld():
     test, rows = pictures()
-    firm = decide(Rule.each("0.2"), test, rows)
+    firm = decide(DecisionRule.each("0.2"), test, rows)
     rows = [np.stack([row[0], np.ones(row.shape[1], bool)]) for row in rows if row[0].any()]
-    found = decide(Rule.each("0.2"), test, rows)
+    found = decide(DecisionRule.each("0.2"), test, rows)
     assert not found.claim.any()
-    assert 0 < found.taken.sum() <= firm.claim.sum()
+    assert 0 < found.withheld.sum() <= firm.claim.sum()
     assert found.p_value.max() <= 1

@@ -1,4 +1,4 @@
-"""What an audit of a folder decides, and by which rule; fixed before the first query."""
+"""What an audit of a folder decides, and by which rule, fixed before the first query."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AT_ONCE = 1 << 22
 """Bits that a test is run on at once."""
 
 
-class Rule(Form):
+class DecisionRule(Form):
     """How pictures are claimed.
 
     Attributes
@@ -43,18 +43,20 @@ class Rule(Form):
     q: Decimal | None
 
     @model_validator(mode="after")
-    def _fits(self) -> Rule:
+    def _fits(self) -> DecisionRule:
         if self.q is not None and self.test != "optimal":
             raise ValueError(f"test = {self.test}: with q it is 'optimal'")
         return self
 
     @classmethod
-    def each(cls, p: str, test: str = "optimal") -> Rule:
+    def each(cls, p: str, test: str = "optimal") -> DecisionRule:
         """Every picture by itself at false-detection rate p."""
         return cls.of(test=test, level=decimal(p), q=None)
 
     @classmethod
-    def discoveries(cls, q: str, pictures: int, n: int, used: float, level: str = "") -> Rule:
+    def discoveries(
+        cls, q: str, pictures: int, n: int, used: float, level: str = ""
+    ) -> DecisionRule:
         """Many pictures at false discovery rate q; tests of the level that suits the set."""
         q = decimal(q)
         if not level:
@@ -82,7 +84,7 @@ class Verdict:
     ----------
     claim : bool array
         Claims that no doubtful comparison decides (`taggant.audit.comparison`).
-    taken : bool array
+    withheld : bool array
         What would be claimed otherwise: by tie keys, or by an answer that moved. No claims.
     read, exceedances : int array
         Hidden versions read until the test stopped, and those that beat the published one.
@@ -95,7 +97,7 @@ class Verdict:
     """
 
     claim: NDArray[np.bool_]
-    taken: NDArray[np.bool_]
+    withheld: NDArray[np.bool_]
     read: NDArray[np.int64]
     exceedances: NDArray[np.int64]
     p_value: NDArray[np.float64]
@@ -103,7 +105,7 @@ class Verdict:
     set_p: float
 
 
-def decide(rule: Rule, boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> Verdict:
+def decide(rule: DecisionRule, boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> Verdict:
     """Apply a rule to the exceedances and doubtful comparisons [2, read] of pictures.
 
     Guarantee: were the model independent of the published versions, each picture would be claimed
@@ -126,7 +128,7 @@ def decide(rule: Rule, boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) ->
     )
 
 
-def _claims(rule: Rule, found: Decisions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+def _claims(rule: DecisionRule, found: Decisions) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Claims, and the adjusted p-values."""
     if rule.q is None:
         return found.claim, found.p_value

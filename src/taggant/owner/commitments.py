@@ -1,14 +1,13 @@
 """A secret of its own for every picture, and commitments that can be opened one by one.
 
 Each picture has a ledger of its own, drawn from the owner's key: opening one says nothing of the
-others. The commitment to a folder is the SHA-256 of the list of the pictures' seals, so a
-certificate opens the seals of the claimed pictures and shows the others closed.
+others. The commitment to a folder is the SHA-256 of the list of the pictures' commitments, so a
+certificate opens those of the claimed pictures and shows the others closed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor
 
+from taggant.canonical import canonical_json
 from taggant.marking.draws import DERIVATION, Draws
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
@@ -36,11 +36,6 @@ from taggant.owner.form import (
 from taggant.owner.parts.marking import Marking
 
 SCHEMA = "taggant commitment 4"
-
-
-def canonical(value: Any) -> bytes:
-    """The one JSON text of plain values: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 class Network(Form):
@@ -117,7 +112,7 @@ class Public(Form):
 
 
 class Described(Form):
-    """What is sealed of a picture beside its secret, and no longer the owner's to choose.
+    """What is committed to of a picture beside its secret, and no longer the owner's to choose.
 
     Attributes
     ----------
@@ -144,7 +139,7 @@ class Described(Form):
         return Described.of(**{key: getattr(self, key) for key in Described.model_fields})
 
 
-def seal(ledger: Ledger, described: Described) -> str:
+def picture_commitment(ledger: Ledger, described: Described) -> str:
     """Commitment to one picture: its secret, and what describes it.
 
     The published index is left out: like reading order, tie keys and views it follows from secret
@@ -154,13 +149,13 @@ def seal(ledger: Ledger, described: Described) -> str:
         "described": described.plain(),
         "ledger": replace(ledger, published=()).commitment(),  # blinded by the picture's nonce
     }
-    return hashlib.sha256(canonical(body)).hexdigest()
+    return hashlib.sha256(canonical_json(body)).hexdigest()
 
 
-def commitment(terms: Terms, seals: Sequence[str]) -> str:
-    """Public commitment to a folder, 64 hex digits."""
-    body = {"schema": SCHEMA, "terms": terms.plain(), "seals": list(seals)}
-    return hashlib.sha256(canonical(body)).hexdigest()
+def folder_commitment(terms: Terms, pictures: Sequence[str]) -> str:
+    """Public commitment to a folder, 64 hex digits, from the commitments to its pictures."""
+    body = {"schema": SCHEMA, "terms": terms.plain(), "seals": list(pictures)}
+    return hashlib.sha256(canonical_json(body)).hexdigest()
 
 
 def picture_ledger(key: bytes, terms: Terms, described: Described) -> Ledger:
