@@ -377,7 +377,7 @@ def test_the_published_version_answers_before_what_is_compared_with_it(monkeypat
 
 def test_scores_are_kept_if_asked_for_and_give_the_bits():
     audited = instances(n=20)
-    readings = read(oracle(Pixels()), SCORE, audited, keep_scores=True)
+    readings = read(oracle(Pixels()), SCORE, audited, scores=True)
     assert readings.scores.shape == (24, 3 + 19)
     own, hidden = readings.scores[:, :1], readings.scores[:, 3:]
     assert np.array_equal(hidden > own, readings.bits)

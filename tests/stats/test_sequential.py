@@ -94,7 +94,7 @@ def test_besag_clifford_size(h, p):
         (lambda: stats.rank(100, float("nan")), "not a finite number"),
         (lambda: stats.optimal(1000, 0.001, cost=3e-4), "never claims"),
         (lambda: stats.optimal(100, 0.1, cost=0), "0 < cost"),
-        (lambda: stats.optimal(100, 0.1, keep=1), "keep=1"),
+        (lambda: stats.optimal(100, 0.1, min_power_share=1), "min_power_share=1"),
         (lambda: stats.optimal(100, 0.1, b=-1), "b=-1"),
     ],
 )
@@ -114,7 +114,7 @@ CALLS = {
     "mean": lambda x: stats.Beta.with_mean(x),
     "q": lambda x: stats.Fixed(x),
     "counts": lambda x: stats.Histogram((x,)),
-    "keep": lambda x: stats.optimal(100, 0.05, keep=x),
+    "min_power_share": lambda x: stats.optimal(100, 0.05, min_power_share=x),
     "alpha": lambda x: stats.holm([0.1], x),
     "tau": lambda x: stats.truncated_product([-1.0], x),
     "confidence": lambda x: stats.clopper_pearson(1, 2, x),

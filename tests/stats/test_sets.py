@@ -59,7 +59,7 @@ def test_no_other_level_has_many_more_claims():
     made = plan_set(m, q, used, law, n)
     outlook = _Outlook(m, Fraction(q).limit_denominator(10), used, law)
     for k in range(1, 13):
-        law_of = outlook.of(stats.optimal(n, Fraction(k, n), keep=0.995))
+        law_of = outlook.of(stats.optimal(n, Fraction(k, n), min_power_share=0.995))
         assert law_of @ np.arange(m + 1) <= made.discoveries * 1.02
 
 

@@ -101,9 +101,9 @@ def test_looks_are_every_read_at_first_and_in_steps_of_a_64th_later():
 def test_default_keeps_the_wanted_power(p):
     wanted = stats.rank(300, p).power(DESIGN)
     reads = []
-    for keep in (0.9, 0.98, 0.995):
-        test = stats.optimal(300, p, keep=keep)
-        assert test.power(DESIGN) >= keep * wanted
+    for share in (0.9, 0.98, 0.995):
+        test = stats.optimal(300, p, min_power_share=share)
+        assert test.power(DESIGN) >= share * wanted
         reads.append(test.expected_queries(DESIGN))
     assert reads == sorted(reads)
     assert reads[0] < reads[-1]
@@ -156,7 +156,13 @@ def exact_or_below(size: float, p: float) -> bool:
 
 @pytest.mark.parametrize(
     "design",
-    [{"b": 0.5}, {"b": 0.9}, {"b": 0.99}, {"a": 2, "b": 1}, {"a": 5, "b": 45, "keep": 0.995}],
+    [
+        {"b": 0.5},
+        {"b": 0.9},
+        {"b": 0.99},
+        {"a": 2, "b": 1},
+        {"a": 5, "b": 45, "min_power_share": 0.995},
+    ],
 )
 def test_designs_against_which_few_exceedances_are_no_evidence(design):
     with pytest.raises(ValueError, match=rf"b={design['b']}: accepted are a <= 1 <= b"):
@@ -188,6 +194,8 @@ def test_arguments():
         stats.optimal(100, 0.05, cost=1e300)
     with pytest.raises(ValueError, match="cost=0: accepted are numbers 0 < cost < inf"):
         stats.optimal(100, 0.05, cost=0)
-    with pytest.raises(ValueError, match="keep=1: accepted are numbers 0 <= keep < 1"):
-        stats.optimal(100, 0.05, keep=1)
+    with pytest.raises(
+        ValueError, match="min_power_share=1: accepted are numbers 0 <= min_power_share < 1"
+    ):
+        stats.optimal(100, 0.05, min_power_share=1)
     assert stats.optimal(np.int64(100), 0.05, b=np.float64(50)).n == 100

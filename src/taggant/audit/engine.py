@@ -47,7 +47,7 @@ def read(
     shard: tuple[int, int] = (0, 1),
     earlier: Readings | None = None,
     targets: Tensor | None = None,
-    keep_scores: bool = False,
+    scores: bool = False,
 ) -> Readings:
     """Read hidden versions until every test has stopped.
 
@@ -73,8 +73,8 @@ def read(
     targets : Tensor [N, ...], optional
         What the score compares each instance's answers with, the same for all its versions; the
         victim's ``targets`` of the raw images. Default: the labels.
-    keep_scores : bool
-        Keep the scores beside the bits; not together with `earlier`, which has none.
+    scores : bool
+        Return the scores beside the bits; not together with `earlier`, which has none.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def read(
     while True:
         try:
             questions = Questions(oracle, score, instances, targets, device, shard)
-            reader = _Reader(questions, until, block, progress, shard, keep_scores)
+            reader = _Reader(questions, until, block, progress, shard, scores)
             return reader.run(earlier)
         except torch.OutOfMemoryError:  # noqa: PERF203 - the loop is for this
             _halve(oracle)
@@ -131,12 +131,12 @@ class _Reader:
         block: int,
         progress: Progress | None,
         shard: tuple[int, int],
-        keep_scores: bool,
+        scores: bool,
     ) -> None:
         instances = questions.instances
         count, self.n = len(instances.raw), instances.ledger.n
         self.questions, self.draws, self.progress = questions, instances.draws, progress
-        self.grid, self.keep_scores = questions.controls.grid, keep_scores
+        self.grid, self.with_scores = questions.controls.grid, scores
         self.mine, self.shard = range(shard[0], count, shard[1]), shard
         self.tests = None if until is None else Tests(until, count)
         self.published = published_indices(instances.ledger, instances.raw.ids)
@@ -257,7 +257,7 @@ class _Reader:
                 self.slots.busy[slot] = False
                 self.own[instance] = self.slots.range_of(slot)
                 self.spread.moved(instance, score - self.slots.first[slot])
-                if not self.keep_scores:
+                if not self.with_scores:
                     self.record.forget_scores(instance)
 
     def _doubt(self, slot: int, instance: int) -> None:
@@ -284,5 +284,5 @@ class _Reader:
             self.recorded_controls + self.questions.asked_again,
             self.questions.controls.fault,
             self.questions.chosen,
-            np.concatenate([self.own[mine], scores], axis=1) if self.keep_scores else None,
+            np.concatenate([self.own[mine], scores], axis=1) if self.with_scores else None,
         )

@@ -106,7 +106,7 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
         [case.boundary],
         block=BLOCK,
         targets=case.model.targets([case.targets[one.entry.id] for one in group]),
-        keep_scores=True,
+        scores=True,
     )
     if readings.fault is not None:
         raise AuditError(f"{readings.fault}. Another one needs another --out")

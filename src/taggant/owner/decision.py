@@ -15,7 +15,7 @@ from taggant import stats
 from taggant.audit.comparison import firm
 from taggant.owner.form import Decimal, Form, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
-from taggant.stats.sets import KEEP_IN_SETS, plan_set
+from taggant.stats.sets import POWER_SHARE_IN_SETS, plan_set
 
 Test = Literal["optimal", "rank", "pprm", "besag_clifford"]
 TESTS: tuple[str, ...] = get_args(Test)
@@ -71,7 +71,7 @@ class DecisionRule(Form):
         ValueError
             If there is none of that level.
         """
-        options: dict[str, Any] = {} if self.q is None else {"keep": KEEP_IN_SETS}
+        options: dict[str, Any] = {} if self.q is None else {"min_power_share": POWER_SHARE_IN_SETS}
         made: Boundary = getattr(stats, self.test)(n, Fraction(self.level), **options)
         return made
 

@@ -127,7 +127,7 @@ class Remote(ABC):
     def read(self, answer: Any, count: int) -> Tensor:
         """What an answer to `count` images says, float32 [count, D]."""
 
-    def keep_form(self, form: Any) -> None:
+    def check_form(self, form: Any) -> None:
         """Refuse an answer of another form than the first: other versions, another function.
 
         Raises
@@ -237,7 +237,7 @@ class Endpoint(Remote):
     def read(self, answer: Any, count: int) -> Tensor:
         """Log-confidences float32 [count, classes]."""
         key, rows = classified(answer, count, self.classes)
-        self.keep_form(f"'{key}'")
+        self.check_form(f"'{key}'")
         return rows
 
 
@@ -251,7 +251,7 @@ class EmbeddingEndpoint(Remote):
     def read(self, answer: Any, count: int) -> Tensor:
         """Unit vectors float32 [count, D]."""
         rows = embedded(answer, count)
-        self.keep_form(f"embeddings of {rows.shape[1]} numbers")
+        self.check_form(f"embeddings of {rows.shape[1]} numbers")
         return rows
 
 

@@ -49,18 +49,18 @@ def claims_law(chance: Floats) -> Floats:
         first = int(np.searchsorted(chance, below)) + 1
 
 
-def _thinned(law: Floats, keep: float, log_factorial: Floats) -> Floats:
-    """Law of how many stay if each does with probability `keep`."""
+def _thinned(law: Floats, stay: float, log_factorial: Floats) -> Floats:
+    """Law of how many stay if each does with probability `stay`."""
     alive = np.flatnonzero(law > _NEGLIGIBLE)
     if alive.size == 0:
         return np.zeros_like(law)
     i = np.arange(alive[0], alive[-1] + 1)
     most = int(i[-1])
-    mean, spread = most * (1 - keep), _SPREAD * np.sqrt(most * keep * (1 - keep)) + 20
-    gone = np.arange(max(int(i[0] * (1 - keep) - spread), 0), min(int(mean + spread), most) + 1)
+    mean, spread = most * (1 - stay), _SPREAD * np.sqrt(most * stay * (1 - stay)) + 20
+    gone = np.arange(max(int(i[0] * (1 - stay) - spread), 0), min(int(mean + spread), most) + 1)
     left = i - gone[:, None]
     log_mass = log_factorial[i] - log_factorial[gone][:, None] - log_factorial[np.maximum(left, 0)]
-    log_mass += xlogy(left, keep) + xlog1py(gone, -keep)[:, None]
+    log_mass += xlogy(left, stay) + xlog1py(gone, -stay)[:, None]
     moved = np.where(left >= 0, np.exp(log_mass), 0.0) * law[i]
     after = np.bincount(np.maximum(left, 0).ravel(), moved.ravel(), minlength=law.size)
     return np.asarray(after)

@@ -20,8 +20,9 @@ from taggant.stats.discoveries import claims_law
 from taggant.stats.levels import MOST_VERSIONS, Level, level, versions
 from taggant.stats.stopping import optimal
 
-KEEP_IN_SETS = 0.995
-"""`keep` of the optimal test in sets: near the balance a little power decides over every claim."""
+POWER_SHARE_IN_SETS = 0.995
+"""`min_power_share` of the optimal test in sets: near the balance a little power decides over
+every claim."""
 
 _SHARES = (0.4, 0.55, 0.7, 0.85, 1.0, 1.2, 1.5)  # of the level that suits full ranks, to try
 _MOST_COUNTED = 2_000  # images; of more, the shares are those of so many
@@ -119,7 +120,7 @@ def plan_set(
     design = _design(alternative)
     plans = []
     for x in outlook.levels(suits, count):
-        test = optimal(count, x, b=design.b, a=design.a, keep=KEEP_IN_SETS)
+        test = optimal(count, x, b=design.b, a=design.a, min_power_share=POWER_SHARE_IN_SETS)
         plans.append((x, test, outlook.of(test)))
     best, boundary, law = max(plans, key=lambda plan: _mean(plan[2]))
     if 1 - law[0] < 2 * q:

@@ -53,7 +53,7 @@ def optimal(
     b: float = 50.0,
     cost: float | None = None,
     a: float = 1.0,
-    keep: float = 0.985,
+    min_power_share: float = 0.985,
 ) -> Boundary:
     """Return the test with the fewest reads and misses at the design alternative q ~ Beta(a, b).
 
@@ -72,8 +72,9 @@ def optimal(
     cost : float, optional
         Price of reading one hidden version, in units of one missed detection. By default the
         largest one found whose test keeps enough power.
-    keep : float
-        Share of the full rank test's power at the design that the chosen cost must keep, 0..1.
+    min_power_share : float
+        Least share of the full rank test's power at the design that the chosen cost must leave,
+        0..1.
 
     Raises
     ------
@@ -100,11 +101,11 @@ def optimal(
     design = _design(a, b)
     if cost is not None:
         cost = real(cost, "cost", 0.0, math.inf, "both")
-    keep = real(keep, "keep", 0.0, 1.0, "high")
+    share = real(min_power_share, "min_power_share", 0.0, 1.0, "high")
     if cost is None and alpha * n == 1:  # one rank, known when all are read: no other test
         return rank(n, alpha, curtailed=True)
     ranks = np.arange(int(alpha * n))
-    wanted = keep * float(np.exp(design.log_pmf(n - 1, ranks, n)).sum())
+    wanted = share * float(np.exp(design.log_pmf(n - 1, ranks, n)).sum())
     found: Boundary | None = None
     priced: _Priced | None = None
     for horizon in _horizons(n, alpha):

@@ -190,12 +190,12 @@ class Store:
         folder = self.folder(stage)
         discard(folder)  # one without its manifest
         draft = folder.with_name(f".{folder.name}{PARTIAL}")
-        _clear(draft, keep=stage.resumable)
+        _clear(draft, resumable=stage.resumable)
         draft.mkdir(parents=True, exist_ok=True)
         try:
             seconds = self._timed(partial(stage.compute, draft))
         except BaseException as error:
-            self._give_up(draft, keep=stage.resumable)
+            self._give_up(draft, resumable=stage.resumable)
             if isinstance(error, OSError) and error.errno and error.filename is None:
                 raise OSError(error.errno, error.strerror, str(folder)) from error
             raise
@@ -216,9 +216,9 @@ class Store:
         self.computed.add(stage.digest)
         return folder
 
-    def _give_up(self, draft: Path, keep: bool) -> None:
+    def _give_up(self, draft: Path, resumable: bool) -> None:
         """Leave of an interrupted attempt what can be resumed, and no empty folder."""
-        if not keep:
+        if not resumable:
             shutil.rmtree(draft, ignore_errors=True)
         inside = draft.relative_to(self.root).parents
         _prune(draft, *(self.root / folder for folder in inside))
@@ -276,11 +276,11 @@ def _say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def _clear(partial: Path, keep: bool) -> None:
+def _clear(partial: Path, resumable: bool) -> None:
     """Remove an interrupted attempt; of one that can be resumed, only half-written files."""
     if not partial.exists():
         return
-    if not keep:
+    if not resumable:
         shutil.rmtree(partial)
         return
     for draft in [*partial.rglob(".*")]:
