@@ -67,8 +67,8 @@ def test_exceedances_are_uniform_through_any_views(kind, view_set):
     assert chisquare(np.bincount(exceedances, minlength=N)).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("looked_at", ["raw", "published"])
-def test_views_chosen_on_the_published_version_would_break_the_null(looked_at):
+@pytest.mark.parametrize("evaluated_without_trace", ["raw", "published"])
+def test_views_chosen_on_the_published_version_would_break_the_null(evaluated_without_trace):
     """What the raw image is for."""
     few, owner = COUNT, audited(N, COUNT)
     raw = owner.raw.select(list(range(few)))
@@ -77,10 +77,10 @@ def test_views_chosen_on_the_published_version_would_break_the_null(looked_at):
     indices = np.tile(np.arange(N), (few, 1))
     versions = owner.scheme.versions(owner.ledger.secret, raw.images, raw.ids, indices)
     published = np.array(owner.ledger.published[:few])
-    seen = raw.images if looked_at == "raw" else versions[np.arange(few), published]
+    seen = raw.images if evaluated_without_trace == "raw" else versions[np.arange(few), published]
     views = score.views_of(oracle, seen, raw.labels, range(few)).repeat_interleave(N, 0)
     labels = raw.labels.repeat_interleave(N)
     scores = score(oracle, versions.flatten(0, 1), labels, views).view(few, N).numpy()
     exceedances = (scores > scores[np.arange(few), published][:, None]).sum(1)
     p_value = chisquare(np.bincount(exceedances, minlength=N)).pvalue
-    assert (p_value > 1e-4) == (looked_at == "raw")
+    assert (p_value > 1e-4) == (evaluated_without_trace == "raw")

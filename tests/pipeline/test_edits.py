@@ -40,7 +40,7 @@ FIRST = decided(
     ),
     train=(
         "answers data.batches pipeline.stages.train victim.checkpoint victim.classifier "
-        "victim.share victim.small_net victim.training victim.victim"
+        "victim.batch_share victim.small_net victim.training victim.victim"
     ),
     unlearn=(
         "pipeline.device pipeline.stages.unlearn unlearning.method unlearning.none "

@@ -12,7 +12,7 @@ from taggant.pipeline import sweep
 PARTS = {
     "audit": {"_target_": "taggant.audit.instance.InstanceAudit"},
     "victim": {"_target_": "taggant.victim.classifier.Classifier"},
-    "unlearning": {"_target_": "taggant.unlearning.none.Keep"},
+    "unlearning": {"_target_": "taggant.unlearning.none.NoUnlearning"},
 }
 
 

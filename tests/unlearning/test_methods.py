@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
 from tests.victim.pairs import pairs, tiny_clip
 
-from taggant.unlearning.bad_teacher import mixed
+from taggant.unlearning.bad_teacher import mixed_batches
 from taggant.unlearning.finetune import Finetune
 from taggant.unlearning.method import Descent
 from taggant.unlearning.request import Diverged, Request, filled
@@ -60,8 +60,8 @@ def request_of(model) -> Request:
         retain=data.select(list(range(10, 40))),
         seed=3,
         device=torch.device("cpu"),
-        anew=lambda images: victim(len(images)),
-        fresh=functools.partial(victim, 7),
+        retrained=lambda images: victim(len(images)),
+        untrained=functools.partial(victim, 7),
     )
 
 
@@ -222,7 +222,7 @@ def test_poisson_samples_without_images_are_passed_over():
 def test_bad_teaching_mixes_both_sets_and_knows_which_is_which():
     request = request_of(victim())
     forgotten = {bytes(image.numpy().tobytes()) for image in request.forget.images}
-    seen = list(mixed(request, request.retain, epoch=1))
+    seen = list(mixed_batches(request, request.retain, epoch=1))
     assert sum(len(flags) for _, flags in seen) == 40
     for (images, _), flags in seen:
         assert flags.tolist() == [bytes(i.numpy().tobytes()) in forgotten for i in images]

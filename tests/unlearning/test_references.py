@@ -21,7 +21,7 @@ from tests.unlearning.test_methods import GRADED, method
 from tests.unlearning.tiny import CLASSES, FORGET, RETAIN, Tiny, request, weights
 from torch.nn.functional import kl_div
 
-from taggant.unlearning.bad_teacher import between
+from taggant.unlearning.bad_teacher import divergence_from_teachers
 from taggant.unlearning.salun import saliency
 from taggant.unlearning.ssd import SSD
 
@@ -339,9 +339,11 @@ def test_masks_are_those_of_the_reference(share):
 def test_bad_teaching_differs_by_the_number_of_classes():
     """The reference's `UnlearnerLoss` is torch's mean over images and classes."""
     asked = request()
-    student, good, bad = Tiny(0.5), asked.victim, asked.fresh()
+    student, good, bad = Tiny(0.5), asked.victim, asked.untrained()
     (batch, *_) = asked.batches(asked.forget)
     forget = torch.tensor([True, False, True, False])
     wanted = torch.where(forget[:, None], bad.logits(batch), good.logits(batch)).softmax(1)
     theirs = kl_div(student.logits(batch).log_softmax(1), wanted, reduction="none").mean()
-    assert torch.allclose(between(student, good, bad, batch, forget), CLASSES * theirs)
+    assert torch.allclose(
+        divergence_from_teachers(student, good, bad, batch, forget), CLASSES * theirs
+    )

@@ -9,7 +9,7 @@ import torch
 from tests.conftest import random_set
 from tests.unlearning.test_methods import request_of, same, victim
 
-from taggant.unlearning.scrub import Scrub, alike, error
+from taggant.unlearning.scrub import Scrub, class_weights, error
 
 EPOCHS = 6
 
@@ -57,9 +57,9 @@ def test_errors_of_held_out_images_count_in_the_forgotten_classes_shares():
     pool, data = random_set(4), random_set(3)
     pool = dataclasses.replace(pool, labels=torch.tensor([0, 1, 1, 2]))
     data = dataclasses.replace(data, labels=torch.tensor([0, 0, 1]))
-    assert alike(pool, data).tolist() == [2, 0.5, 0.5, 0]
+    assert class_weights(pool, data).tolist() == [2, 0.5, 0.5, 0]
     with pytest.raises(ValueError, match="no held-out image of the classes"):
-        alike(pool, dataclasses.replace(data, labels=torch.tensor([3, 3, 3])))
+        class_weights(pool, dataclasses.replace(data, labels=torch.tensor([3, 3, 3])))
 
 
 def test_it_needs_held_out_images():

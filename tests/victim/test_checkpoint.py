@@ -62,7 +62,7 @@ def test_the_record_comes_from_the_checkpoint(trainings, tmp_path, recwarn):
     whole, killed = trainings
     folder = shutil.copytree(killed, tmp_path / "copy")
     (folder / HISTORY).write_text("[{")
-    assert checkpoint.left_by(folder) == folder / RESUME
+    assert checkpoint.resumable_checkpoint(folder) == folder / RESUME
     assert same(whole, fitted(folder, **OPTIONS))
     assert not [w for w in recwarn if "begins again" in str(w.message)]
 

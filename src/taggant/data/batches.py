@@ -31,13 +31,13 @@ class Batches:
         Takes (images uint8, generator) and returns images of the same shape.
     device : str or torch.device
         Where the set lives.
-    smallest : int
+    min_batch_size : int
         Images that a batch has at least: the last batch takes what it lacks from the one before.
 
     Raises
     ------
     ValueError
-        For a batch size < 1, or too few images for batches as large as `smallest`.
+        For a batch size < 1, or too few images for batches as large as `min_batch_size`.
     """
 
     def __init__(
@@ -48,17 +48,17 @@ class Batches:
         seed: int,
         augment: Augment | None = None,
         device: torch.device | str = "cpu",
-        smallest: int = 1,
+        min_batch_size: int = 1,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"victim.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
-        check_smallest(len(targets), batch_size, smallest)
+        check_min_batch_size(len(targets), batch_size, min_batch_size)
         self.images = images.to(device)
         self.targets = targets.to(device)
         self.batch_size = batch_size
         self.seed = seed
         self.augment = augment
-        self.smallest = smallest
+        self.min_batch_size = min_batch_size
         self.epoch = 0
 
     @property
@@ -87,7 +87,7 @@ class Batches:
     def _chosen(self, generator: torch.Generator) -> Sequence[Tensor]:
         order = torch.randperm(len(self.targets), generator=generator).to(self.images.device)
         parts = list(torch.split(order, self.batch_size))
-        lacking = self.smallest - len(parts[-1]) if parts else 0
+        lacking = self.min_batch_size - len(parts[-1]) if parts else 0
         if lacking > 0 and len(parts) > 1:
             *parts, last, short = parts
             parts += [last[:-lacking], torch.cat([last[-lacking:], short])]
@@ -99,13 +99,15 @@ class Batches:
         return torch.Generator(device).manual_seed(int(mixed[0]))
 
 
-def check_smallest(images: int, batch_size: int, smallest: int) -> None:
-    """Refuse sets of which no order gives batches of at least `smallest` images."""
+def check_min_batch_size(images: int, batch_size: int, min_batch_size: int) -> None:
+    """Refuse sets of which no order gives batches of at least `min_batch_size` images."""
     left = images % batch_size
-    short = 0 < left < smallest and (images < smallest or batch_size + left < 2 * smallest)
-    if images and (short or batch_size < smallest):
+    short = 0 < left < min_batch_size and (
+        images < min_batch_size or batch_size + left < 2 * min_batch_size
+    )
+    if images and (short or batch_size < min_batch_size):
         raise ValueError(
             f"victim.batch_size = {batch_size} for {images} images leaves a batch of fewer than "
-            f"{smallest}, from which this victim (batch norm, or images compared with each other) "
-            "learns nothing"
+            f"{min_batch_size}, from which this victim (batch norm, or images compared with each "
+            "other) learns nothing"
         )

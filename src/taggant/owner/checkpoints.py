@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from taggant.files import sha256
-from taggant.owner.models import LIBRARIES, Fed, Model, Options, Target, local
+from taggant.owner.models import LIBRARIES, Model, Options, Target, WithPreprocessing, local
 from taggant.owner.state import NoFitError, State, find_state
 from taggant.owner.weights import read_weights
 
@@ -46,12 +46,12 @@ def checkpoint(path: Path, options: Options) -> Model:
         raise ValueError(f"{path} does not fit {options.arch}{classes}: it {error}") from error
     net.load_state_dict(state.tensors, strict=False)  # what is derived may be missing
     facts: dict[str, Any] = {"note": _note(path, state)}
-    fed = Fed(net, options.size, options.mean, options.std)
+    asked = WithPreprocessing(net, options.size, options.mean, options.std)
     if library == "open_clip":
-        fed = Fed(net.encode_image, options.size, options.mean, options.std)
-        fed.add_module("whole", net)
+        asked = WithPreprocessing(net.encode_image, options.size, options.mean, options.std)
+        asked.add_module("whole", net)
         facts |= {"targets": _captions(name, net)} if options.victim == "clip" else {}
-    return local(str(path), sha256(path), fed, options, **facts)
+    return local(str(path), sha256(path), asked, options, **facts)
 
 
 def _note(path: Path, state: State) -> str:

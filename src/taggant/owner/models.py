@@ -124,7 +124,7 @@ class Model:
     note: str = ""
 
 
-class Fed(nn.Module):
+class WithPreprocessing(nn.Module):
     """A network behind its preprocessing: takes pictures of any size and mode.
 
     Parameters

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taggant.files import sha256
-from taggant.owner.models import Fed, Model, Options, local
+from taggant.owner.models import Model, Options, WithPreprocessing, local
 from taggant.owner.weights import check_binary
 
 TYPES = {
@@ -40,11 +40,11 @@ def onnx_graph(path: Path, options: Options) -> Model:
     except Exception as error:  # each of onnxruntime's errors derives from Exception alone
         raise ValueError(f"{path}: no ONNX graph ({str(error)[:200]})") from error
     run = _Graph(path, session, options.size)
-    fed = Fed(run, options.size, options.mean, options.std)
+    asked = WithPreprocessing(run, options.size, options.mean, options.std)
     outputs = [one.name for one in session.get_outputs()]
     several = f"the graph of {path} gives {', '.join(outputs)}; {outputs[0]} is read"
     note = several if len(outputs) > 1 else ""
-    return local(str(path), sha256(path), fed, options, note=note)
+    return local(str(path), sha256(path), asked, options, note=note)
 
 
 class _Graph:

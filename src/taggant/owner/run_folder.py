@@ -23,7 +23,7 @@ from taggant.canonical import canonical_json
 from taggant.data.imageset import ImageSet
 from taggant.files import sha256
 from taggant.owner.form import Form, FormError, Hex32, Line, parsed, read_file
-from taggant.owner.models import Fed, Model, Options, Target, local
+from taggant.owner.models import Model, Options, Target, WithPreprocessing, local
 from taggant.owner.parts.victim import Images, Victim, victim_form
 from taggant.store.manifest import MANIFEST
 from taggant.victim import training
@@ -113,7 +113,7 @@ def run_folder(folder: Path, options: Options) -> Model:
     facts: dict[str, Any] = {"answers": str(victim.answers), "against": str(victim.against)}
     if victim.against == "captions":
         facts["targets"] = captioned(victim, size)
-    return local(str(folder), trained.digest, Fed(victim, size), options, **facts)
+    return local(str(folder), trained.digest, WithPreprocessing(victim, size), options, **facts)
 
 
 def victim_of(folder: Path) -> Trained:

@@ -62,7 +62,7 @@ class InstanceRun(AuditRun):
         victim = self.train.new_victim()
         left_out = int(self.context.cfg.marking.unused)
         self.train.check_batches(victim, len(train) - left_out)
-        self.unlearn.check_batches(victim.smallest)
+        self.unlearn.check_batches(victim.min_batch_size)
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""

@@ -50,7 +50,7 @@ class WholeSetRun(AuditRun):
         self.fits()
         victim = self.train.new_victim()
         self.train.check_batches(victim, len(self.data.splits.train))
-        self.unlearn.check_batches(victim.smallest)
+        self.unlearn.check_batches(victim.min_batch_size)
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""

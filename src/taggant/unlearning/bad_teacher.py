@@ -51,16 +51,16 @@ class BadTeacher(Method):
     def unlearn(self, request: Request) -> Any:
         """Follow either teacher, image by image."""
         good = copy.deepcopy(request.victim).eval()
-        bad = request.fresh().to(request.device).eval()
+        bad = request.untrained().to(request.device).eval()
         step, victim = Descent(request, self.rate * self.strength), request.victim
         some = request.part(request.retain, max(1, round(self.share * len(request.retain))))
         for epoch in range(self.epochs):
-            for batch, forget in mixed(request, some, epoch):
-                step(between(victim, good, bad, batch, forget))
+            for batch, forget in mixed_batches(request, some, epoch):
+                step(divergence_from_teachers(victim, good, bad, batch, forget))
         return victim
 
 
-def mixed(request: Request, retain: ImageSet, epoch: int) -> Iterator[tuple[Batch, Tensor]]:
+def mixed_batches(request: Request, retain: ImageSet, epoch: int) -> Iterator[tuple[Batch, Tensor]]:
     """Batches of both sets together, and which of their images are to be forgotten, bool [B]."""
     both = joined(request.forget, retain)
     loader = request.victim.batches(both, request.seed, request.device)
@@ -70,7 +70,9 @@ def mixed(request: Request, retain: ImageSet, epoch: int) -> Iterator[tuple[Batc
             yield batch, chosen < len(request.forget)
 
 
-def between(student: Any, good: Any, bad: Any, batch: Batch, forget: Tensor) -> Tensor:
+def divergence_from_teachers(
+    student: Any, good: Any, bad: Any, batch: Batch, forget: Tensor
+) -> Tensor:
     """Mean KL of the student from a teacher: the bad one where `forget` [B], else the good one."""
     with torch.no_grad():
         ignorant, knowing = (teacher.logits(batch).log_softmax(1) for teacher in (bad, good))

@@ -137,13 +137,13 @@ def gradient(request: Request, batch: Batch) -> list[Tensor]:
     """Gradient of a batch's mean loss by `trained_weights`; one gradient step is counted."""
     weights = trained_weights(request.victim)
     request.steps += 1
-    with looked_at(request.victim):
+    with evaluated_without_trace(request.victim):
         loss = request.victim.batch_loss(batch)
         return list(torch.autograd.grad(loss, weights, materialize_grads=True))
 
 
 @contextmanager
-def looked_at(victim: Any) -> Iterator[None]:
+def evaluated_without_trace(victim: Any) -> Iterator[None]:
     """The victim in eval mode; queues, centres and all other buffers end as they were."""
     kept = {name: buffer.clone() for name, buffer in victim.named_buffers()}
     victim.eval()

@@ -11,7 +11,7 @@ from taggant.unlearning.request import Request
 
 
 @dataclass(frozen=True)
-class Keep(Method):
+class NoUnlearning(Method):
     """Return the victim as it is, bit for bit: one end of every comparison."""
 
     depends: ClassVar[Sequence[str]] = ()

@@ -72,9 +72,9 @@ class Request:
         Stage seed; everything random is a function of it.
     device : torch.device
         Where to compute.
-    anew : callable
+    retrained : callable
         Trains a new victim on a set by the victim's own recipe.
-    fresh : callable
+    untrained : callable
         A victim as it is before any training, in other random weights.
     held_out : ImageSet, optional
         Images that were never trained on, for methods that stop by them.
@@ -89,8 +89,8 @@ class Request:
     retain: ImageSet
     seed: int
     device: torch.device
-    anew: Callable[[ImageSet], Any]
-    fresh: Callable[[], Any]
+    retrained: Callable[[ImageSet], Any]
+    untrained: Callable[[], Any]
     held_out: ImageSet | None = None
     steps: int = 0
     notes: dict[str, float] = field(default_factory=dict)

@@ -23,6 +23,6 @@ class Retrain(Method):
 
     def __call__(self, request: Request) -> Any:
         """A new victim."""
-        return request.anew(request.retain)
+        return request.retrained(request.retain)
 
     unlearn = __call__

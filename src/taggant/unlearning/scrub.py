@@ -81,7 +81,7 @@ class Scrub(Method):
         """Take up the epoch whose error is nearest; of equally near ones, the last."""
         if request.held_out is None:
             raise ValueError("unlearning.rewind = true needs held-out images, and there are none")
-        wanted = error(request, request.held_out, alike(request.held_out, request.forget))
+        wanted = error(request, request.held_out, class_weights(request.held_out, request.forget))
         distances = [abs(found - wanted) for found, _ in after]
         epoch = max(i for i, distance in enumerate(distances) if distance == min(distances))
         request.victim.load_state_dict(after[epoch][1])
@@ -103,7 +103,7 @@ def error(request: Request, data: ImageSet, weights: Tensor | None = None) -> fl
     return float((wrong * each[order]).sum() / each.sum())
 
 
-def alike(pool: ImageSet, data: ImageSet) -> Tensor:
+def class_weights(pool: ImageSet, data: ImageSet) -> Tensor:
     """Weights [N] that give a pool the proportions of `data`'s classes; equal without labels.
 
     Raises

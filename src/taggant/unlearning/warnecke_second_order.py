@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from taggant.data.imageset import ImageSet
-from taggant.unlearning.method import Method, looked_at, move, trained_weights
+from taggant.unlearning.method import Method, evaluated_without_trace, move, trained_weights
 from taggant.unlearning.request import Batch, Request
 from taggant.unlearning.solve import solve
 from taggant.unlearning.warnecke_first_order import forget_gradient
@@ -110,7 +110,7 @@ def _batch_product(request: Request, batch: Batch, vector: Tensor) -> Tensor:
     """Hessian of a batch's mean loss times a vector [d]."""
     weights = trained_weights(request.victim)
     request.steps += 2
-    with looked_at(request.victim):
+    with evaluated_without_trace(request.victim):
         with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
             loss = request.victim.batch_loss(batch)
         found = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)

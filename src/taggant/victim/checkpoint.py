@@ -22,7 +22,7 @@ class DamagedError(RuntimeError):
     """A checkpoint, or weights beside it, are not what was written."""
 
 
-class Sealed(TorchCheckpointIO):
+class ChecksummedCheckpoints(TorchCheckpointIO):
     """Writes checkpoints of which each begins with the SHA-256 of the rest.
 
     Each also holds the SHA-256 of the weights that lie beside it.
@@ -65,7 +65,7 @@ def read(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
-def left_by(folder: Path) -> Path | None:
+def resumable_checkpoint(folder: Path) -> Path | None:
     """The checkpoint that a training in a folder goes on from.
 
     One that is damaged, or whose weights beside it are, is removed with a warning.

@@ -61,7 +61,7 @@ class Clip(Victim):
     answers: ClassVar[str] = "embedding"
     against: ClassVar[str] = "captions"
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss", "logits", "relabelled", "wrong"})
-    compared: ClassVar[int] = 2
+    images_compared: ClassVar[int] = 2
 
     def __init__(
         self,

@@ -56,7 +56,7 @@ class DPClassifier(Classifier):
         self.noise_multiplier = noise_multiplier
         self.max_grad_norm = max_grad_norm
         self.delta = delta
-        separate(self.net)
+        replace_batch_norm(self.net)
         # Of channels-last maps opacus 1.6 computes wrong gradients, and says nothing.
         self.net.to(memory_format=torch.contiguous_format)
 
@@ -132,7 +132,7 @@ class PoissonBatches(Batches):
         return [step.nonzero()[:, 0].to(self.images.device) for step in coins]
 
 
-def separate(net: nn.Module) -> None:
+def replace_batch_norm(net: nn.Module) -> None:
     """Make a network's answer on an image independent of its batch: group norm for batch norm.
 
     Opacus needs this, and activations that leave their input alone.

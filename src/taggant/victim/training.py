@@ -19,8 +19,8 @@ from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
 from taggant.files import write_atomically
 from taggant.stop import Stopped
-from taggant.victim.checkpoint import RESUME, Sealed, left_by, read
-from taggant.victim.share import Share
+from taggant.victim.batch_share import BatchShare
+from taggant.victim.checkpoint import RESUME, ChecksummedCheckpoints, read, resumable_checkpoint
 
 HISTORY = "history.json"
 FINAL = "final.safetensors"
@@ -62,16 +62,16 @@ def fit(
     Stopped
         If a signal comes; it then knows the epoch at which the next attempt goes on.
     """
-    checkpoint = left_by(folder)
-    trainer.strategy.checkpoint_io = Sealed()
+    checkpoint = resumable_checkpoint(folder)
+    trainer.strategy.checkpoint_io = ChecksummedCheckpoints()
     alone = trainer.world_size == 1
     # Processes are forked, which a parent that has used a GPU cannot do.
     loader = victim.batches(train, seed, trainer.strategy.root_device if alone else "cpu")
-    loader.smallest *= trainer.world_size  # each process needs as many
+    loader.min_batch_size *= trainer.world_size  # each process needs as many
     try:
         trainer.fit(
             victim,
-            train_dataloaders=loader if alone else Share(loader),
+            train_dataloaders=loader if alone else BatchShare(loader),
             ckpt_path=None if checkpoint is None else str(checkpoint),
             weights_only=True,
         )
@@ -87,10 +87,16 @@ def fit(
 def callbacks(victim: Any, test: ImageSet, seed: int, folder: Path) -> list[pl.Callback]:
     """What every training run needs: draws, history, snapshots and the epoch's checkpoint."""
     stopping = [] if victim.patience is None else [Patience(victim.patience)]
-    return [OwnSignals(), Draws(seed), History(test, folder), *stopping, KeepEpoch(folder)]
+    return [
+        KeepSignalHandlers(),
+        SeedEveryEpoch(seed),
+        History(test, folder),
+        *stopping,
+        EpochCheckpoint(folder),
+    ]
 
 
-class OwnSignals(pl.Callback):
+class KeepSignalHandlers(pl.Callback):
     """Keeps signals with whoever handled them before.
 
     Lightning takes them for a training: it would end at SIGTERM with exit status 0, also where
@@ -112,7 +118,7 @@ class OwnSignals(pl.Callback):
                 signal.signal(number, handler)
 
 
-class Draws(pl.Callback):
+class SeedEveryEpoch(pl.Callback):
     """Makes dropout, and all else that draws from torch's own state, a function of seed and epoch.
 
     A run that goes on at an epoch, and one that was audited in between, draws what any other does.
@@ -138,7 +144,7 @@ class Patience(pl.callbacks.EarlyStopping):
         trainer.should_stop = trainer.should_stop or self.stopped_epoch > 0
 
 
-class KeepEpoch(pl.callbacks.Checkpoint):
+class EpochCheckpoint(pl.callbacks.Checkpoint):
     """Keeps the last finished epoch's checkpoint, which is whole at any moment."""
 
     def __init__(self, folder: Path) -> None:

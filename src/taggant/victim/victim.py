@@ -54,7 +54,7 @@ class Victim(pl.LightningModule):
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss"})
     """What unlearning methods may call, beyond training it anew: see `Unlearnable`."""
 
-    compared: ClassVar[int] = 1
+    images_compared: ClassVar[int] = 1
     """Images that the loss compares with each other, at least."""
 
     patience: int | None = None
@@ -91,10 +91,10 @@ class Victim(pl.LightningModule):
         self.warmup = warmup
 
     @property
-    def smallest(self) -> int:
+    def min_batch_size(self) -> int:
         """Images that a batch has at least: batch norm learns nothing from one alone."""
         normed = any(isinstance(part, _BatchNorm) for part in self.modules())
-        return max(self.compared, 2 if normed else 1)
+        return max(self.images_compared, 2 if normed else 1)
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ class Victim(pl.LightningModule):
         augment: Augment | None,
     ) -> Batches:
         """Batches of images [N, ...] and their targets [N, ...], of this victim's size."""
-        return Batches(images, targets, self.batch_size, seed, augment, device, self.smallest)
+        return Batches(images, targets, self.batch_size, seed, augment, device, self.min_batch_size)
 
     def measures(self, data: ImageSet) -> dict[str, float]:
         """What the history records of held-out images: ``utility``, and what else there is."""

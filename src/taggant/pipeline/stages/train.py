@@ -12,7 +12,7 @@ import pytorch_lightning as lightning
 import torch
 from hydra.utils import get_class, instantiate
 
-from taggant.data.batches import check_smallest
+from taggant.data.batches import check_min_batch_size
 from taggant.files import sha256
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -97,8 +97,8 @@ class Train:
         ------
         ValueError
         """
-        each = victim.smallest * world_size(self.context.config("trainer"))
-        check_smallest(images, victim.batch_size, each)
+        each = victim.min_batch_size * world_size(self.context.config("trainer"))
+        check_min_batch_size(images, victim.batch_size, each)
 
     def load(self, weights: Path) -> Any:
         """A victim with stored weights."""

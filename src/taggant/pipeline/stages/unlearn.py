@@ -16,7 +16,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 
 from taggant.answers import evaluating
-from taggant.data.batches import check_smallest
+from taggant.data.batches import check_min_batch_size
 from taggant.pipeline.device import device_of
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -70,9 +70,9 @@ class Unlearn:
             With both, before anything is trained.
         """
         self.method.check(self.train.victim_class)
-        self.check_batches(self.train.victim_class.compared)
+        self.check_batches(self.train.victim_class.images_compared)
 
-    def check_batches(self, smallest: int) -> None:
+    def check_batches(self, min_batch_size: int) -> None:
         """Refuse fewer images to forget than a batch must have.
 
         Raises
@@ -82,7 +82,7 @@ class Unlearn:
         if self.method.needs and self.forget:
             batch = int(self.context.cfg.victim.batch_size)
             try:
-                check_smallest(self.forget["count"], batch, smallest)
+                check_min_batch_size(self.forget["count"], batch, min_batch_size)
             except ValueError as error:
                 raise ValueError(f"unlearning.forget = {self.method.forget}: {error}") from None
 
@@ -145,17 +145,17 @@ class Unlearn:
         before, seed = self._measures(victim.to(device)), self.context.seed("unlearn")
         forget, retain = self.sets()
 
-        def anew(images: ImageSet) -> Any:
+        def retrained(images: ImageSet) -> Any:
             (folder / DRAFT).mkdir(exist_ok=True)
             trained = self.train.fit(images, folder / DRAFT)
             request.steps += trained.epochs * math.ceil(len(images) / trained.batch_size)
             return trained
 
-        def fresh() -> Any:
+        def untrained() -> Any:
             return self.train.new_victim(seed)
 
         held_out = self.data.splits.test
-        request = Request(victim, forget, retain, seed, device, anew, fresh, held_out)
+        request = Request(victim, forget, retain, seed, device, retrained, untrained, held_out)
         start = time.perf_counter()
         try:
             victim, diverged = self.method(request).to(device), False

@@ -39,7 +39,7 @@ class Encoder(Victim):
     """
 
     answers: ClassVar[str] = "embedding"
-    compared: ClassVar[int] = 2
+    images_compared: ClassVar[int] = 2
     head: nn.Module
 
     def __init__(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, distributed
 
 
-class Share:
+class BatchShare:
     """This process's part of every batch: images rank, rank + world, rank + 2 world, ...
 
     The effective batch is that of the loader. Where a batch has fewer images than there are
