@@ -121,7 +121,7 @@ def kserve(path, body):
 
 
 class Gradio:
-    """Answers of gradio 6.31, as it gave them to the same requests."""
+    """PictureScores of gradio 6.31, as it gave them to the same requests."""
 
     def __init__(self) -> None:
         self.events: dict[str, str] = {}

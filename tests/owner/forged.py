@@ -14,11 +14,11 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 
 from taggant.canonical import canonical_json
+from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
-from taggant.owner.parts.score import ScoreForm
-from taggant.owner.record import SCHEMA, Asked, Facts, Record, Scored
+from taggant.owner.record import SCHEMA, AskedModel, AuditSetup, Record, ScoredPicture
 from taggant.owner.transform import Transform
 
 N, COUNT, USED = 40, 6, 4
@@ -55,16 +55,20 @@ def record_of(ledger: FolderLedger, rule: DecisionRule | None = None) -> Record:
         depth = int(boundary.run((scores[1:] > scores[0])[None]).read[0])
         told = tuple(map(float, scores[: depth + 1]))
         again = (told[0], told[0])
-        scored.append(Scored.of(id=image_id, grid=0.0, scores=told, again=again))
-    model = Asked.of(spec="m:f", fingerprint="0" * 64, answers="logits", classes=CLASSES)
-    facts = Facts.of(
+        scored.append(ScoredPicture.from_values(id=image_id, grid=0.0, scores=told, again=again))
+    model = AskedModel.from_values(
+        spec="m:f", fingerprint="0" * 64, answers="logits", classes=CLASSES
+    )
+    facts = AuditSetup.from_values(
         commitment=ledger.commitment,
         model=model,
-        score=ScoreForm.of(**MARGIN),
+        score=ScoreConfig.from_values(**MARGIN),
         rule=rule,
         transform=Transform(),
     )
-    return Record.of(schema=SCHEMA, facts=facts, scored=tuple(scored), paid=200, attempts=200)
+    return Record.from_values(
+        schema=SCHEMA, facts=facts, scored=tuple(scored), paid=200, attempts=200
+    )
 
 
 def text(body: Body) -> bytes:

@@ -21,7 +21,6 @@ from typer.testing import CliRunner
 
 from taggant.owner import certify
 from taggant.owner.cli import app
-from taggant.owner.form import written
 from taggant.owner.gather import gather
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
@@ -29,6 +28,7 @@ from taggant.owner.mark import commitment_path, mark
 from taggant.owner.models import Options
 from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
+from taggant.owner.schema import to_json
 from taggant.owner.serve import Service
 from taggant.owner.spec import open_model
 from taggant.owner.verify import verify, whole
@@ -219,7 +219,7 @@ def test_forged_scores_are_rejected_by_the_model(home, done):
     own = first.scores[0] + 1
     scores = {"scores": (own, *first.scores[1:]), "again": (own, own)}
     for change in (scores, {"label": "class1"}, {"published_sha256": "0" * 64}):
-        forged = c.but(opened=(first.but(**change), *rest))
+        forged = c.replace(opened=(first.replace(**change), *rest))
         assert not verify_scores(forged, model, home / "raw")[-1].ok, change
 
 
@@ -237,8 +237,8 @@ def test_versions_that_tie_are_put_into_no_order_by_the_room_left_to_arithmetic(
     opened = []
     for one in c.opened:
         told = tuple(np.float32([2e-4, *[1e-4] * (len(one.scores) - 1)]).tolist())
-        opened.append(one.but(scores=told, again=(told[0], told[0])))
-    forged = c.but(opened=tuple(opened), model=c.model.but(fingerprint=model.fingerprint))
+        opened.append(one.replace(scores=told, again=(told[0], told[0])))
+    forged = c.replace(opened=tuple(opened), model=c.model.replace(fingerprint=model.fingerprint))
     *before, last = verify_scores(forged, model, home / "raw")
     assert all(check.ok for check in before)
     # By the ties' keys, which are drawn anew in every run, some audits would have read on.
@@ -439,4 +439,4 @@ def test_false_discovery_rate_over_pictures(home, tmp_path, service):
     ledger = FolderLedger.load(home / "ledger")
     made = certify.certificate(ledger, Record.load(tmp_path / "a.json"))
     assert {entry.id for entry in ledger.entries[:5]} <= {opened.id for opened in made.opened}
-    assert verify(written(made)).ok
+    assert verify(to_json(made)).ok

@@ -51,7 +51,7 @@ def test_verdicts_are_those_of_the_statistics(monkeypatch, at_once):
     np.testing.assert_array_equal(each.p_value, p)
     np.testing.assert_array_equal(each.adjusted, p)
     assert each.set_p == pytest.approx(np.exp(stats.fisher(np.log(p))))
-    many = decide(DecisionRule.of(test="optimal", level="0.2", q="0.4"), test, rows)
+    many = decide(DecisionRule.from_values(test="optimal", level="0.2", q="0.4"), test, rows)
     expected = stats.benjamini_hochberg(p, 0.4)
     assert many.claim.tolist() == expected.rejected.tolist()
     np.testing.assert_array_equal(many.adjusted, expected.adjusted)

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from taggant.owner.certificate import Certificate, Given, unchecked
 from taggant.owner.certify import certificate
 from taggant.owner.cli import app
-from taggant.owner.form import written
+from taggant.owner.schema import to_json
 from taggant.owner.verify import verify
 
 TARGET = {"_target_": "os.system", "command": "true"}
@@ -47,7 +47,7 @@ WRONG: dict[type, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def body(tmp_path_factory) -> dict[str, Any]:
-    return json.loads(written(made_in(tmp_path_factory.mktemp("hostile"))))
+    return json.loads(to_json(made_in(tmp_path_factory.mktemp("hostile"))))
 
 
 def made_in(root) -> Certificate:
@@ -67,13 +67,13 @@ def forms(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def fields(kind: type[BaseModel], before: str = "") -> Iterator[str]:
-    """Names of all fields of a form, those of forms inside it after a dot."""
+    """Names of all fields of a schema, those of schemas inside it after a dot."""
     for name, field in kind.model_fields.items():
         path = before + (field.alias or name)
         inner = list(forms(field.annotation))
         yield path
-        for form in inner:
-            yield from fields(form, f"{path}.")
+        for one in inner:
+            yield from fields(one, f"{path}.")
 
 
 FIELDS = sorted(set(fields(Certificate)))
@@ -224,9 +224,9 @@ def test_the_documentation_names_every_field_and_what_it_is():
 
 def test_what_the_documentation_calls_a_statement_is_listed_as_not_checked(tmp_path):
     made = made_in(tmp_path)
-    coarse = made.opened[0].but(grid=0.5)
-    everything = made.but(
-        opened=(coarse, *made.opened[1:]), transform=made.transform.but(quality=80)
+    coarse = made.opened[0].replace(grid=0.5)
+    everything = made.replace(
+        opened=(coarse, *made.opened[1:]), transform=made.transform.replace(quality=80)
     )
     statements = {field for field, kind in table().items() if kind == "statement"}
     assert believed(everything) == statements

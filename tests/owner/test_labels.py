@@ -19,17 +19,17 @@ def table(path, text):
 
 
 def test_labels_come_from_folders_or_a_table(tmp_path):
-    assert Labelling().of(NAMES) == {
+    assert Labelling().for_files(NAMES) == {
         "cat/a.png": ("cat", ""),
         "dog/b.png": ("dog", ""),
         "c.png": ("", ""),
     }
-    assert set(Labelling("none").of(NAMES).values()) == {("", "")}
+    assert set(Labelling("none").for_files(NAMES).values()) == {("", "")}
     labels = table(tmp_path / "l.csv", "name,label\ncat/a.png,1\ndog/b.png,0\nother,3\nc.png,x\n")
     captions = table(
         tmp_path / "c.csv", "\ufeffname,caption\n" + "".join(f"{n},a {n}\n" for n in NAMES)
     )
-    assert Labelling(str(labels), captions).of(NAMES)["cat/a.png"] == ("1", "a cat/a.png")
+    assert Labelling(str(labels), captions).for_files(NAMES)["cat/a.png"] == ("1", "a cat/a.png")
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_labels_come_from_folders_or_a_table(tmp_path):
 def test_a_table_that_does_not_tell_is_refused(tmp_path, text, says):
     path = table(tmp_path / "l.csv", text)
     with pytest.raises(ValueError, match=says):
-        Labelling(str(path)).of(NAMES)
+        Labelling(str(path)).for_files(NAMES)
 
 
 def test_a_misspelt_source_is_told():
     with pytest.raises(ValueError, match="--labels folder: accepted are folders"):
-        Labelling("folder").of(NAMES)
+        Labelling("folder").for_files(NAMES)
 
 
 def test_a_label_is_a_class_by_its_name_or_its_place():
@@ -74,7 +74,7 @@ def test_labels_are_committed_to_and_stay(tmp_path):
     assert [e.label for e in made["a"].entries] == ["class0", "class1"]
     assert [e.label for e in made["b"].entries] == ["", ""]
     same_key = FolderLedger(
-        made["a"].key, made["a"].terms, tuple(e.but(label="") for e in made["a"].entries)
+        made["a"].key, made["a"].terms, tuple(e.replace(label="") for e in made["a"].entries)
     )
     assert not set(same_key.picture_commitments) & set(made["a"].picture_commitments)
     with pytest.raises(ValueError, match=r"commits to the label 'class0' of class0/p0\.jpg"):

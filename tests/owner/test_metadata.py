@@ -73,7 +73,7 @@ def test_the_authors_words_and_the_camera_stay(photo, form):
     shot = exif.get_ifd(IFD.Exif)
     assert {tag: shot[tag] for tag in SHOT} == SHOT
     assert image.info["icc_profile"] == b"profile" * 30
-    found = metadata.of(image)
+    found = metadata.publishable(image)
     assert found.left_out == ()
     for word in (b"The sea &amp; me", b"sky", b"A. Owner", b"AIMLTRAINING", b"by-nc-nd"):
         assert word in found.xmp
@@ -84,10 +84,10 @@ def test_the_authors_words_and_the_camera_stay(photo, form):
 def test_the_place_stays_unless_it_is_stripped(photo, form):
     kept = published(photo, form)
     assert dict(kept.getexif().get_ifd(IFD.GPSInfo)) == HERE
-    assert metadata.of(kept).located
+    assert metadata.publishable(kept).located
     stripped = published(photo, form, place=False)
     assert not stripped.getexif().get_ifd(IFD.GPSInfo)
-    found = metadata.of(stripped)
+    found = metadata.publishable(stripped)
     assert not found.located
     assert b"GPS" not in found.xmp
     assert found.scene[0x010F] == "Maker"
@@ -97,15 +97,15 @@ def test_the_place_stays_unless_it_is_stripped(photo, form):
 def test_the_place_of_an_xmp_packet_counts_too(tmp_path, form):
     path = tmp_path / "a.jpg"
     path.write_bytes(containers.jpeg(photos.scene(2, 30, 20), xmp=WORDS))
-    assert metadata.of(published(path, form)).located
-    assert not metadata.of(published(path, form, place=False)).located
+    assert metadata.publishable(published(path, form)).located
+    assert not metadata.publishable(published(path, form, place=False)).located
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_published_file_published_again_says_the_same(photo, form):
     first = published(photo, form)
     again = published(photo.with_name(f"out{FORMS[form]}"), form)
-    one, other = metadata.of(first), metadata.of(again)
+    one, other = metadata.publishable(first), metadata.publishable(again)
     assert (one.scene, one.camera, one.place, one.xmp) == (
         other.scene,
         other.camera,
@@ -182,5 +182,5 @@ def test_values_too_long_for_their_tags_are_left_out(tmp_path):
     shot = [(0x9000, 7, b"0232"), (0xA300, 7, bytes(65)), (0x9286, 7, b"UNICODE\0" + comment)]
     exif = b"Exif\0\0" + containers.exif(shot=shot)
     path.write_bytes(containers.jpeg(photos.scene(1, 30, 20), exif=exif))
-    shot = metadata.of(Image.open(path)).camera
+    shot = metadata.publishable(Image.open(path)).camera
     assert set(shot) == {0x9000, 0x9286}

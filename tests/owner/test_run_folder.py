@@ -7,11 +7,11 @@ import json
 import pytest
 import torch
 from tests.conftest import random_set
-from tests.owner.parts.test_parts import CLASSIFIER, DATA, FACTS
+from tests.owner.components.test_components import CLASSIFIER, DATA, FACTS
 
 from taggant.files import sha256
+from taggant.owner.components import victim
 from taggant.owner.models import Options
-from taggant.owner.parts import victim
 from taggant.owner.run_folder import victim_of
 from taggant.owner.spec import open_model
 from taggant.score.access import Full
@@ -30,7 +30,7 @@ def run(tmp_path):
         path.mkdir(parents=True)
     random_set(4).save(data)
     torch.manual_seed(0)
-    made = victim.victim_form(CLASSIFIER).fresh(victim.Images(classes=4, **FACTS))
+    made = victim.victim_from_config(CLASSIFIER).build_untrained(victim.Images(classes=4, **FACTS))
     training.save_weights(made, final / training.FINAL)
     files = {training.FINAL: sha256(final / training.FINAL)}
     write(final / "manifest.json", {"files": files, "seconds": 1.0})
@@ -58,7 +58,11 @@ def test_the_victim_is_found_wherever_one_stands(run, tmp_path, monkeypatch):
     monkeypatch.delenv("TAGGANT_ROOT", raising=False)
     monkeypatch.chdir("/")
     torch.manual_seed(0)
-    made = victim.victim_form(CLASSIFIER).fresh(victim.Images(classes=4, **FACTS)).eval()
+    made = (
+        victim.victim_from_config(CLASSIFIER)
+        .build_untrained(victim.Images(classes=4, **FACTS))
+        .eval()
+    )
     trained = victim_of(run)
     assert trained.size == 16
     with torch.no_grad():

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from taggant.audit.published import AuditError
 from taggant.owner.cli import app
-from taggant.owner.gather import Found, check_copies, copies_of, gather
+from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
 from taggant.owner.pictures import to_image
@@ -53,7 +53,7 @@ def home(tmp_path):
     return tmp_path
 
 
-def found_of(home) -> list[Found]:
+def found_of(home) -> list[FoundPicture]:
     return gather(FolderLedger.load(home / "ledger"), home / "raw", home / "out")
 
 

@@ -31,10 +31,10 @@ from taggant.owner.certify import certificate, write
 from taggant.owner.cli import app
 from taggant.owner.commitments import Terms, draws_of
 from taggant.owner.decision import DecisionRule
-from taggant.owner.form import of_values, written
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path
 from taggant.owner.record import Record
+from taggant.owner.schema import parse_values, to_json
 from taggant.owner.verify import verify
 
 
@@ -53,7 +53,7 @@ def made(home):
 
 @pytest.fixture(scope="module")
 def body(made):
-    return json.loads(written(made))
+    return json.loads(to_json(made))
 
 
 def accepted(content, *others):
@@ -66,7 +66,7 @@ def other(text):
 
 
 def terms_of(body):
-    return of_values(Terms, body["terms"])
+    return parse_values(Terms, body["terms"])
 
 
 def ground_id(body):
@@ -232,7 +232,7 @@ def test_a_change_of_any_byte_is_rejected(body):
 
 
 def test_the_page_the_public_commitment_and_the_beacon_are_checked(home, made):
-    content, html = written(made), page(made).encode()
+    content, html = to_json(made), page(made).encode()
     public = commitment_path(home / "ledger").read_bytes()
     assert accepted(content, html, public, VALUE)
     assert not accepted(content, html.replace(b"pictures", b"pixtures", 1), public, VALUE)
@@ -273,7 +273,7 @@ def test_the_assumptions_are_stated(made):
     text = page(made)
     for words in ("drawn at random, each by itself", "how many models, scores", "asked first and"):
         assert words in text
-    many = page(made.but(rule=DecisionRule.discoveries("0.05", COUNT, N, 0.5, "0.1")))
+    many = page(made.replace(rule=DecisionRule.discoveries("0.05", COUNT, N, 0.5, "0.1")))
     assert "independent among the unused pictures" in many
 
 
@@ -281,15 +281,15 @@ def test_a_model_that_answers_everything_alike_is_no_reason_to_claim(home, tmp_p
     """Keys decide between equal answers, so that the size is exact; they make no claim."""
     ledger = FolderLedger.load(home / "ledger")
     record = record_of(ledger, DecisionRule.each("0.9", test="rank"))
-    scored = tuple(one.but(scores=(0.5,) * N, again=(0.5, 0.5)) for one in record.scored)
-    tied = certificate(ledger, record.but(scored=scored, paid=COUNT * N))
+    scored = tuple(one.replace(scores=(0.5,) * N, again=(0.5, 0.5)) for one in record.scored)
+    tied = certificate(ledger, record.replace(scored=scored, paid=COUNT * N))
     taken = sum(picture.taken for picture in tied.pictures)
     assert taken > 0
     assert not any(picture.claim for picture in tied.pictures)
     assert not tied.opened
     assert f"{taken} more would be claimed if" in page(tied)
-    assert verify(written(tied)).ok
-    forged = changed(json.loads(written(tied)), put("pictures", 0, "claim", value=True))
+    assert verify(to_json(tied)).ok
+    forged = changed(json.loads(to_json(tied)), put("pictures", 0, "claim", value=True))
     assert not accepted(renewed(forged))
 
 

@@ -18,9 +18,9 @@ from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.commitments import PerPicture
-from taggant.owner.gather import Found
+from taggant.owner.gather import FoundPicture
 from taggant.owner.journal import Journal
-from taggant.owner.record import SCHEMA, Record, Scored
+from taggant.owner.record import SCHEMA, Record, ScoredPicture
 from taggant.owner.transform import Transform, Transformed
 
 Progress = Callable[[int, int, int], None]
@@ -28,7 +28,7 @@ Progress = Callable[[int, int, int], None]
 
 
 def run(
-    case: Case, found: Sequence[Found], out: Path, budget: int | None, told: Progress
+    case: Case, found: Sequence[FoundPicture], out: Path, budget: int | None, told: Progress
 ) -> Record:
     """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again.
 
@@ -46,9 +46,9 @@ def run(
         if done is not None:
             return done
         scored = ask(case, found, journal, told)
-        record = Record.of(
+        record = Record.from_values(
             schema=SCHEMA,
-            facts=case.facts,
+            facts=case.setup,
             scored=tuple(scored),
             paid=journal.paid,
             attempts=int(getattr(oracle, "attempts", journal.queries)),
@@ -76,7 +76,7 @@ def finished(case: Case, out: Path) -> Record | None:
     if not out.exists():
         return None
     record = Record.load(out)
-    before, now = record.facts.plain(), case.facts.plain()
+    before, now = record.facts.plain(), case.setup.plain()
     differ = [key for key in now if before[key] != now[key]]
     if differ:
         raise ValueError(
@@ -86,19 +86,21 @@ def finished(case: Case, out: Path) -> Record | None:
     return record
 
 
-def ask(case: Case, found: Sequence[Found], journal: Journal, told: Progress) -> list[Scored]:
+def ask(
+    case: Case, found: Sequence[FoundPicture], journal: Journal, told: Progress
+) -> list[ScoredPicture]:
     """Scores of every picture, read until its test stops; pictures of one shape go together."""
-    groups: dict[tuple[int, ...], list[Found]] = defaultdict(list)
+    groups: dict[tuple[int, ...], list[FoundPicture]] = defaultdict(list)
     for one in found:
         groups[tuple(one.raw.shape)].append(one)
-    scored: dict[str, Scored] = {}
+    scored: dict[str, ScoredPicture] = {}
     for _, group in sorted(groups.items()):
         scored |= {result.id: result for result in _ask_group(case, group, journal)}
         told(len(scored), journal.paid, len(found))
     return [scored[one.entry.id] for one in found]
 
 
-def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Scored]:
+def _ask_group(case: Case, group: Sequence[FoundPicture], journal: Journal) -> list[ScoredPicture]:
     readings = read(
         journal,
         case.score,
@@ -112,7 +114,7 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
         raise AuditError(f"{readings.fault}. Another one needs another --out")
     assert readings.scores is not None
     return [
-        Scored.of(
+        ScoredPicture.from_values(
             id=one.entry.id,
             grid=readings.grid,
             scores=tuple(map(float, [scores[0], *scores[3 : 3 + depth]])),
@@ -122,7 +124,7 @@ def _ask_group(case: Case, group: Sequence[Found], journal: Journal) -> list[Sco
     ]
 
 
-def instances_of(case: Case, group: Sequence[Found]) -> Instances:
+def instances_of(case: Case, group: Sequence[FoundPicture]) -> Instances:
     """Pictures of one shape, as the engine takes them."""
     ledger = case.ledger
     raw = torch.stack([one.raw for one in group])
@@ -147,7 +149,7 @@ def instances_of(case: Case, group: Sequence[Found]) -> Instances:
         raw_sha256=tuple(one.entry.raw_sha256 for one in group),
         published=tuple(ledger.index(i) for i in ids),
     )
-    published = Transform.of_publishing(ledger.terms)
+    published = Transform.from_terms(ledger.terms)
     scheme = Transformed(PerPicture(ledger.scheme, secrets), published)
     as_published = Published(
         torch.stack([one.published for one in group]),

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from taggant.canonical import canonical_json
+from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.models import Model
-from taggant.owner.parts.score import ScoreForm
-from taggant.owner.record import Asked, Facts, Targets
+from taggant.owner.record import AskedModel, AuditSetup, Targets
 from taggant.owner.transform import Transform
 from taggant.score import Score
 from taggant.stats import Boundary
@@ -29,8 +29,8 @@ class Case:
     ----------
     ledger : FolderLedger
     model : Model
-    form : ScoreForm
-        The score, in short.
+    score_config : ScoreConfig
+        The score, as files hold it.
     rule : DecisionRule
     transform : Transform
         What a platform did to the published files.
@@ -40,7 +40,7 @@ class Case:
 
     ledger: FolderLedger
     model: Model
-    form: ScoreForm
+    score_config: ScoreConfig
     rule: DecisionRule
     transform: Transform
     classes: tuple[str, ...]
@@ -53,22 +53,22 @@ class Case:
     @cached_property
     def score(self) -> Score:
         """The score."""
-        return self.form.build()
+        return self.score_config.build()
 
     @cached_property
-    def facts(self) -> Facts:
+    def setup(self) -> AuditSetup:
         """What is fixed; enters the certificate and the journal's key. Labels and captions are
         under the commitment."""
-        model = Asked.of(
+        model = AskedModel.from_values(
             spec=self.model.spec,
             fingerprint=self.model.fingerprint,
             answers=self.model.answers,
-            classes=self.classes if self.form.statistic.needs == "label" else (),
+            classes=self.classes if self.score_config.statistic.needs == "label" else (),
         )
-        return Facts.of(
+        return AuditSetup.from_values(
             commitment=self.ledger.commitment,
             model=model,
-            score=self.form,
+            score=self.score_config,
             rule=self.rule,
             transform=self.transform,
         )
@@ -76,8 +76,8 @@ class Case:
     @cached_property
     def targets(self) -> dict[str, int | str]:
         """What each picture's answers are compared with, by id."""
-        targets = Targets(self.facts)
-        return {i: targets.of(entry) for i, entry in self.ledger.files.items()}
+        targets = Targets(self.setup)
+        return {i: targets.for_picture(entry) for i, entry in self.ledger.files.items()}
 
     def check(self) -> None:
         """Refuse what cannot be asked, before anything is.
@@ -94,7 +94,7 @@ class Case:
     def key(self) -> str:
         """What a journal's answers belong to; under the owner's key, as a URL may hold keys."""
         asked = hmac.digest(self.ledger.key, self.model.address.encode(), "sha256").hex()
-        return hashlib.sha256(canonical_json([self.facts.plain(), asked])).hexdigest()
+        return hashlib.sha256(canonical_json([self.setup.plain(), asked])).hexdigest()
 
 
 def check_score(score: Score, model: Model) -> None:

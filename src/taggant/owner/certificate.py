@@ -19,28 +19,28 @@ from numpy.typing import NDArray
 from pydantic import FailFast, Field, model_validator
 
 from taggant.canonical import canonical_json
-from taggant.owner.commitments import Described, Terms
-from taggant.owner.form import (
+from taggant.owner.commitments import PictureDescription, Terms
+from taggant.owner.components.device import RecordedDevice
+from taggant.owner.record import AuditSetup, PictureScores
+from taggant.owner.schema import (
     LARGEST_N,
     MOST_PICTURES,
     Bits,
     Count,
-    Form,
     Hex32,
     Line,
     Moment,
     Named,
     Probability,
+    Schema,
 )
-from taggant.owner.parts.place import Made
-from taggant.owner.record import Answers, Facts
 
-Schema = Literal["taggant certificate 5"]
-SCHEMA: Schema = "taggant certificate 5"
+SchemaName = Literal["taggant certificate 5"]
+SCHEMA: SchemaName = "taggant certificate 5"
 Version = Annotated[int, Field(ge=0, lt=LARGEST_N)]
 
 
-class Picture(Form):
+class Picture(Schema):
     """What is said of every picture, opened or not.
 
     Attributes
@@ -92,7 +92,7 @@ def unpacked(text: str, read: int) -> NDArray[np.bool_]:
     return np.unpackbits(octets, count=read).astype(bool)
 
 
-class Opened(Answers, Described):
+class OpenedPicture(PictureScores, PictureDescription):
     """The opening of the commitment to one picture, and the scores of its versions.
 
     Attributes
@@ -113,19 +113,19 @@ class Opened(Answers, Described):
     published_sha256: Hex32
 
 
-class Certificate(Facts):
+class Certificate(AuditSetup):
     """What an audit proves, and to be checked by."""
 
-    schema_: Annotated[Schema, Field(alias="schema")]
+    schema_: Annotated[SchemaName, Field(alias="schema")]
     created: Moment
     terms: Terms
     value: Line
-    made: Made
+    made: RecordedDevice
     seals: Annotated[tuple[Hex32, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
     size: Probability
     pictures: Annotated[tuple[Picture, ...], Field(max_length=MOST_PICTURES), FailFast()]
     set_p: Probability
-    opened: Annotated[tuple[Opened, ...], Field(max_length=MOST_PICTURES), FailFast()]
+    opened: Annotated[tuple[OpenedPicture, ...], Field(max_length=MOST_PICTURES), FailFast()]
     queries: Count
     software: Named
     sha256: Hex32

@@ -14,17 +14,17 @@ from taggant.files import write_atomically
 from taggant.owner.certificate import (
     SCHEMA,
     Certificate,
-    Opened,
+    OpenedPicture,
     Picture,
     digest_of,
     packed,
     page,
 )
-from taggant.owner.commitments import Described
+from taggant.owner.commitments import PictureDescription
 from taggant.owner.decision import Verdict, decide
-from taggant.owner.form import written
 from taggant.owner.ledger import FolderLedger
-from taggant.owner.record import Answers, Record
+from taggant.owner.record import PictureScores, Record
+from taggant.owner.schema import to_json
 from taggant.store.identity import library_versions
 
 
@@ -54,7 +54,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
     rows = [one.comparisons(ledger.draws(one.id)) for one in record.scored]
     verdict = decide(facts.rule, boundary, rows)
     shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
-    made = Certificate.of(
+    made = Certificate.from_values(
         **{key: getattr(facts, key) for key in type(facts).model_fields},
         schema=SCHEMA,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -63,7 +63,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         made=ledger.made,
         seals=ledger.picture_commitments,
         size=boundary.size(),
-        pictures=pictures_of(rows, verdict),
+        pictures=picture_results(rows, verdict),
         set_p=verdict.set_p,
         opened=tuple(_opened(ledger, record, number) for number in shown),
         queries=record.paid,
@@ -75,7 +75,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
 
 def with_digest(certificate: Certificate) -> Certificate:
     """A certificate with the digest of everything else in it."""
-    return certificate.but(sha256=digest_of(certificate))
+    return certificate.replace(sha256=digest_of(certificate))
 
 
 def software() -> str:
@@ -84,10 +84,10 @@ def software() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Picture, ...]:
+def picture_results(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Picture, ...]:
     """What is said of every picture, opened or not."""
     return tuple(
-        Picture.of(
+        Picture.from_values(
             bits=packed(row[0]),
             doubtful=packed(row[1]),
             read=int(verdict.read[k]),
@@ -101,23 +101,23 @@ def pictures_of(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Pi
     )
 
 
-def _opened(ledger: FolderLedger, record: Record, number: int) -> Opened:
+def _opened(ledger: FolderLedger, record: Record, number: int) -> OpenedPicture:
     one = record.scored[number]
     own, entry = ledger.pictures[one.id], ledger.files[one.id]
-    return Opened.of(
-        **{key: getattr(entry, key) for key in Described.model_fields},
+    return OpenedPicture.from_values(
+        **{key: getattr(entry, key) for key in PictureDescription.model_fields},
         seal=number,
         secret=own.secret.hex(),
         nonce=own.nonce.hex(),
         published=ledger.index(one.id),
         published_sha256=entry.pixels,
-        **{key: getattr(one, key) for key in Answers.model_fields},
+        **{key: getattr(one, key) for key in PictureScores.model_fields},
     )
 
 
 def write(certificate: Certificate, path: Path) -> Path:
     """Write the JSON file and the page beside it; returns the page's path."""
-    write_atomically(path, written(certificate))
+    write_atomically(path, to_json(certificate))
     html = path.with_suffix(".html")
     write_atomically(html, page(certificate).encode())
     return html

@@ -21,16 +21,16 @@ from taggant.owner.case import Case
 from taggant.owner.certificate import Certificate, Given, unchecked
 from taggant.owner.cost import Cost, estimate
 from taggant.owner.decision import TESTS, DecisionRule
-from taggant.owner.form import FormError, read_file
-from taggant.owner.gather import Found, check_copies, copies_of, gather
+from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
 from taggant.owner.labels import Labelling, classes_of
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.models import IMAGENET, VICTIMS, Model, Options
 from taggant.owner.pictures import KEEP, SUFFIX_OF
-from taggant.owner.places import keep_apart
 from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
 from taggant.owner.run_folder import victim_of
+from taggant.owner.schema import SchemaError, read_bounded
+from taggant.owner.secret_paths import refuse_inside
 from taggant.owner.serve import Service
 from taggant.owner.spec import open_model
 from taggant.owner.transform import Transform, fit
@@ -83,7 +83,7 @@ def mark(
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE of the scheme, e.g. marking.strategy.cells=16"),
     ] = None,
-    form: Annotated[
+    file_format: Annotated[
         str, typer.Option("--format", help="keep (lossless: WebP, TIFF, else PNG), or one of all")
     ] = KEEP,
     quality: Annotated[int, typer.Option(min=1, max=100, help="of JPEG")] = 95,
@@ -101,13 +101,13 @@ def mark(
     beacon_value: Annotated[str, typer.Option(help="what that beacon said")] = "",
 ) -> None:
     """Mark a folder of pictures before you publish it."""
-    typed_choice("--format", form, (KEEP, *SUFFIX_OF))
+    typed_choice("--format", file_format, (KEEP, *SUFFIX_OF))
 
     def fresh(entries: Sequence[Entry]) -> FolderLedger:
         made = typed_marking(scheme, n, eps, set_ or [])
-        return FolderLedger.draw(made, entries, beacon, form, quality)
+        return FolderLedger.draw(made, entries, beacon, file_format, quality)
 
-    if form == "jpeg":
+    if file_format == "jpeg":
         console.print(
             "warning: JPEG is lossy. Part of every mark is lost, and detection with it; png, webp "
             "and tiff keep all of it.",
@@ -115,7 +115,7 @@ def mark(
         )
     told = None if labels is None and captions is None else Labelling(labels or "folders", captions)
     result = marking.mark(
-        folder, out, ledger, fresh, form, beacon_value, place=not strip_gps, labelling=told
+        folder, out, ledger, fresh, file_format, beacon_value, place=not strip_gps, labelling=told
     )
     _say(result, out, ledger)
 
@@ -229,7 +229,7 @@ def audit(
     folders = {"--raw": raw, "--published": published}
     folders |= {} if published_copy is None else {"--published-copy": published_copy}
     for option, path in (("--ledger", ledger), ("--out", out)):
-        keep_apart(option, path, folders)
+        refuse_inside(option, path, folders)
     own = FolderLedger.load(ledger)
     labels = [entry.label for entry in own.entries if entry.label]
     named = classes_of(labels, _names(classes))
@@ -320,7 +320,7 @@ def _headers(pairs: Sequence[str]) -> dict[str, str]:
     return headers
 
 
-def _transform(found: Sequence[Found], folder: Path | None, text: str) -> Transform:
+def _transform(found: Sequence[FoundPicture], folder: Path | None, text: str) -> Transform:
     if folder is None:
         return Transform()
     copies = copies_of(found, folder)
@@ -455,8 +455,8 @@ def verify(
 
 def _content(file: Path) -> bytes:
     try:
-        return read_file(file)
-    except FormError as error:
+        return read_bounded(file)
+    except SchemaError as error:
         console.print(f"WRONG the file is whole\n      {error}", style="bold red", markup=False)
         raise typer.Exit(1) from None
 

@@ -22,30 +22,30 @@ from taggant.canonical import canonical_json
 from taggant.marking.draws import DERIVATION, Draws
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
-from taggant.owner.form import (
+from taggant.owner.components.marking import Marking
+from taggant.owner.schema import (
     MOST_PICTURES,
     Caption,
     ContentId,
-    Form,
     Hex32,
     Label,
     Line,
     Named,
     RelativeName,
+    Schema,
 )
-from taggant.owner.parts.marking import Marking
 
 SCHEMA = "taggant commitment 4"
 
 
-class Network(Form):
+class Network(Schema):
     """The network that a marking looks through, where it needs one."""
 
     marker: Named
     weights: ContentId
 
 
-class Terms(Form):
+class Terms(Schema):
     """What a commitment says openly.
 
     Attributes
@@ -71,16 +71,16 @@ class Terms(Form):
     derivation: Literal[1]
 
     @classmethod
-    def of_scheme(
-        cls, marking: Marking, scheme: Scheme, form: str, quality: int, beacon: str
+    def from_marking(
+        cls, marking: Marking, scheme: Scheme, file_format: str, quality: int, beacon: str
     ) -> Terms:
         """Terms of a marking as it is made here, with the weights found here."""
         told = scheme.parameters()
         network = {key: told[key] for key in Network.model_fields if key in told}
-        return cls.of(
+        return cls.from_values(
             marking=marking,
-            network=Network.of(**network) if network else None,
-            format=form,
+            network=Network.from_values(**network) if network else None,
+            format=file_format,
             quality=quality,
             beacon=beacon,
             derivation=DERIVATION,
@@ -102,7 +102,7 @@ What = Literal["commitment to marked pictures (taggant)"]
 WHAT: What = "commitment to marked pictures (taggant)"
 
 
-class Public(Form):
+class PublicCommitment(Schema):
     """The file that is made public, and timestamped."""
 
     what: What
@@ -111,7 +111,7 @@ class Public(Form):
     beacon: Line
 
 
-class Described(Form):
+class PictureDescription(Schema):
     """What is committed to of a picture beside its secret, and no longer the owner's to choose.
 
     Attributes
@@ -134,12 +134,14 @@ class Described(Form):
     caption: Caption
 
     @property
-    def described(self) -> Described:
+    def description(self) -> PictureDescription:
         """This alone, of what holds more."""
-        return Described.of(**{key: getattr(self, key) for key in Described.model_fields})
+        return PictureDescription.from_values(
+            **{key: getattr(self, key) for key in PictureDescription.model_fields}
+        )
 
 
-def picture_commitment(ledger: Ledger, described: Described) -> str:
+def picture_commitment(ledger: Ledger, described: PictureDescription) -> str:
     """Commitment to one picture: its secret, and what describes it.
 
     The published index is left out: like reading order, tie keys and views it follows from secret
@@ -158,7 +160,7 @@ def folder_commitment(terms: Terms, pictures: Sequence[str]) -> str:
     return hashlib.sha256(canonical_json(body)).hexdigest()
 
 
-def picture_ledger(key: bytes, terms: Terms, described: Described) -> Ledger:
+def picture_ledger(key: bytes, terms: Terms, described: PictureDescription) -> Ledger:
     """One picture's ledger: a secret, a nonce and an index that no other picture shares."""
     context = f"picture/{described.id}"
     ids, digests = [described.id], [described.raw_sha256]

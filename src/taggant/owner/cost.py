@@ -13,7 +13,7 @@ from taggant.audit.controls import CONTROLS, PERIOD, most_controls
 from taggant.audit.engine import PATIENCE
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.decision import EXPECTED_USED
-from taggant.owner.gather import Found
+from taggant.owner.gather import FoundPicture
 from taggant.stats import NULL
 
 
@@ -34,7 +34,7 @@ class Cost:
     most: int
 
 
-def estimate(case: Case, found: Sequence[Found], batch_size: int) -> Cost:
+def estimate(case: Case, found: Sequence[FoundPicture], batch_size: int) -> Cost:
     """What an audit of these pictures costs.
 
     Beside the hidden versions, the published one is asked first and last, the engine's probe asks

@@ -13,7 +13,7 @@ from pydantic import model_validator
 
 from taggant import stats
 from taggant.audit.comparison import firm
-from taggant.owner.form import Decimal, Form, decimal
+from taggant.owner.schema import Decimal, Schema, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
 from taggant.stats.sets import POWER_SHARE_IN_SETS, plan_set
 
@@ -24,7 +24,7 @@ AT_ONCE = 1 << 22
 """Bits that a test is run on at once."""
 
 
-class DecisionRule(Form):
+class DecisionRule(Schema):
     """How pictures are claimed.
 
     Attributes
@@ -51,7 +51,7 @@ class DecisionRule(Form):
     @classmethod
     def each(cls, p: str, test: str = "optimal") -> DecisionRule:
         """Every picture by itself at false-detection rate p."""
-        return cls.of(test=test, level=decimal(p), q=None)
+        return cls.from_values(test=test, level=decimal(p), q=None)
 
     @classmethod
     def discoveries(
@@ -61,7 +61,7 @@ class DecisionRule(Form):
         q = decimal(q)
         if not level:
             level = str(plan_set(pictures, q, used, EXPECTED_USED, n).level)
-        return cls.of(test="optimal", level=decimal(level), q=q)
+        return cls.from_values(test="optimal", level=decimal(level), q=q)
 
     def boundary(self, n: int) -> Boundary:
         """The test of one picture with n versions.

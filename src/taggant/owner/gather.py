@@ -12,13 +12,13 @@ from taggant.audit.published import AuditError
 from taggant.data.imageset import content_ids
 from taggant.marking.publish import raw_sha256
 from taggant.owner import pictures
-from taggant.owner.commitments import Described
+from taggant.owner.commitments import PictureDescription
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, closeness
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPicture:
     """A picture with everything an audit needs of it.
 
     Attributes
@@ -34,7 +34,7 @@ class Found:
     published: Tensor
 
 
-def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[Found]:
+def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[FoundPicture]:
     """Raw and published pictures of a ledger, found by content wherever they were moved to.
 
     Raises
@@ -43,7 +43,7 @@ def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[Found]:
         Naming what is missing from which folder, and what was edited.
     """
     raw_by_id = _raw_by_id(raw, ledger)
-    found: dict[str, Found] = {}
+    found: dict[str, FoundPicture] = {}
     edited: list[str] = []
     shown = _Published(published)
     for entry in ledger.entries:
@@ -53,7 +53,7 @@ def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[Found]:
         if pixels is None:
             edited.append(entry.published)
             continue
-        found[entry.id] = Found(entry, raw_by_id[entry.id], pixels)
+        found[entry.id] = FoundPicture(entry, raw_by_id[entry.id], pixels)
     if edited:
         raise ValueError(
             f"{len(edited)} published files in {published} are missing or were edited since they "
@@ -76,13 +76,13 @@ def _raw_by_id(folder: Path, ledger: FolderLedger) -> dict[str, Tensor]:
     return found
 
 
-def find_raw(folder: Path, wanted: Mapping[str, Described]) -> dict[str, Tensor]:
+def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> dict[str, Tensor]:
     """Raw pictures below a folder by id, found by content under whatever name.
 
     Parameters
     ----------
     folder : Path
-    wanted : mapping of id to Described
+    wanted : mapping of id to PictureDescription
         Those not found are missing from what is returned.
     """
     found: dict[str, Tensor] = {}
@@ -127,7 +127,7 @@ class _Published:
         return found
 
 
-def copies_of(found: Sequence[Found], folder: Path) -> list[Path]:
+def copies_of(found: Sequence[FoundPicture], folder: Path) -> list[Path]:
     """A platform's copy of each published file: the same name but for the suffix.
 
     Raises
@@ -147,7 +147,9 @@ def copies_of(found: Sequence[Found], folder: Path) -> list[Path]:
     return [by_stem[stem] for stem in stems]
 
 
-def check_copies(found: Sequence[Found], copies: Sequence[Path], transform: Transform) -> None:
+def check_copies(
+    found: Sequence[FoundPicture], copies: Sequence[Path], transform: Transform
+) -> None:
     """Refuse a transform that does not explain the platform's copies.
 
     Hidden versions go through the same transform as the published one, so the error rate holds

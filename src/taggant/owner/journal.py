@@ -1,4 +1,4 @@
-"""Answers that were paid for are written down at once, and never asked for again."""
+"""PictureScores that were paid for are written down at once, and never asked for again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Journal:
     Attributes
     ----------
     paid : int
-        Answers on record.
+        PictureScores on record.
     queries : int
         Images that this process asked for, those answered from the record included.
 
@@ -111,7 +111,7 @@ class Journal:
             )
 
     def query(self, images: Tensor) -> Tensor:
-        """Answers [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
+        """PictureScores [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
         self.queries += len(images)
         keys = [self._key(image) for image in images]
         answers = [self._find(key) for key in keys]

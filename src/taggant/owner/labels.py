@@ -27,7 +27,7 @@ class Labelling:
     labels: str = FOLDERS
     captions: Path | None = None
 
-    def of(self, names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    def for_files(self, names: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Label and caption of each raw file, empty where there is none.
 
         Raises

@@ -16,32 +16,32 @@ from taggant.marking.draws import Draws
 from taggant.marking.ledger import KEY_BYTES, Ledger, read_private
 from taggant.marking.scheme import Scheme
 from taggant.owner.commitments import (
-    Described,
+    PictureDescription,
     Terms,
     draws_of,
     folder_commitment,
     picture_commitment,
     picture_ledger,
 )
-from taggant.owner.form import (
+from taggant.owner.components.device import RecordedDevice
+from taggant.owner.components.marking import Marking
+from taggant.owner.schema import (
     MOST_PICTURES,
     OWN_FILES,
-    Form,
-    FormError,
     Hex32,
     Line,
     RelativeName,
-    parsed,
-    written,
+    Schema,
+    SchemaError,
+    parse,
+    to_json,
 )
-from taggant.owner.parts.marking import Marking
-from taggant.owner.parts.place import Made
 
-Schema = Literal["taggant owner ledger 3"]
-SCHEMA: Schema = "taggant owner ledger 3"
+SchemaName = Literal["taggant owner ledger 3"]
+SCHEMA: SchemaName = "taggant owner ledger 3"
 
 
-class Entry(Described):
+class Entry(PictureDescription):
     """One picture file.
 
     Attributes
@@ -56,15 +56,15 @@ class Entry(Described):
     pixels: Hex32 | None
 
 
-class Kept(Form):
+class LedgerFile(Schema):
     """A ledger as it is written."""
 
-    times: ClassVar[int] = OWN_FILES
-    schema_: Annotated[Schema, Field(alias="schema")]
+    size_factor: ClassVar[int] = OWN_FILES
+    schema_: Annotated[SchemaName, Field(alias="schema")]
     key: Hex32
     terms: Terms
     value: Line
-    made: Made
+    made: RecordedDevice
     commitment: Hex32
     entries: Annotated[tuple[Entry, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
 
@@ -82,7 +82,7 @@ class FolderLedger:
     entries : tuple of Entry
     value : str
         The beacon's value; empty while it is awaited, or without a beacon.
-    made : Made
+    made : RecordedDevice
         Where they were marked.
     """
 
@@ -90,7 +90,7 @@ class FolderLedger:
     terms: Terms
     entries: tuple[Entry, ...]
     value: str = ""
-    made: Made = field(default_factory=Made.here)
+    made: RecordedDevice = field(default_factory=RecordedDevice.here)
 
     def __repr__(self) -> str:
         return f"FolderLedger({len(self.entries)} pictures, n={self.terms.n}, secrets withheld)"
@@ -101,11 +101,11 @@ class FolderLedger:
         marking: Marking,
         entries: Sequence[Entry],
         beacon: str = "",
-        form: str = "keep",
+        file_format: str = "keep",
         quality: int = 95,
     ) -> FolderLedger:
         """A ledger with a fresh key."""
-        terms = Terms.of_scheme(marking, marking.build(), form, quality, beacon)
+        terms = Terms.from_marking(marking, marking.build(), file_format, quality, beacon)
         return cls(secrets.token_bytes(KEY_BYTES), terms, tuple(entries))
 
     @cached_property
@@ -136,7 +136,7 @@ class FolderLedger:
     def picture_commitments(self) -> tuple[str, ...]:
         """Commitments to the pictures, one by one."""
         return tuple(
-            picture_commitment(self.pictures[i], one.described) for i, one in self.files.items()
+            picture_commitment(self.pictures[i], one.description) for i, one in self.files.items()
         )
 
     @cached_property
@@ -179,7 +179,7 @@ class FolderLedger:
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
-        kept = Kept.of(
+        kept = LedgerFile.from_values(
             schema=SCHEMA,
             key=self.key.hex(),
             terms=self.terms,
@@ -188,7 +188,7 @@ class FolderLedger:
             commitment=self.commitment,
             entries=self.entries,
         )
-        write_atomically(path, written(kept), mode=0o600)
+        write_atomically(path, to_json(kept), mode=0o600)
 
     @classmethod
     def load(cls, path: Path) -> FolderLedger:
@@ -209,9 +209,9 @@ class FolderLedger:
                 "can make it again: look in your backups"
             )
         try:
-            kept = parsed(Kept, read_private(path))
-        except FormError as error:
-            raise FormError(
+            kept = parse(LedgerFile, read_private(path))
+        except SchemaError as error:
+            raise SchemaError(
                 f"{path}: no ledger of `taggant mark`, or damaged: {error}. Nobody can make it "
                 "again: look in your backups"
             ) from None

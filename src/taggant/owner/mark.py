@@ -17,14 +17,14 @@ from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
 from taggant.owner import pictures
-from taggant.owner.commitments import WHAT, Public
+from taggant.owner.commitments import WHAT, PublicCommitment
 from taggant.owner.contact_sheet import draw
-from taggant.owner.form import FormError, written
 from taggant.owner.journal import RunningError
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.places import inside, keep_apart
 from taggant.owner.publisher import Publisher, Told
+from taggant.owner.schema import SchemaError, to_json
+from taggant.owner.secret_paths import inside, refuse_inside
 from taggant.store.lock import locked
 
 
@@ -55,7 +55,7 @@ def mark(
     out: Path,
     ledger_path: Path,
     fresh: Callable[[Sequence[Entry]], FolderLedger],
-    form: str,
+    file_format: str,
     beacon_value: str = "",
     told: Told = lambda _: None,
     place: bool = True,
@@ -74,7 +74,7 @@ def mark(
         The owner's secret file; where it is there already, it is gone on with.
     fresh : callable
         Makes a new ledger for entries.
-    form : str
+    file_format : str
         keep, png, webp, tiff or jpeg.
     beacon_value : str
         What the named beacon said.
@@ -95,8 +95,8 @@ def mark(
         If another call with this ledger is running: each would draw a ledger of its own.
     """
     _apart(folder, out)
-    keep_apart("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
-    entries, notes = _survey(folder, form, place)
+    refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
+    entries, notes = _survey(folder, file_format, place)
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse, ledger_path)):
         ledger = _ledger(ledger_path, entries, fresh, labelling)
@@ -130,13 +130,13 @@ def commitment_path(ledger_path: Path) -> Path:
 
 def write_commitment(ledger: FolderLedger, path: Path) -> None:
     """Write the public commitment, and an RFC 3161 query for it where openssl is at hand."""
-    public = Public.of(
+    public = PublicCommitment.from_values(
         what=WHAT,
         commitment=ledger.commitment,
         pictures=len(ledger.picture_commitments),
         beacon=ledger.terms.beacon,
     )
-    content = written(public)
+    content = to_json(public)
     if path.exists() and path.read_bytes() != content:
         raise ValueError(f"{path} holds another commitment; it is not overwritten")
     write_atomically(path, content)
@@ -152,12 +152,12 @@ def _apart(folder: Path, out: Path) -> None:
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
 
 
-def _survey(folder: Path, form: str, place: bool) -> tuple[list[Entry], tuple[str, ...]]:
+def _survey(folder: Path, file_format: str, place: bool) -> tuple[list[Entry], tuple[str, ...]]:
     """Every picture of a folder; all that cannot be marked are named at once."""
     names, others = pictures.find(folder)
     if not names:
         raise ValueError(f"{folder}: no pictures ({', '.join(sorted(pictures.SUFFIXES))})")
-    targets = published_names(names, form)
+    targets = published_names(names, file_format)
     entries: list[Entry] = []
     failures: list[str] = []
     left_out: Counter[str] = Counter()
@@ -167,7 +167,7 @@ def _survey(folder: Path, form: str, place: bool) -> tuple[list[Entry], tuple[st
         try:
             picture = pictures.read(folder / name)
             entries.append(_entry(name, picture.pixels, targets[name]))
-        except (pictures.PictureError, FormError) as error:
+        except (pictures.PictureError, SchemaError) as error:
             failures.append(str(error))
             continue
         notes += [f"{name}: {note}" for note in picture.notes]
@@ -196,7 +196,7 @@ def _on_metadata(left_out: Counter[str], located: int, place: bool) -> Iterator[
 
 def _entry(name: str, pixels: Tensor, target: str) -> Entry:
     one = pixels[None]
-    return Entry.of(
+    return Entry.from_values(
         name=name,
         id=content_ids(one)[0],
         raw_sha256=raw_sha256(one)[0],
@@ -207,9 +207,9 @@ def _entry(name: str, pixels: Tensor, target: str) -> Entry:
     )
 
 
-def published_names(names: Sequence[str], form: str) -> dict[str, str]:
+def published_names(names: Sequence[str], file_format: str) -> dict[str, str]:
     """Published name of each file; the old suffix stays in it where two would meet."""
-    suffix = {name: pictures.SUFFIX_OF[pictures.format_of(name, form)] for name in names}
+    suffix = {name: pictures.SUFFIX_OF[pictures.format_of(name, file_format)] for name in names}
     plain = {name: str(Path(name).with_suffix(suffix[name]).as_posix()) for name in names}
     taken = [target.lower() for target in plain.values()]
     return {
@@ -230,7 +230,7 @@ def _ledger(
         return ledger
     ledger = FolderLedger.load(path)
     _same_settings(path, ledger, fresh(entries))
-    before = {e.name: e.but(pixels=None, label="", caption="") for e in ledger.entries}
+    before = {e.name: e.replace(pixels=None, label="", caption="") for e in ledger.entries}
     now = {e.name: e for e in entries}
     if before != now:
         changed = sorted(n for n in before.keys() | now.keys() if before.get(n) != now.get(n))
@@ -245,8 +245,10 @@ def _ledger(
 
 
 def _labelled(entries: Sequence[Entry], labelling: Labelling) -> list[Entry]:
-    told = labelling.of([entry.name for entry in entries])
-    return [entry.but(label=told[entry.name][0], caption=told[entry.name][1]) for entry in entries]
+    told = labelling.for_files([entry.name for entry in entries])
+    return [
+        entry.replace(label=told[entry.name][0], caption=told[entry.name][1]) for entry in entries
+    ]
 
 
 def _same_labels(path: Path, ledger: FolderLedger, asked: Sequence[Entry]) -> None:

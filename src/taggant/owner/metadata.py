@@ -31,9 +31,9 @@ SCENE = frozenset(
         *(Base.XPTitle, Base.XPComment, Base.XPAuthor, Base.XPKeywords, Base.XPSubject),
     }
 )
-"""Kept of the first EXIF directory: the author's words, camera and date."""
+"""LedgerFile of the first EXIF directory: the author's words, camera and date."""
 LAYOUT = frozenset({Base.XResolution, Base.YResolution, Base.ResolutionUnit})
-"""Kept too; a TIFF file says them in its own way."""
+"""LedgerFile too; a TIFF file says them in its own way."""
 CAMERA = frozenset(
     {
         *(Base.ExposureTime, Base.FNumber, Base.ExposureProgram, Base.ISOSpeedRatings),
@@ -54,16 +54,16 @@ CAMERA = frozenset(
         *(Base.LensSerialNumber, Base.Gamma),
     }
 )
-"""Kept of the EXIF directory of the shot."""
+"""LedgerFile of the EXIF directory of the shot."""
 PLACE = frozenset(range(32))
-"""Kept of the GPS directory: all that the standard names."""
+"""LedgerFile of the GPS directory: all that the standard names."""
 TEXTS = frozenset(
     {
         *("Title", "Author", "Description", "Copyright", "Creation Time", "Software"),
         *("Disclaimer", "Warning", "Source", "Comment", "Collection"),
     }
 )
-"""Kept of a PNG file's texts: the keywords that the standard names."""
+"""LedgerFile of a PNG file's texts: the keywords that the standard names."""
 WIDE = frozenset(tag for tag in SCENE if Base(tag).name.startswith("XP"))
 """Texts that are kept as bytes, two a letter."""
 POINTERS = frozenset({IFD.Exif, IFD.GPSInfo, IFD.Interop})
@@ -195,7 +195,7 @@ def _entries(content: bytes, start: int) -> list[bytes]:
     return [content[start + 2 + 12 * k :][:12] for k in range(count)]
 
 
-def of(raw: Image.Image, place: bool = True) -> Metadata:
+def publishable(raw: Image.Image, place: bool = True) -> Metadata:
     """The metadata of a raw file that its published version may have.
 
     Parameters

@@ -66,7 +66,7 @@ class _Graph:
         self.batch = shape[0] if isinstance(shape[0], int) else None
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """Answers [B, ...] to pixels [B, 3, size, size]."""
+        """PictureScores [B, ...] to pixels [B, 3, size, size]."""
         pixels = pixels.cpu().to(self.type)
         return torch.cat([self._run(part) for part in pixels.split(self.batch or len(pixels))])
 

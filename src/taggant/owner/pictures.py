@@ -127,7 +127,7 @@ def _picture(path: Path, image: Image.Image) -> Picture:
             f"{path}: {turned.width} x {turned.height} pixels, at least {SMALLEST} a side needed"
         )
     notes = (CHANGED[mode],) if mode in CHANGED else ()
-    found = metadata.of(image)
+    found = metadata.publishable(image)
     return Picture(to_tensor(_markable(turned)), notes, found.left_out, found.located)
 
 
@@ -216,7 +216,7 @@ def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95, place: bo
     image = to_image(pixels)
     with Image.open(source, formats=FORMATS) as raw:
         raw.load()  # some formats hold metadata behind the pixels
-        kept = metadata.of(raw, place)
+        kept = metadata.publishable(raw, place)
         if not _same_colours(raw, image):
             kept = replace(kept, icc=b"")
     if kind == "tiff":  # where the orientation belongs to the layout of the pixels

@@ -52,7 +52,7 @@ class Publisher:
             raise RuntimeError(f"{target}: reads back as other pixels than were written")
         self._measure(entry, raw, shown)
         told(entry.name)
-        return entry.but(pixels=pictures.digest(shown))
+        return entry.replace(pixels=pictures.digest(shown))
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:
         index = np.array([[self.ledger.index(image_id)]])

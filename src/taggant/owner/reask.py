@@ -13,7 +13,7 @@ from torch import Tensor
 from taggant.marking.draws import VIEWS
 from taggant.owner import pictures
 from taggant.owner.case import check_score
-from taggant.owner.certificate import Certificate, Opened
+from taggant.owner.certificate import Certificate, OpenedPicture
 from taggant.owner.commitments import PerPicture
 from taggant.owner.decision import decide
 from taggant.owner.gather import find_raw
@@ -68,7 +68,7 @@ def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
     for one in c.opened:
         scores = fresh[one.seal]
         own = [*one.again, scores[0], scores[-1]]  # asked first, and once more last
-        again = one.but(
+        again = one.replace(
             scores=tuple(map(float, scores[:-1])), again=(float(min(own)), float(max(own)))
         )
         rows[one.seal] = again.comparisons(draws(c, one))
@@ -87,18 +87,18 @@ def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[
     made = c.terms.marking.build()
     want(dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here")
     secrets = {one.id: bytes.fromhex(one.secret) for one in c.opened}
-    scheme = Transformed(PerPicture(made, secrets), Transform.of_publishing(c.terms))
+    scheme = Transformed(PerPicture(made, secrets), Transform.from_terms(c.terms))
     targets = Targets(c)
     fresh = {}
     for opened in c.opened:
-        target = model.targets([targets.of(opened)])
+        target = model.targets([targets.for_picture(opened)])
         fresh[opened.seal] = _ask_one(c, opened, target, score, oracle, scheme, raw[opened.id])
     return fresh
 
 
 def _ask_one(
     c: Certificate,
-    opened: Opened,
+    opened: OpenedPicture,
     target: Tensor,
     score: Score,
     oracle: AnyOracle,

@@ -12,28 +12,28 @@ from pydantic import AfterValidator, FailFast, Field, model_validator
 from taggant.audit.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
-from taggant.owner.commitments import Described
+from taggant.owner.commitments import PictureDescription
+from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
-from taggant.owner.form import (
+from taggant.owner.labels import Classes
+from taggant.owner.models import Target
+from taggant.owner.schema import (
     LARGEST_N,
     MOST_PICTURES,
     OWN_FILES,
     ContentId,
     Count,
-    Form,
-    FormError,
     Hex32,
     Named,
-    parsed,
-    written,
+    Schema,
+    SchemaError,
+    parse,
+    to_json,
 )
-from taggant.owner.labels import Classes
-from taggant.owner.models import Target
-from taggant.owner.parts.score import ScoreForm
 from taggant.owner.transform import Transform
 
-Schema = Literal["taggant audit 4"]
-SCHEMA: Schema = "taggant audit 4"
+SchemaName = Literal["taggant audit 4"]
+SCHEMA: SchemaName = "taggant audit 4"
 
 
 def _float32(scores: tuple[float, ...]) -> tuple[float, ...]:
@@ -55,7 +55,7 @@ Grid = Annotated[float, Field(ge=0, le=1e6)]
 """Scores are rounded to multiples of it before they are compared; 0: they are not."""
 
 
-class Asked(Form):
+class AskedModel(Schema):
     """A model that was asked.
 
     Attributes
@@ -72,17 +72,17 @@ class Asked(Form):
     classes: Annotated[tuple[Named, ...], Field(max_length=100_000), FailFast()]
 
 
-class Facts(Form):
+class AuditSetup(Schema):
     """What is fixed before the first query."""
 
     commitment: Hex32
-    model: Asked
-    score: ScoreForm
+    model: AskedModel
+    score: ScoreConfig
     rule: DecisionRule
     transform: Transform
 
     @model_validator(mode="after")
-    def _match(self) -> Facts:
+    def _match(self) -> AuditSetup:
         statistic, classes = self.score.statistic, self.model.classes
         if self.model.answers != statistic.answers:
             raise ValueError(
@@ -99,11 +99,11 @@ class Facts(Form):
 class Targets:
     """What each picture's answers are compared with; it follows from what is committed to."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: AuditSetup) -> None:
         self.needs = facts.score.statistic.needs
         self.classes = Classes(facts.model.classes)
 
-    def of(self, picture: Described) -> Target:
+    def for_picture(self, picture: PictureDescription) -> Target:
         """Class number or caption; 0 for a score that needs neither.
 
         Raises
@@ -123,7 +123,7 @@ class Targets:
         return told if self.needs == "caption" else self.classes.number(told)
 
 
-class Answers(Form):
+class PictureScores(Schema):
     """Scores of the versions of one picture.
 
     Attributes
@@ -140,7 +140,7 @@ class Answers(Form):
     again: Annotated[Scores, Field(min_length=2, max_length=2)]
 
     @model_validator(mode="after")
-    def _range(self) -> Answers:
+    def _range(self) -> PictureScores:
         least, largest = self.again
         if not least <= self.scores[0] <= largest:
             raise ValueError(f"again = {list(self.again)}: scores.0 is not between them")
@@ -164,19 +164,19 @@ def read_indices(draws: Draws, depth: int) -> NDArray[np.int64]:
     return np.array([published, *draws.order(published)[:depth]])
 
 
-class Scored(Answers):
+class ScoredPicture(PictureScores):
     """The answers about the picture of an id."""
 
     id: ContentId
 
 
-class Record(Form):
+class Record(Schema):
     """What an audit found; the owner's, for it holds the scores of every picture.
 
     Attributes
     ----------
-    facts : Facts
-    scored : tuple of Scored
+    facts : AuditSetup
+    scored : tuple of ScoredPicture
         In the order of the commitments.
     paid : int
         Queries answered.
@@ -184,16 +184,18 @@ class Record(Form):
         Images sent in the last call, failures included.
     """
 
-    times: ClassVar[int] = OWN_FILES
-    schema_: Annotated[Schema, Field(alias="schema")]
-    facts: Facts
-    scored: Annotated[tuple[Scored, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
+    size_factor: ClassVar[int] = OWN_FILES
+    schema_: Annotated[SchemaName, Field(alias="schema")]
+    facts: AuditSetup
+    scored: Annotated[
+        tuple[ScoredPicture, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()
+    ]
     paid: Count
     attempts: Count
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
-        write_atomically(path, written(self), mode=0o600)
+        write_atomically(path, to_json(self), mode=0o600)
 
     @classmethod
     def load(cls, path: Path) -> Record:
@@ -201,12 +203,12 @@ class Record(Form):
 
         Raises
         ------
-        FileNotFoundError, FormError
+        FileNotFoundError, SchemaError
             If it is not there, or no such record.
         """
         if not path.exists():
             raise FileNotFoundError(f"{path}: no such audit; `taggant audit` writes it")
         try:
-            return parsed(cls, path.read_bytes())
-        except FormError as error:
-            raise FormError(f"{path}: no audit of `taggant audit`, or damaged: {error}") from None
+            return parse(cls, path.read_bytes())
+        except SchemaError as error:
+            raise SchemaError(f"{path}: no audit of `taggant audit`, or damaged: {error}") from None

@@ -1,8 +1,8 @@
 """The trained victim of a run folder of ``run.py``, which may be anybody's.
 
 Nothing of the run is composed or computed again: of its record the digests of two artifacts are
-taken, of its config what decides how the victim answers (`taggant.owner.parts.victim`), and of the
-store beside it weights as tensors.
+taken, of its config what decides how the victim answers (`taggant.owner.components.victim`), and
+of the store beside it weights as tensors.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from torch import Tensor
 from taggant.canonical import canonical_json
 from taggant.data.imageset import ImageSet
 from taggant.files import sha256
-from taggant.owner.form import Form, FormError, Hex32, Line, parsed, read_file
+from taggant.owner.components.victim import Images, Victim, victim_from_config
 from taggant.owner.models import Model, Options, Target, WithPreprocessing, local
-from taggant.owner.parts.victim import Images, Victim, victim_form
+from taggant.owner.schema import Hex32, Line, Schema, SchemaError, parse, read_bounded
 from taggant.store.manifest import MANIFEST
 from taggant.victim import training
 from taggant.victim.finite_answers import FiniteAnswers
@@ -34,7 +34,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Channels = Annotated[tuple[Annotated[float, Field(gt=-1e3, lt=1e3)], ...], Field(max_length=16)]
 
 
-class Excerpt(Form):
+class Excerpt(Schema):
     """A file of which only some fields are read."""
 
     model_config = ConfigDict(extra="ignore")
@@ -85,7 +85,7 @@ class Manifest(Excerpt):
     files: dict[str, Hex32]
 
 
-AnyForm = TypeVar("AnyForm", bound=Form)
+AnySchema = TypeVar("AnySchema", bound=Schema)
 
 
 @dataclass(frozen=True)
@@ -136,18 +136,18 @@ def victim_of(folder: Path) -> Trained:
     images = _images(store / "data" / stages.data.digest / "train")
     config = folder / "config.json"
     try:
-        form = victim_form(_read(Config, config).victim)
-    except FormError as error:
-        raise FormError(f"{config}: {error}") from None
-    victim: Any = form.fresh(images)
+        description = victim_from_config(_read(Config, config).victim)
+    except SchemaError as error:
+        raise SchemaError(f"{config}: {error}") from None
+    victim: Any = description.build_untrained(images)
     _load(victim, final)
     if _read(Outcome, final / OUTCOME).status != "ok":
         victim = FiniteAnswers(victim)
-    return Trained(victim, images.image_size, _digest(form, images, victim))
+    return Trained(victim, images.image_size, _digest(description, images, victim))
 
 
-def _digest(form: Victim, images: Images, victim: Any) -> str:
-    digest = hashlib.sha256(canonical_json([form.plain(), asdict(images)]))
+def _digest(description: Victim, images: Images, victim: Any) -> str:
+    digest = hashlib.sha256(canonical_json([description.plain(), asdict(images)]))
     for name, tensor in sorted(victim.state_dict().items()):
         digest.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
@@ -188,11 +188,11 @@ def _load(victim: Any, folder: Path) -> None:
         raise ValueError(f"{path}: no weights of this victim ({error})") from error
 
 
-def _read(kind: type[AnyForm], path: Path) -> AnyForm:
+def _read(kind: type[AnySchema], path: Path) -> AnySchema:
     try:
-        return parsed(kind, read_file(path))
-    except FormError as error:
-        raise FormError(f"{path}: {error}") from None
+        return parse(kind, read_bounded(path))
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from None
 
 
 def captioned(victim: Any, size: int) -> Callable[[Sequence[Target]], Tensor]:

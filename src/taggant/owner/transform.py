@@ -17,14 +17,14 @@ from torch import Tensor
 from taggant.marking.scheme import Scheme
 from taggant.owner import pictures
 from taggant.owner.commitments import Terms
-from taggant.owner.form import Form, FormError
+from taggant.owner.schema import Schema, SchemaError
 
 ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
 CLOSE_ENOUGH = 32.0
 """dB: a platform's copy must be at least this close to what the transform makes."""
 
 
-class Transform(Form):
+class Transform(Schema):
     """Resize so that the longer side is at most `side`, then JPEG of `quality`; either may be None.
 
     Larger `side` than a picture's leaves it alone.
@@ -50,12 +50,12 @@ class Transform(Form):
                 raise ValueError(f"transform {text!r}: {ACCEPTED}")
             found[key] = int(number)
         try:
-            return cls.of(**found)
-        except FormError as error:
+            return cls.from_values(**found)
+        except SchemaError as error:
             raise ValueError(f"transform {text!r}: {error}; {ACCEPTED}") from None
 
     @classmethod
-    def of_publishing(cls, terms: Terms) -> Transform:
+    def from_terms(cls, terms: Terms) -> Transform:
         """What publishing itself does to versions: nothing, or JPEG."""
         return cls(quality=terms.quality) if terms.format == "jpeg" else cls()
 
@@ -138,7 +138,7 @@ def fit(copies: Sequence[Path], published: Sequence[Tensor]) -> Transform:
             f"the platform's copies do not agree on one transform (longer sides {sorted(sides)}, "
             f"JPEG qualities {sorted(map(str, qualities))}); name it with --transform"
         )
-    return Transform.of(side=next(iter(sides), None), quality=next(iter(qualities), None))
+    return Transform.from_values(side=next(iter(sides), None), quality=next(iter(qualities), None))
 
 
 def jpeg_quality(path: Path) -> int | None:

@@ -1,7 +1,7 @@
 """What the owner types goes through hydra; what is kept of it are short names.
 
 A name that is typed with ``--set`` is her own, yet nothing is made of the composed config: it is
-read into the forms of `taggant.owner.parts`, and these make the parts.
+read by the schemas of `taggant.owner.components`, and these build the score or the scheme.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from omegaconf.errors import OmegaConfBaseException
 from taggant.cli import explain
 from taggant.configs import plain
 from taggant.groups import CONF
-from taggant.owner.form import decimal
-from taggant.owner.parts.marking import Marking, marking_form
-from taggant.owner.parts.score import ScoreForm, score_form
+from taggant.owner.components.marking import Marking, marking_from_config
+from taggant.owner.components.score import ScoreConfig, score_from_config
+from taggant.owner.schema import decimal
 
 
 def configured(*overrides: str) -> Any:
@@ -44,13 +44,13 @@ def typed_marking(strategy: str, n: int, epsilon: int, overrides: Sequence[str] 
     keys = {"marking.strategy": r"marking\.strategy\.", "marking.marker": r"marking[./]marker\b"}
     _set_apart(overrides, keys, "--scheme, --n and --eps")
     chosen = [f"marking/strategy={strategy}", f"marking.n={n}", f"marking.epsilon={epsilon}"]
-    form = marking_form(_part("marking.scheme", [*chosen, *overrides]))
+    form = marking_from_config(_part("marking.scheme", [*chosen, *overrides]))
     if form.marker is None:
         _set_apart(overrides, {"marking.strategy": r"marking\.strategy\."}, f"--scheme {strategy}")
     return form
 
 
-def typed_score(score: str, access: str, overrides: Sequence[str] = ()) -> ScoreForm:
+def typed_score(score: str, access: str, overrides: Sequence[str] = ()) -> ScoreConfig:
     """A score of ``conf/score`` at an access level of ``conf/score/access`` (empty: its own).
 
     Raises
@@ -63,7 +63,7 @@ def typed_score(score: str, access: str, overrides: Sequence[str] = ()) -> Score
     if access:
         _known("--access", access, "score/access")
     shown = [f"score/access={access}"] if access else []
-    form = score_form(_part("score", [f"score={score}", *shown, *overrides]))
+    form = score_from_config(_part("score", [f"score={score}", *shown, *overrides]))
     idle = [typed for typed in overrides if re.match(r"score[./](augment|view_set)\b", typed)]
     if form.views == 1 and idle:
         raise ValueError(

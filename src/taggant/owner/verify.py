@@ -1,7 +1,7 @@
 """Check a certificate: everything in it that can be recomputed is recomputed.
 
-A certificate may be anybody's. It is read as `taggant.owner.form` says, nothing in it is looked up
-or imported, and the first check that fails ends it.
+A certificate may be anybody's. It is read as `taggant.owner.schema` says, nothing in it is looked
+up or imported, and the first check that fails ends it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 
 from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
-from taggant.owner.certificate import Certificate, Opened, digest_of, packed, page
-from taggant.owner.certify import pictures_of
-from taggant.owner.commitments import Public, draws_of, folder_commitment, picture_commitment
+from taggant.owner.certificate import Certificate, OpenedPicture, digest_of, packed, page
+from taggant.owner.certify import picture_results
+from taggant.owner.commitments import (
+    PublicCommitment,
+    draws_of,
+    folder_commitment,
+    picture_commitment,
+)
 from taggant.owner.decision import Verdict, decide
-from taggant.owner.form import FormError, parsed, printable, written
 from taggant.owner.record import Targets
+from taggant.owner.schema import SchemaError, parse, printable, to_json
 
 CLOSE = 1e-9
 """Relative difference that another machine's arithmetic makes of a probability."""
@@ -127,9 +132,9 @@ def whole(content: bytes) -> Certificate:
     ValueError
         If it is none, or any byte was changed without renewing its digest.
     """
-    c = parsed(Certificate, content)
+    c = parse(Certificate, content)
     want(digest_of(c) == c.sha256, "its SHA-256 is another one: it was changed")
-    want(written(c) == content, "it is not written as certificates are: it was changed")
+    want(to_json(c) == content, "it is not written as certificates are: it was changed")
     return c
 
 
@@ -156,7 +161,7 @@ def _commitment(c: Certificate) -> None:
             derivation=c.terms.derivation,
         )
         want(
-            picture_commitment(own, opened.described) == c.seals[opened.seal],
+            picture_commitment(own, opened.description) == c.seals[opened.seal],
             f"seal {opened.seal} does not open",
         )
 
@@ -167,7 +172,7 @@ def _published(c: Certificate) -> None:
         want(index == opened.published, f"version {opened.published} was not drawn")
 
 
-def draws(c: Certificate, opened: Opened) -> Draws:
+def draws(c: Certificate, opened: OpenedPicture) -> Draws:
     """Index, reading order, tie keys and views of an opened picture."""
     return draws_of(bytes.fromhex(opened.secret), c.terms, opened.id, c.commitment, c.value)
 
@@ -189,7 +194,7 @@ def _bits(c: Certificate) -> None:
 def _targets(c: Certificate) -> None:
     targets = Targets(c)
     for opened in c.opened:
-        targets.of(opened)
+        targets.for_picture(opened)
 
 
 def _decision(c: Certificate) -> None:
@@ -205,7 +210,7 @@ def _decision(c: Certificate) -> None:
 
 def _same_pictures(c: Certificate, rows: list[NDArray[np.bool_]], verdict: Verdict) -> None:
     for number, (told, found) in enumerate(
-        zip(c.pictures, pictures_of(rows, verdict), strict=True)
+        zip(c.pictures, picture_results(rows, verdict), strict=True)
     ):
         for key, value in found.plain().items():
             said = getattr(told, key)
@@ -223,8 +228,8 @@ def _page(c: Certificate, html: bytes) -> None:
 
 def _public(c: Certificate, content: bytes) -> None:
     try:
-        public = parsed(Public, content)
-    except FormError as error:
+        public = parse(PublicCommitment, content)
+    except SchemaError as error:
         raise MismatchError(f"it is no commitment of `taggant mark`: {error}") from None
     for key, value in (
         ("commitment", c.commitment),

@@ -11,8 +11,13 @@ from pydantic_core.core_schema import SerializerFunctionWrapHandler
 from taggant import score
 from taggant.data.augment import CropFlip as CropFlipAugment
 from taggant.data.resized_crop import ResizedCrop as ResizedCropAugment
-from taggant.owner.form import Form, FormError
-from taggant.owner.parts.part import Function, Part, short, table
+from taggant.owner.components.component import (
+    Component,
+    FunctionComponent,
+    names_by_target,
+    parse_config,
+)
+from taggant.owner.schema import Schema, SchemaError
 from taggant.score import access, image_text, likeness, membership, view_sets
 
 SCORE = "taggant.score.Score"
@@ -20,7 +25,7 @@ FOLLOW = ("answers", "against")
 """Arguments of a score that follow from its statistic."""
 
 
-class Confidences(Function):
+class Confidences(FunctionComponent):
     """A statistic of a classifier's confidences and a label."""
 
     answers: ClassVar[str] = "logits"
@@ -30,41 +35,41 @@ class Confidences(Function):
 
 class Loss(Confidences):
     kind: Literal["loss"]
-    makes = staticmethod(membership.loss)
+    factory = staticmethod(membership.loss)
 
 
 class Margin(Confidences):
     kind: Literal["margin"]
-    makes = staticmethod(membership.margin)
+    factory = staticmethod(membership.margin)
 
 
 class Hinge(Confidences):
     kind: Literal["hinge"]
-    makes = staticmethod(membership.hinge)
+    factory = staticmethod(membership.hinge)
 
 
 class Entropy(Confidences):
     kind: Literal["entropy"]
     needs: ClassVar[str] = "nothing"
-    makes = staticmethod(membership.entropy)
+    factory = staticmethod(membership.entropy)
 
 
 class ModifiedEntropy(Confidences):
     kind: Literal["modified_entropy"]
-    makes = staticmethod(membership.modified_entropy)
+    factory = staticmethod(membership.modified_entropy)
 
 
-class Cosine(Function):
+class Cosine(FunctionComponent):
     """Of a picture's embedding with its caption's."""
 
     kind: Literal["cosine"]
-    makes = staticmethod(image_text.cosine)
+    factory = staticmethod(image_text.cosine)
     answers: ClassVar[str] = "embedding"
     against: ClassVar[str | None] = "captions"
     needs: ClassVar[str] = "caption"
 
 
-class Views(Function):
+class Views(FunctionComponent):
     """A statistic of an encoder's answers to several views of a picture."""
 
     answers: ClassVar[str] = "embedding"
@@ -74,51 +79,51 @@ class Views(Function):
 
 class NearestView(Views):
     kind: Literal["nearest_view"]
-    makes = staticmethod(likeness.nearest_view)
+    factory = staticmethod(likeness.nearest_view)
 
 
 class PairwiseCosine(Views):
     kind: Literal["pairwise_cosine"]
-    makes = staticmethod(likeness.pairwise_cosine)
+    factory = staticmethod(likeness.pairwise_cosine)
 
 
-class Full(Part):
+class Full(Component):
     kind: Literal["full"]
-    makes = access.Full
+    factory = access.Full
 
 
-class Label(Part):
+class Label(Component):
     kind: Literal["label"]
-    makes = access.Label
+    factory = access.Label
 
 
-class Rounded(Part):
+class Rounded(Component):
     kind: Literal["rounded"]
-    makes = access.Rounded
+    factory = access.Rounded
     digits: Annotated[int, Field(ge=0, le=7)]
 
 
-class TopK(Part):
+class TopK(Component):
     kind: Literal["top_k"]
-    makes = access.TopK
+    factory = access.TopK
     k: Annotated[int, Field(ge=1, le=100_000)]
 
 
-class Embedding(Part):
+class Embedding(Component):
     kind: Literal["embedding"]
-    makes = access.Embedding
+    factory = access.Embedding
 
 
-class CropFlip(Part):
+class CropFlip(Component):
     kind: Literal["crop_flip"]
-    makes = CropFlipAugment
+    factory = CropFlipAugment
     pad: Annotated[int, Field(ge=0, le=512)]
     flip: bool
 
 
-class ResizedCrop(Part):
+class ResizedCrop(Component):
     kind: Literal["resized_crop"]
-    makes = ResizedCropAugment
+    factory = ResizedCropAugment
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     flip: bool
@@ -129,14 +134,14 @@ class ResizedCrop(Part):
         return self
 
 
-class RandomViews(Part):
+class RandomViews(Component):
     kind: Literal["random"]
-    makes = view_sets.Random
+    factory = view_sets.Random
 
 
-class GridViews(Part):
+class GridViews(Component):
     kind: Literal["grid"]
-    makes = view_sets.Grid
+    factory = view_sets.Grid
 
 
 Statistic = (
@@ -146,11 +151,11 @@ Access = Full | Label | Rounded | TopK | Embedding
 Augment = CropFlip | ResizedCrop
 ViewSet = RandomViews | GridViews
 """Not those that ask the model about the raw picture: a verifier could not draw them again."""
-NAMES = table(Statistic, Access, Augment, ViewSet)
+NAMES = names_by_target(Statistic, Access, Augment, ViewSet)
 RANDOM = RandomViews(kind="random")
 
 
-class ScoreForm(Form):
+class ScoreConfig(Schema):
     """A membership score; see `taggant.score.Score`.
 
     Of a single view nothing is augmented, averaged or chosen: then all three have their one value.
@@ -170,7 +175,7 @@ class ScoreForm(Form):
         return {k: v for k, v in values.items() if k != "view_set" or self.view_set != RANDOM}
 
     @model_validator(mode="after")
-    def _fits(self) -> ScoreForm:
+    def _fits(self) -> ScoreConfig:
         if self.views == 1 and (self.augment is not None or self.average != "scores"):
             raise ValueError("of one view accepted are augment = null and average = 'scores'")
         if self.views == 1 and self.view_set != RANDOM:
@@ -192,23 +197,23 @@ class ScoreForm(Form):
         )
 
 
-def score_form(config: Mapping[str, Any]) -> ScoreForm:
-    """The short form of a composed ``score`` config.
+def score_from_config(config: Mapping[str, Any]) -> ScoreConfig:
+    """A composed ``score`` config, as files hold it.
 
     Raises
     ------
-    FormError
+    SchemaError
         For a score that an owner's audit does not know, or arguments out of range.
     """
     if config.get("_target_") != SCORE:
-        raise FormError(f"score = {config.get('_target_')}: accepted is {SCORE}")
+        raise SchemaError(f"score = {config.get('_target_')}: accepted is {SCORE}")
     values = {key: value for key, value in config.items() if key not in FOLLOW}
     if values.get("views") == 1 and values.get("average") == "scores":
         values["augment"] = None
         values.pop("view_set", None)
-    form = short(ScoreForm, values, NAMES, "score")
+    score_config = parse_config(ScoreConfig, values, NAMES, "score")
     for key in FOLLOW:
-        follows = getattr(form.statistic, key)
+        follows = getattr(score_config.statistic, key)
         if config.get(key, follows) != follows:
-            raise FormError(f"score.{key} = {config[key]}: with this statistic it is {follows}")
-    return form
+            raise SchemaError(f"score.{key} = {config[key]}: with this statistic it is {follows}")
+    return score_config

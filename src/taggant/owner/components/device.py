@@ -1,4 +1,4 @@
-"""Where pictures were marked, as files hold it."""
+"""What marked the pictures, as files hold it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taggant.marking.device import MarkingDevice
-from taggant.owner.form import Form, Line
+from taggant.owner.schema import Line, Schema
 
 
-class Made(Form):
+class RecordedDevice(Schema):
     """See `taggant.marking.device.MarkingDevice`."""
 
     device: Literal["cpu", "cuda"]
@@ -19,10 +19,10 @@ class Made(Form):
     torch: Line
 
     @classmethod
-    def here(cls) -> Made:
+    def here(cls) -> RecordedDevice:
         """This machine."""
-        return cls.of(**vars(MarkingDevice.here()))
+        return cls.from_values(**vars(MarkingDevice.here()))
 
     def build(self) -> MarkingDevice:
-        """The place."""
+        """The device, as the marking knows it."""
         return MarkingDevice(**self.plain())

@@ -1,4 +1,4 @@
-"""What is no file of a form ends in one short line, at once, whatever it holds."""
+"""What fits no schema ends in one short line, at once, whatever it holds."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import FailFast, Field
 
-from taggant.owner import form
-from taggant.owner.form import Form, FormError, decimal, of_values, parsed
+from taggant.owner import schema
+from taggant.owner.schema import Schema, SchemaError, decimal, parse, parse_values
 
 
-class Row(Form):
-    name: form.RelativeName
+class Row(Schema):
+    name: schema.RelativeName
     used: bool
 
 
-class Table(Form):
+class Table(Schema):
     schema_: Annotated[Literal["table 1"], Field(alias="schema")]
     n: Annotated[int, Field(ge=1, le=10)]
     x: float
-    level: form.Decimal
-    at: form.Moment
-    says: form.Line
+    level: schema.Decimal
+    at: schema.Moment
+    says: schema.Line
     rows: Annotated[tuple[Row, ...], Field(max_length=3), FailFast()]
 
 
@@ -53,14 +53,14 @@ HUGE = {
     "more objects": b'{"rows":[' + b"{}," * 500_000 + b"0]}",
     "many fields": b"{" + b",".join(b'"%d":1' % i for i in range(300_000)) + b"}",
     "a long name": b'{"' + b"k" * 15_000_000 + b'":1}',
-    "a large file": b" " * (form.LARGEST_FILE + 1),
+    "a large file": b" " * (schema.LARGEST_FILE + 1),
 }
 
 
 def refused(content):
     """The one line that content is refused with."""
-    with pytest.raises(FormError) as error:
-        parsed(Table, content)
+    with pytest.raises(SchemaError) as error:
+        parse(Table, content)
     line = str(error.value)
     assert line.isprintable()
     assert len(line) < 600
@@ -72,9 +72,9 @@ def changed(**fields):
 
 
 def test_what_is_right_is_read():
-    table = parsed(Table, json.dumps(GOOD).encode())
+    table = parse(Table, json.dumps(GOOD).encode())
     assert table.rows[0].name == "a/b.png"
-    assert of_values(Table, GOOD) == table
+    assert parse_values(Table, GOOD) == table
 
 
 @pytest.mark.parametrize(
@@ -129,14 +129,14 @@ def test_much_of_anything_is_refused_at_once(name):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert seconds < 5  # traced; a tenth of it untraced
-    assert peak < 16 * form.LARGEST_FILE
+    assert peak < 16 * schema.LARGEST_FILE
 
 
 def test_no_more_of_a_file_is_read_than_is_accepted(tmp_path):
     with (tmp_path / "large").open("wb") as stream:
         stream.truncate(3 << 30)
-    with pytest.raises(FormError, match="accepted at most"):
-        form.read_file(tmp_path / "large")
+    with pytest.raises(SchemaError, match="accepted at most"):
+        schema.read_bounded(tmp_path / "large")
 
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(str.encode))
@@ -155,8 +155,8 @@ TREES = st.recursive(
 def test_any_change_is_refused_or_read_as_it_was_written(fields):
     asked = {**GOOD, **fields}
     try:
-        table = parsed(Table, json.dumps(asked).encode())
-    except FormError as error:
+        table = parse(Table, json.dumps(asked).encode())
+    except SchemaError as error:
         line = str(error)
         assert line.isprintable()
         return

@@ -1,4 +1,4 @@
-"""The form of what the owner's tool reads: every value has a type and a range, no key is unknown.
+"""Schemas of what the owner's tool reads: every value has a type and a range, no key is unknown.
 
 A file may come from a stranger. What it says is parsed into the classes below and those built from
 them; nothing that it names is imported, and nothing in it can ask for more work than the ranges
@@ -48,35 +48,35 @@ WORDS = {
 SHOWN = 60
 """Characters of a wrong value that a message repeats."""
 
-AnyForm = TypeVar("AnyForm", bound="Form")
+AnySchema = TypeVar("AnySchema", bound="Schema")
 
 
-class Form(BaseModel):
+class Schema(BaseModel):
     """Fields of which none is unknown, missing or of another type: 1 is no truth, "1" no number."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
-    times: ClassVar[int] = 1
+    size_factor: ClassVar[int] = 1
     """How many times as large a file may be as a stranger's."""
 
     @classmethod
-    def of(cls: type[AnyForm], **values: Any) -> AnyForm:
-        """The form of Python's own values, tuples and other forms among them.
+    def from_values(cls: type[AnySchema], **values: Any) -> AnySchema:
+        """Check Python's own values, tuples and other schemas among them.
 
         Raises
         ------
-        FormError
+        SchemaError
             Naming the first that is wrong.
         """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise FormError(said(error, values)) from None
+            raise SchemaError(describe(error, values)) from None
 
-    def but(self: AnyForm, **values: Any) -> AnyForm:
+    def replace(self: AnySchema, **values: Any) -> AnySchema:
         """The same with other values of some fields, checked like all."""
-        return self.of(**{**self._fields(), **values})
+        return self.from_values(**{**self._fields(), **values})
 
     def _fields(self) -> dict[str, Any]:
         return {
@@ -90,29 +90,29 @@ class Form(BaseModel):
         return values
 
 
-class FormError(ValueError):
-    """A file or a value is not of the form that is accepted."""
+class SchemaError(ValueError):
+    """A file or a value does not fit its schema."""
 
 
-def parsed(kind: type[AnyForm], content: bytes) -> AnyForm:
-    """Read JSON of one form.
+def parse(kind: type[AnySchema], content: bytes) -> AnySchema:
+    """Read JSON of one schema.
 
     Parameters
     ----------
-    kind : class of `Form`
+    kind : class of `Schema`
     content : bytes
 
     Raises
     ------
-    FormError
+    SchemaError
         Naming the first field that is wrong, its value, and what is accepted. No more than a few
         times the memory of `LARGEST_FILE` is taken, whatever the content.
     """
-    _sane(content, kind.times)
+    _sane(content, kind.size_factor)
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
-        raise FormError(said(error, json.loads(content))) from None
+        raise SchemaError(describe(error, json.loads(content))) from None
 
 
 def _sane(content: bytes, times: int) -> None:
@@ -125,13 +125,13 @@ def _sane(content: bytes, times: int) -> None:
         (objects, MOST_OBJECTS, "objects"),
     ):
         if count > most * times:
-            raise FormError(f"it holds {count} {what}, accepted are at most {most * times}")
+            raise SchemaError(f"it holds {count} {what}, accepted are at most {most * times}")
     try:
         json.loads(content, object_pairs_hook=_few)
     except RecursionError:
-        raise FormError("it is nested too deeply") from None
+        raise SchemaError("it is nested too deeply") from None
     except ValueError as error:
-        raise FormError(f"it is no JSON: {printable(str(error))[: SHOWN * 2]}") from None
+        raise SchemaError(f"it is no JSON: {printable(str(error))[: SHOWN * 2]}") from None
 
 
 def _few(pairs: Sequence[tuple[str, Any]]) -> None:
@@ -142,27 +142,27 @@ def _few(pairs: Sequence[tuple[str, Any]]) -> None:
         raise ValueError(f"a field occurs twice in {sorted(names)[:SHOWN]}")
 
 
-def written(form: Form) -> bytes:
-    """The one text in which a form is written to a file."""
-    text = json.dumps(form.plain(), indent=1, sort_keys=True, allow_nan=False)
+def to_json(values: Schema) -> bytes:
+    """The one text in which a schema's values are written to a file."""
+    text = json.dumps(values.plain(), indent=1, sort_keys=True, allow_nan=False)
     return (text + "\n").encode()
 
 
-def of_values(kind: type[AnyForm], values: Mapping[str, Any]) -> AnyForm:
-    """The form of plain values, as `parsed` reads them from a file.
+def parse_values(kind: type[AnySchema], values: Mapping[str, Any]) -> AnySchema:
+    """Check plain values as `parse` checks those of a file.
 
     Raises
     ------
-    FormError
-        As `parsed`, and for values that JSON cannot hold.
+    SchemaError
+        As `parse`, and for values that JSON cannot hold.
     """
     try:
-        return parsed(kind, json.dumps(values).encode())
+        return parse(kind, json.dumps(values).encode())
     except TypeError as error:
-        raise FormError(str(error)) from None
+        raise SchemaError(str(error)) from None
 
 
-def said(error: ValidationError, values: Any) -> str:
+def describe(error: ValidationError, values: Any) -> str:
     """The first fault, in a line: the key as it stands in the file, the value, what is accepted."""
     fault = error.errors(include_url=False)[0]
     where = ".".join(map(str, _keys(fault["loc"], values)))
@@ -189,7 +189,7 @@ def said(error: ValidationError, values: Any) -> str:
 
 
 def _keys(loc: Sequence[int | str], values: Any) -> Iterator[int | str]:
-    """Where a fault is, without the kinds of parts that pydantic names on the way."""
+    """Where a fault is, without the kinds of components that pydantic names on the way."""
     kind = None
     for step in loc:
         if step == kind:
@@ -226,18 +226,18 @@ def printable(text: str) -> str:
     return "".join(c if _shows(c) else "?" for c in text)
 
 
-def read_file(path: Path) -> bytes:
+def read_bounded(path: Path) -> bytes:
     """Content of a file, of which no more is read than is accepted.
 
     Raises
     ------
-    FormError
+    SchemaError
         If there is more.
     """
     with path.open("rb") as stream:
         content = stream.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
-        raise FormError(f"{path}: more than {LARGEST_FILE} bytes, which are accepted at most")
+        raise SchemaError(f"{path}: more than {LARGEST_FILE} bytes, which are accepted at most")
     return content
 
 

@@ -16,7 +16,7 @@ def inside(path: Path, folder: Path) -> bool:
     return any(_same(one, folder) for way in ways for one in (way, *way.parents))
 
 
-def keep_apart(option: str, path: Path, folders: Mapping[str, Path]) -> None:
+def refuse_inside(option: str, path: Path, folders: Mapping[str, Path]) -> None:
     """Refuse a secret file in a folder of pictures, which is published, copied and shown.
 
     Parameters

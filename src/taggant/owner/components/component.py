@@ -1,81 +1,84 @@
-"""A part by its short name, and the short form of what hydra composed."""
+"""A component by its short name, and how one is read from what hydra composed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar, get_args
 
-from taggant.owner.form import Form, FormError, of_values
+from taggant.owner.schema import Schema, SchemaError, parse_values
 
 HYDRA = frozenset({"_target_", "_partial_", "_recursive_", "_convert_"})
-Table = Mapping[str, str]
+TargetNames = Mapping[str, str]
 """What a config's ``_target_`` says -> short name; only ever compared with."""
-AnyForm = TypeVar("AnyForm", bound=Form)
+AnySchema = TypeVar("AnySchema", bound=Schema)
 
 
-class Part(Form):
+class Component(Schema):
     """Something of this package, by the field ``kind``; its other fields are its arguments."""
 
-    makes: ClassVar[Callable[..., Any]]
+    factory: ClassVar[Callable[..., Any]]
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Arguments of what it makes, parts among them made."""
+        """Arguments of `factory`, components among them built."""
         values = {key: getattr(self, key) for key in type(self).model_fields if key != "kind"}
-        return {key: v.build() if isinstance(v, Part) else v for key, v in values.items()}
+        return {key: v.build() if isinstance(v, Component) else v for key, v in values.items()}
 
     def build(self) -> Any:
         """Make it."""
-        return type(self).makes(**self.arguments)
+        return type(self).factory(**self.arguments)
 
 
-class Function(Part):
+class FunctionComponent(Component):
     """A function of this package that is used as it is."""
 
     def build(self) -> Any:
         """The function itself."""
-        return type(self).makes
+        return type(self).factory
 
 
-def table(*unions: Any) -> Table:
-    """The short names of parts, given as unions, by what their configs name."""
-    parts = [part for union in unions for part in (get_args(union) or (union,))]
+def names_by_target(*unions: Any) -> TargetNames:
+    """Short names of components, given alone or as unions, by the ``_target_`` of their configs."""
+    components = [one for union in unions for one in (get_args(union) or (union,))]
     return {
-        f"{part.makes.__module__}.{part.makes.__qualname__}": short_name(part) for part in parts
+        f"{one.factory.__module__}.{one.factory.__qualname__}": short_name(one)
+        for one in components
     }
 
 
-def short_name(part: type[Part]) -> str:
-    """The one value that a part's field ``kind`` may have."""
-    return str(get_args(part.model_fields["kind"].annotation)[0])
+def short_name(component: type[Component]) -> str:
+    """The one value that a component's field ``kind`` may have."""
+    return str(get_args(component.model_fields["kind"].annotation)[0])
 
 
-def short(kind: type[AnyForm], config: Mapping[str, Any], names: Table, key: str) -> AnyForm:
-    """The form of a config that hydra composed, as files hold it.
+def parse_config(
+    kind: type[AnySchema], config: Mapping[str, Any], names: TargetNames, key: str
+) -> AnySchema:
+    """What a config that hydra composed says, as files hold it.
 
     Parameters
     ----------
-    kind : class of `Form`
+    kind : class of `Schema`
     config : mapping
         Plain values; what its own ``_target_`` says is the caller's business.
     names : mapping
-        See `table`.
+        See `names_by_target`.
     key : str
         Where the config stands, for messages.
 
     Raises
     ------
-    FormError
+    SchemaError
         For a ``_target_`` that is in no table, or arguments that are unknown or out of range.
     """
     own = {name: value for name, value in config.items() if name not in HYDRA}
     try:
-        return of_values(kind, _named(own, names))
-    except FormError as error:
-        raise FormError(f"{key}.{error}") from None
+        return parse_values(kind, _named(own, names))
+    except SchemaError as error:
+        raise SchemaError(f"{key}.{error}") from None
 
 
-def _named(config: Any, names: Table) -> Any:
+def _named(config: Any, names: TargetNames) -> Any:
     if isinstance(config, Mapping):
         inner = {str(k): _named(value, names) for k, value in config.items() if k not in HYDRA}
         if "_target_" not in config:

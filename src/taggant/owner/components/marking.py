@@ -23,8 +23,8 @@ from taggant.marking.strategies import (
     smooth,
     smooth_edit,
 )
-from taggant.owner.form import LARGEST_N, Form, FormError
-from taggant.owner.parts.part import Part, short, table
+from taggant.owner.components.component import Component, names_by_target, parse_config
+from taggant.owner.schema import LARGEST_N, Schema, SchemaError
 from taggant.victim import small_net
 
 SCHEME = f"{n_version.NVersion.__module__}.{n_version.NVersion.__qualname__}"
@@ -34,11 +34,11 @@ TorchvisionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$", max_
 Seed = Annotated[int, Field(ge=0, lt=2**53)]
 
 
-class Emoji(Part):
+class Emoji(Component):
     """The embedded pictures that a marker may not learn from."""
 
     kind: Literal["emoji"]
-    makes = staticmethod(emoji.load)
+    factory = staticmethod(emoji.load)
     labels: Literal["category", "subcategory"]
     styles: Annotated[tuple[Literal["noto", "twemoji"], ...], Field(min_length=1, max_length=2)]
     caption: Annotated[str, StringConstraints(pattern=r"^([^{}]|\{[a-z]+\})*$", max_length=200)]
@@ -49,27 +49,27 @@ class Emoji(Part):
     seed: Seed
 
 
-class SmallNet(Part):
+class SmallNet(Component):
     """A marker's architecture."""
 
     kind: Literal["small"]
-    makes = small_net.SmallNet
+    factory = small_net.SmallNet
     width: Annotated[int, Field(ge=1, le=64)]
 
 
-class Load(Part):
+class Load(Component):
     """Where a marker's network comes from; looked for when first needed."""
 
     def build(self) -> Callable[[], marker.Backbone]:
         """What loads it."""
-        return partial(type(self).makes, **self.arguments)
+        return partial(type(self).factory, **self.arguments)
 
 
 class Trained(Load):
     """A small network that is trained where it is needed."""
 
     kind: Literal["trained"]
-    makes = staticmethod(trained.trained)
+    factory = staticmethod(trained.trained)
     exclude: Emoji
     net: SmallNet
     size: Annotated[int, Field(ge=8, le=64)]
@@ -78,7 +78,7 @@ class Trained(Load):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """As `taggant.marking.trained.trained` takes them: the parts as configs of this package."""
+        """As `taggant.marking.trained.trained` takes them: the components as configs."""
         return {
             "exclude": _config(self.exclude),
             "net": _config(self.net, _partial_=True),
@@ -92,7 +92,7 @@ class Torchvision(Load):
     """A classifier of torchvision's, with its weights."""
 
     kind: Literal["torchvision"]
-    makes = staticmethod(marker.from_torchvision)
+    factory = staticmethod(marker.from_torchvision)
     name: TorchvisionName
     weights: Literal["DEFAULT", "IMAGENET1K_V1", "IMAGENET1K_V2"]
 
@@ -101,7 +101,7 @@ class Timm(Load):
     """A model of timm's, with its weights."""
 
     kind: Literal["timm"]
-    makes = staticmethod(marker.from_timm)
+    factory = staticmethod(marker.from_timm)
     name: TimmName
     pretrained: Literal[True]
 
@@ -110,14 +110,14 @@ class EfficientNetLite0(Load):
     """The network of a package."""
 
     kind: Literal["efficientnet_lite0"]
-    makes = staticmethod(marker.efficientnet_lite0)
+    factory = staticmethod(marker.efficientnet_lite0)
 
 
-class Marker(Part):
+class Marker(Component):
     """The network that some strategies look through."""
 
     kind: Literal["marker"]
-    makes = marker.Marker
+    factory = marker.Marker
     load: Annotated[Trained | Torchvision | Timm | EfficientNetLite0, Field(discriminator="kind")]
     size: Annotated[int, Field(ge=8, le=512)] | None
     precision: Literal["float32", "bfloat16"]
@@ -128,7 +128,7 @@ Strength = Annotated[float, Field(gt=0, le=1)]
 Level = Annotated[int, Field(ge=1, le=255)]
 
 
-class Signs(Part):
+class Signs(Component):
     """Signs on blocks; those that are not mirrored are written as before others were."""
 
     mirror: bool = False
@@ -143,7 +143,7 @@ class Sign(Signs):
     """Blocks of so many pixels."""
 
     kind: Literal["sign"]
-    makes = sign.Sign
+    factory = sign.Sign
     block: Block | None
 
 
@@ -151,72 +151,74 @@ class ScaledSign(Signs):
     """So many blocks along the shorter side."""
 
     kind: Literal["scaled_sign"]
-    makes = scaled_sign.ScaledSign
+    factory = scaled_sign.ScaledSign
     cells: Annotated[int, Field(ge=1, le=4096)]
 
 
-class Smooth(Part):
+class Smooth(Component):
     """Coloured light."""
 
     kind: Literal["smooth"]
-    makes = smooth.Smooth
+    factory = smooth.Smooth
     block: Block | None
 
 
-class Edit(Part):
+class Edit(Component):
     """Photographic edits."""
 
     kind: Literal["edit"]
-    makes = edit.Edit
+    factory = edit.Edit
     strength: Strength
     limit: Level
 
 
-class SmoothEdit(Part):
+class SmoothEdit(Component):
     """Edits under coloured light."""
 
     kind: Literal["smooth_edit"]
-    makes = smooth_edit.SmoothEdit
+    factory = smooth_edit.SmoothEdit
     block: Block | None
     strength: Strength
     limit: Level
 
 
-class Feature(Part):
+class Feature(Component):
     """Directions of a marker's feature space."""
 
     kind: Literal["feature"]
-    makes = feature.Feature
+    factory = feature.Feature
     marker: Marker
     steps: Annotated[int, Field(ge=1, le=200)]
     chunk: Annotated[int, Field(ge=1, le=256)]
 
 
-class Jacobian(Part):
+class Jacobian(Component):
     """A sketch of a marker's gradients."""
 
     kind: Literal["jacobian"]
-    makes = jacobian.Jacobian
+    factory = jacobian.Jacobian
     marker: Marker
     k: Annotated[int, Field(ge=1, le=jacobian.LARGEST_SKETCH)]
     block: Block
 
 
-class MaxMin(Part):
+class MaxMin(Component):
     """Versions that keep away from each other."""
 
     kind: Literal["maxmin"]
-    makes = maxmin.MaxMin
+    factory = maxmin.MaxMin
     marker: Marker
     steps: Annotated[int, Field(ge=1, le=200)]
     chunk: Annotated[int, Field(ge=1, le=256)]
 
 
 Strategy = Sign | ScaledSign | Smooth | Edit | SmoothEdit | Feature | Jacobian | MaxMin
-NAMES = table(Emoji, SmallNet, Marker, Trained | Torchvision | Timm | EfficientNetLite0, Strategy)
+NAMES = names_by_target(
+    Emoji, SmallNet, Marker, Trained | Torchvision | Timm | EfficientNetLite0, Strategy
+)
 
 
-class Marking(Form):
+class Marking(Schema):
     """n versions of each picture; see `taggant.marking.n_version.NVersion`."""
 
     n: Annotated[int, Field(ge=2, le=LARGEST_N)]
@@ -244,22 +246,22 @@ class Marking(Form):
         return scheme
 
 
-def marking_form(config: Mapping[str, Any]) -> Marking:
-    """The short form of a composed ``marking.scheme`` config.
+def marking_from_config(config: Mapping[str, Any]) -> Marking:
+    """A composed ``marking.scheme`` config, as files hold it.
 
     Raises
     ------
-    FormError
+    SchemaError
         For a scheme that an owner's pictures are not marked by, or arguments out of range.
     """
     if config.get("_target_") != SCHEME:
-        raise FormError(f"marking.scheme = {config.get('_target_')}: accepted is {SCHEME}")
-    return short(Marking, config, NAMES, "marking")
+        raise SchemaError(f"marking.scheme = {config.get('_target_')}: accepted is {SCHEME}")
+    return parse_config(Marking, config, NAMES, "marking")
 
 
-def _config(part: Part, **more: Any) -> Any:
-    """A part of this package as hydra's config of it."""
-    values = {key: value for key, value in part.plain().items() if key != "kind"}
-    makes = type(part).makes
-    target = f"{makes.__module__}.{makes.__qualname__}"
+def _config(component: Component, **more: Any) -> Any:
+    """The config that hydra would make a component of."""
+    values = {key: value for key, value in component.plain().items() if key != "kind"}
+    factory = type(component).factory
+    target = f"{factory.__module__}.{factory.__qualname__}"
     return OmegaConf.create({"_target_": target, **more, **values})

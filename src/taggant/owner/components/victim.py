@@ -13,9 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 import open_clip
 from pydantic import Field, StringConstraints
 
-from taggant.owner.form import Form, Line
-from taggant.owner.parts.net import Nets, Purify, Wide
-from taggant.owner.parts.part import Part, short, table
+from taggant.owner.components.component import Component, names_by_target, parse_config
+from taggant.owner.components.net import Nets, Purify, Wide
+from taggant.owner.schema import Line, Schema
 from taggant.victim import (
     captioner,
     classifier,
@@ -63,15 +63,15 @@ class Images:
     std: Sequence[float]
 
 
-class Victim(Part):
+class Victim(Component):
     """A victim; what makes it takes the facts of its images besides."""
 
     untrained: ClassVar[Mapping[str, Any]] = UNTRAINED
 
-    def fresh(self, images: Images) -> base.Victim:
+    def build_untrained(self, images: Images) -> base.Victim:
         """One that answers as the trained one does once it has its weights."""
         facts = vars(images)
-        made: base.Victim = type(self).makes(**self.arguments, **self.untrained, **facts)
+        made: base.Victim = type(self).factory(**self.arguments, **self.untrained, **facts)
         return made
 
 
@@ -84,23 +84,23 @@ class Networked(Victim):
 
 class Classifier(Networked):
     kind: Literal["classifier"]
-    makes = classifier.Classifier
+    factory = classifier.Classifier
 
 
 class Distilled(Networked):
     kind: Literal["distilled"]
-    makes = distilled.Distilled
+    factory = distilled.Distilled
 
 
 class LabelNoise(Networked):
     kind: Literal["label_noise"]
-    makes = label_noise.LabelNoise
+    factory = label_noise.LabelNoise
     untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "label_noise": 0.0}
 
 
 class DPClassifier(Networked):
     kind: Literal["dp_sgd"]
-    makes = dp_sgd.DPClassifier
+    factory = dp_sgd.DPClassifier
     untrained: ClassVar[Mapping[str, Any]] = {
         **UNTRAINED,
         **{"noise_multiplier": 0.0, "max_grad_norm": 1.0, "delta": 0.5},
@@ -109,13 +109,13 @@ class DPClassifier(Networked):
 
 class NoisyAnswers(Networked):
     kind: Literal["noisy_answers"]
-    makes = noisy_answers.NoisyAnswers
+    factory = noisy_answers.NoisyAnswers
     answer_noise: Annotated[float, Field(ge=0, le=1)]
 
 
 class PurifiedInput(Networked):
     kind: Literal["purified_input"]
-    makes = purified_input.PurifiedInput
+    factory = purified_input.PurifiedInput
     purify: Annotated[Purify, Field(discriminator="kind")]
 
 
@@ -133,13 +133,13 @@ class Encoder(Networked):
 
 class SimCLR(Encoder):
     kind: Literal["simclr"]
-    makes = simclr.SimCLR
+    factory = simclr.SimCLR
     out: Wide
 
 
 class VICReg(Encoder):
     kind: Literal["vicreg"]
-    makes = vicreg.VICReg
+    factory = vicreg.VICReg
     out: Wide
     layers: Annotated[int, Field(ge=2, le=6)]
 
@@ -152,20 +152,20 @@ class MomentumEncoder(Encoder):
 
 class BYOL(MomentumEncoder):
     kind: Literal["byol"]
-    makes = byol.BYOL
+    factory = byol.BYOL
     out: Wide
 
 
 class MoCo(MomentumEncoder):
     kind: Literal["moco"]
-    makes = moco.MoCo
+    factory = moco.MoCo
     out: Wide
     queue: Annotated[int, Field(ge=1, le=1 << 17)]
 
 
 class DINO(MomentumEncoder):
     kind: Literal["dino"]
-    makes = dino.DINO
+    factory = dino.DINO
     bottleneck: Wide
     out: Annotated[int, Field(ge=1, le=65_536)]
 
@@ -173,7 +173,7 @@ class DINO(MomentumEncoder):
 Layers = Annotated[int, Field(ge=1, le=64)]
 
 
-class Vision(Form):
+class Vision(Schema):
     """An image tower of open_clip's."""
 
     layers: Layers
@@ -183,7 +183,7 @@ class Vision(Form):
     attn_pooler_queries: Annotated[int, Field(ge=1, le=1024)] | None = None
 
 
-class Text(Form):
+class Text(Schema):
     """A text tower of open_clip's."""
 
     context_length: Annotated[int, Field(ge=1, le=1024)]
@@ -193,7 +193,7 @@ class Text(Form):
     layers: Layers
 
 
-class Towers(Form):
+class Towers(Schema):
     """What differs from an architecture of open_clip's."""
 
     embed_dim: Wide | None = None
@@ -201,7 +201,7 @@ class Towers(Form):
     text_cfg: Text | None = None
 
 
-class Decoder(Form):
+class Decoder(Schema):
     """Of a captioner."""
 
     heads: Layers
@@ -226,8 +226,8 @@ class ImageText(Victim):
         config = self.config.model_dump(exclude_none=True)
         return {"model": self.model, "config": config, "pretrained": None}
 
-    def fresh(self, images: Images) -> base.Victim:
-        """See `Victim.fresh`."""
+    def build_untrained(self, images: Images) -> base.Victim:
+        """See `Victim.build_untrained`."""
         known = open_clip.get_model_config(self.model) or {}
         if any(key.startswith("hf_") for key in known.get("text_cfg", {})):
             raise ValueError(f"victim.model = {self.model}: its text tower would be downloaded")
@@ -237,7 +237,7 @@ class ImageText(Victim):
             mean = cfg.get("mean", open_clip.OPENAI_DATASET_MEAN)
             std = cfg.get("std", open_clip.OPENAI_DATASET_STD)
             shown = replace(images, mean=mean, std=std)
-        made: base.Victim = type(self).makes(
+        made: base.Victim = type(self).factory(
             **self.arguments, **self.untrained, **vars(shown), normalisation="data"
         )
         return made
@@ -245,12 +245,12 @@ class ImageText(Victim):
 
 class Clip(ImageText):
     kind: Literal["clip"]
-    makes = clip.Clip
+    factory = clip.Clip
 
 
 class Captioner(ImageText):
     kind: Literal["captioner"]
-    makes = captioner.Captioner
+    factory = captioner.Captioner
     untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "caption_weight": 1.0}
     decoder: Decoder
 
@@ -275,20 +275,20 @@ AnyVictim = (
     | Clip
     | Captioner
 )
-NAMES = table(AnyVictim, Nets, Purify)
+NAMES = names_by_target(AnyVictim, Nets, Purify)
 
 
-class _Named(Form):
+class _Named(Schema):
     victim: Annotated[AnyVictim, Field(discriminator="kind")]
 
 
-def victim_form(config: Mapping[str, Any]) -> Victim:
-    """The short form of a run's ``victim`` config.
+def victim_from_config(config: Mapping[str, Any]) -> Victim:
+    """A run's ``victim`` config, as files hold it.
 
     Raises
     ------
-    FormError
+    SchemaError
         For a victim that is none of this package's, or arguments out of range.
     """
     own = {key: value for key, value in config.items() if key not in TRAINING}
-    return short(_Named, {"victim": own}, NAMES, "config").victim
+    return parse_config(_Named, {"victim": own}, NAMES, "config").victim

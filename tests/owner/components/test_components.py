@@ -12,9 +12,9 @@ from tests.conftest import ROOT, random_set
 from tests.test_contracts import options
 
 from taggant.configs import plain
-from taggant.owner.form import FormError, of_values
-from taggant.owner.parts import marking, net, score, victim
-from taggant.owner.parts.part import short_name
+from taggant.owner.components import marking, net, score, victim
+from taggant.owner.components.component import short_name
+from taggant.owner.schema import SchemaError, parse_values
 from taggant.owner.typed import configured
 
 NEED_PUBLIC = {"captioning", "image_text_contrastive", "image_text_margin", "view_contrast"}
@@ -36,7 +36,7 @@ def composed(group, *overrides):
 @pytest.mark.parametrize("name", sorted(set(options("score")) - NEED_PUBLIC))
 def test_a_score_is_what_hydra_makes_of_its_config(name):
     config = composed("score", f"score={name}")
-    made = score.score_form(config).build()
+    made = score.score_from_config(config).build()
     expected = instantiate(OmegaConf.create(config))
     assert (made.access, made.views, made.average) == (
         expected.access,
@@ -52,15 +52,15 @@ def test_a_score_is_what_hydra_makes_of_its_config(name):
 
 @pytest.mark.parametrize("name", sorted(NEED_PUBLIC))
 def test_a_score_that_needs_public_pictures_is_refused(name):
-    with pytest.raises(FormError, match=r"score\.statistic\.kind .* accepted are 'loss'"):
-        score.score_form(composed("score", f"score={name}"))
+    with pytest.raises(SchemaError, match=r"score\.statistic\.kind .* accepted are 'loss'"):
+        score.score_from_config(composed("score", f"score={name}"))
 
 
 @pytest.mark.parametrize("name", sorted(set(options("score/access")) - {"projector", "tokens"}))
 def test_an_access_level_is_what_hydra_makes_of_it(name):
     kind = "pairwise_cosine" if name == "embedding" else "margin"
     config = composed("score", f"score={kind}", f"score/access={name}")
-    assert score.score_form(config).build().access == instantiate(config["access"])
+    assert score.score_from_config(config).build().access == instantiate(config["access"])
 
 
 @pytest.mark.parametrize(
@@ -81,34 +81,34 @@ def test_an_access_level_is_what_hydra_makes_of_it(name):
     ],
 )
 def test_what_is_no_score_of_this_package_is_refused(changes, says):
-    with pytest.raises(FormError) as error:
-        score.score_form({**composed("score", "score=margin"), **changes})
+    with pytest.raises(SchemaError) as error:
+        score.score_from_config({**composed("score", "score=margin"), **changes})
     assert says in str(error.value)
 
 
 def test_of_one_view_nothing_is_stored_that_has_no_effect():
-    form = score.score_form(composed("score", "score=margin"))
+    form = score.score_from_config(composed("score", "score=margin"))
     assert form.augment is None
     for changes in (
         {"augment": {"kind": "crop_flip", "pad": 4, "flip": True}},
         {"average": "confidences"},
     ):
-        with pytest.raises(FormError, match="of one view"):
-            of_values(score.ScoreForm, {**form.plain(), **changes})
+        with pytest.raises(SchemaError, match="of one view"):
+            parse_values(score.ScoreConfig, {**form.plain(), **changes})
 
 
 def test_views_of_an_owners_audit_are_random_or_a_grid():
     eight = ("score=loss", "score.views=8")
-    grid = score.score_form(composed("score", *eight, "score/view_set=grid"))
+    grid = score.score_from_config(composed("score", *eight, "score/view_set=grid"))
     made = instantiate(OmegaConf.create(composed("score", *eight, "score/view_set=grid")))
     assert torch.equal(grid.build().draw_views([5]), made.draw_views([5]))
-    assert of_values(score.ScoreForm, grid.plain()) == grid
-    random = score.score_form(composed("score", *eight))
+    assert parse_values(score.ScoreConfig, grid.plain()) == grid
+    random = score.score_from_config(composed("score", *eight))
     assert "view_set" not in random.plain()  # as in files that were written before there were sets
-    assert of_values(score.ScoreForm, random.plain()) == random
+    assert parse_values(score.ScoreConfig, random.plain()) == random
     for name in ("hardest", "mixed"):
-        with pytest.raises(FormError, match=r"view_set\.kind .* accepted are 'random', 'grid'"):
-            score.score_form(composed("score", *eight, f"score/view_set={name}"))
+        with pytest.raises(SchemaError, match=r"view_set\.kind .* accepted are 'random', 'grid'"):
+            score.score_from_config(composed("score", *eight, f"score/view_set={name}"))
 
 
 def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
@@ -116,8 +116,8 @@ def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
         plain_sign = composed("marking.scheme", f"marking/strategy={name}")
         plain_sign["strategy"]["mirror"] = False
         mirrored = {**plain_sign, "strategy": {**plain_sign["strategy"], "mirror": True}}
-        assert "mirror" not in marking.marking_form(plain_sign).plain()["strategy"]
-        assert marking.marking_form(mirrored).plain()["strategy"]["mirror"] is True
+        assert "mirror" not in marking.marking_from_config(plain_sign).plain()["strategy"]
+        assert marking.marking_from_config(mirrored).plain()["strategy"]["mirror"] is True
 
 
 @pytest.mark.parametrize("name", options("marking/strategy"))
@@ -125,14 +125,14 @@ def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch
     monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
     tiny = ("marking.n=20", "marking.marker.load.epochs=0")
     config = composed("marking.scheme", f"marking/strategy={name}", *tiny)
-    form = marking.marking_form(config)
+    form = marking.marking_from_config(config)
     made, expected = form.build(), instantiate(OmegaConf.create(config))
     told = dict(expected.parameters())
     assert made.parameters() == told
     network = {key: told.pop(key) for key in ("marker", "weights") if key in told}
     assert form.parameters == told
     assert bool(network) == (form.marker is not None)
-    assert of_values(marking.Marking, form.plain()) == form
+    assert parse_values(marking.Marking, form.plain()) == form
     secret, ids, indices = b"s" * 32, list(DATA.ids[:1]), [[3, 0]]
     versions = [
         one.versions(secret, DATA.images[:1], ids, torch.tensor(indices).numpy())
@@ -154,8 +154,8 @@ def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch
 def test_a_marker_comes_from_nowhere_else(load, says):
     marker = {"kind": "marker", "load": load, "size": 32, "precision": "float32"}
     strategy = {"kind": "feature", "marker": marker, "steps": 4, "chunk": 16}
-    with pytest.raises(FormError) as error:
-        of_values(marking.Marking, {"n": 20, "epsilon": 10, "strategy": strategy})
+    with pytest.raises(SchemaError) as error:
+        parse_values(marking.Marking, {"n": 20, "epsilon": 10, "strategy": strategy})
     assert says in str(error.value)
 
 
@@ -167,8 +167,8 @@ def test_a_marker_comes_from_nowhere_else(load, says):
     ],
 )
 def test_a_scheme_from_elsewhere_is_refused(target, says):
-    with pytest.raises(FormError, match=says):
-        marking.marking_form({"_target_": target, "n": 10})
+    with pytest.raises(SchemaError, match=says):
+        marking.marking_from_config({"_target_": target, "n": 10})
 
 
 # --- victims -----------------------------------------------------------------------------------
@@ -188,9 +188,9 @@ def test_a_victim_answers_as_hydras_does_once_it_has_its_weights(name):
     torch.manual_seed(0)
     own = {**config, "pretrained": None} if "pretrained" in config else config  # no download
     trained = instantiate(OmegaConf.create(own), classes=4, **FACTS, _convert_="all").eval()
-    form = victim.victim_form(config)
+    form = victim.victim_from_config(config)
     torch.manual_seed(1)
-    fresh = form.fresh(victim.Images(classes=4, **FACTS)).eval()
+    fresh = form.build_untrained(victim.Images(classes=4, **FACTS)).eval()
     fresh.load_state_dict(trained.state_dict())
     assert (fresh.answers, fresh.against) == (trained.answers, trained.against)
     with torch.no_grad():
@@ -204,7 +204,7 @@ def test_a_network_is_what_hydra_makes_of_its_config(name):
     shapes = [
         {key: value.shape for key, value in one.state_dict().items()}
         for one in (
-            victim.victim_form(config).fresh(images),
+            victim.victim_from_config(config).build_untrained(images),
             instantiate(OmegaConf.create(config), classes=4, **FACTS),
         )
     ]
@@ -214,7 +214,7 @@ def test_a_network_is_what_hydra_makes_of_its_config(name):
 @pytest.mark.parametrize("name", options("victim/purify"))
 def test_a_way_of_cleaning_is_what_hydra_makes_of_its_config(name):
     config = tiny(composed("victim", "victim=purified_input", f"victim/purify={name}"))
-    assert victim.victim_form(config).purify.build() == instantiate(config["purify"])
+    assert victim.victim_from_config(config).purify.build() == instantiate(config["purify"])
 
 
 NETS = "taggant.victim.architectures"
@@ -244,9 +244,9 @@ CLASSIFIER = {
     ],
 )
 def test_what_is_no_victim_of_this_package_is_refused(changes, says):
-    assert victim.victim_form(CLASSIFIER)
-    with pytest.raises(FormError) as error:
-        victim.victim_form({**CLASSIFIER, **changes})
+    assert victim.victim_from_config(CLASSIFIER)
+    with pytest.raises(SchemaError) as error:
+        victim.victim_from_config({**CLASSIFIER, **changes})
     assert says in str(error.value)
 
 
@@ -262,7 +262,7 @@ def test_what_is_no_victim_of_this_package_is_refused(changes, says):
 def test_an_image_text_model_comes_from_nowhere_else(model, says):
     config = {**composed("victim", "victim=clip"), "model": model, "pretrained": "/tmp/x.pt"}
     with pytest.raises(ValueError) as error:
-        victim.victim_form(config).fresh(victim.Images(classes=4, **FACTS))
+        victim.victim_from_config(config).build_untrained(victim.Images(classes=4, **FACTS))
     assert says in str(error.value)
 
 
@@ -270,7 +270,7 @@ def test_every_part_is_in_its_table_and_all_are_of_this_package():
     unions = (score.Statistic, score.Access, score.Augment, marking.Strategy, net.Nets)
     for union in (*unions, net.Purify, victim.AnyVictim):
         for part in get_args(union):
-            assert part.makes.__module__.startswith("taggant.")
+            assert part.factory.__module__.startswith("taggant.")
             assert short_name(part).isidentifier()
     for names in (score.NAMES, marking.NAMES, victim.NAMES):
         assert len(set(names.values())) == len(names)
