@@ -19,7 +19,6 @@ from taggant.marking.marker import (
     efficientnet_lite0,
     from_timm,
     from_torchvision,
-    headless,
 )
 
 
@@ -52,8 +51,6 @@ def test_unknown_networks_and_precisions_are_named():
         from_timm("resnet18x")
     with pytest.raises(ValueError, match=r"'fp8': accepted are \['float32', 'bfloat16'\]"):
         marker("fp8")
-    with pytest.raises(ValueError, match="no linear layer"):
-        headless(nn.Sequential(nn.Conv2d(3, 3, 1)), "bare")
 
 
 def test_network_is_loaded_once_and_only_when_needed():

@@ -34,12 +34,12 @@ FIRST = decided(
         "pipeline.stages.data"
     ),
     mark=(
-        "canonical marking.draws marking.instances marking.ledger marking.marker marking.n_version "
-        "marking.device marking.publish marking.quality marking.scheme "
+        "canonical networks marking.draws marking.instances marking.ledger marking.marker "
+        "marking.n_version marking.device marking.publish marking.quality marking.scheme "
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),
     train=(
-        "answers data.batches pipeline.stages.train victim.checkpoint victim.classifier "
+        "answers optim data.batches pipeline.stages.train victim.checkpoint victim.classifier "
         "victim.batch_share victim.small_net victim.training victim.victim"
     ),
     unlearn=(
@@ -68,7 +68,8 @@ All later stages follow the first.
 
 MARKER = decided(
     marker=(
-        "data.augment data.batches data.beyond marking.marker marking.trained victim.small_net"
+        "data.augment data.batches data.beyond networks optim marking.marker marking.trained "
+        "victim.small_net"
     ),
     mark="marking.batching",
 )

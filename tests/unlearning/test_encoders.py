@@ -7,7 +7,7 @@ import torch
 from tests.unlearning.test_methods import GRADED, method
 from tests.victim.ssl.test_methods import DATA, METHODS, MOMENTUM_ENCODERS, configs, victim_of  # noqa: F401
 
-from taggant.unlearning.method import trained_weights
+from taggant.optim import trained_parameters
 from taggant.unlearning.request import Request
 
 FIT = [name for name in GRADED if set(method(name).needs) <= {"batch_loss"}]
@@ -51,10 +51,10 @@ def test_what_fits_unlearns_and_what_does_not_is_refused(configs, victim, name):
             chosen.check(type(model))
         return
     chosen.check(type(model))
-    before, request = [w.detach().clone() for w in trained_weights(model)], request_of(model)
+    before, request = [w.detach().clone() for w in trained_parameters(model)], request_of(model)
     assert chosen(request) is model
     assert all(torch.isfinite(t).all() for t in model.state_dict().values())
-    moved = zip(trained_weights(model), before, strict=True)
+    moved = zip(trained_parameters(model), before, strict=True)
     assert any(not torch.equal(new, old) for new, old in moved)
     assert request.steps > 0
 

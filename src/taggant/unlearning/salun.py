@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from taggant.unlearning.method import Method, gradient, trained_weights
+from taggant.optim import trained_parameters
+from taggant.unlearning.method import Method, gradient
 from taggant.unlearning.random_labels import relearn
 from taggant.unlearning.request import Request
 
@@ -61,11 +62,11 @@ class SalUn(Method):
 
 
 def saliency(request: Request, share: float) -> list[Tensor]:
-    """1 for the `share` of `trained_weights` with the largest summed gradient, 0 for the others.
+    """1 for the `share` of `trained_parameters` with the largest summed gradient, 0 for the others.
 
     The number of ones is exactly that share, rounded down; of equal gradients the first count.
     """
-    total = [torch.zeros_like(weight) for weight in trained_weights(request.victim)]
+    total = [torch.zeros_like(weight) for weight in trained_parameters(request.victim)]
     for batch in request.plain(request.forget):
         total = [t + g for t, g in zip(total, gradient(request, batch), strict=True)]
     order = torch.cat([t.abs().flatten() for t in total]).argsort(descending=True, stable=True)

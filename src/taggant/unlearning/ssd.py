@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet
-from taggant.unlearning.method import Method, gradient, trained_weights
+from taggant.optim import trained_parameters
+from taggant.unlearning.method import Method, gradient
 from taggant.unlearning.request import Request
 
 
@@ -44,7 +45,7 @@ class SSD(Method):
         forget = importance(request, request.forget)
         train = importance(request, joined(request.retain, request.forget))
         with torch.no_grad():
-            for weight, f, t in zip(trained_weights(request.victim), forget, train, strict=True):
+            for weight, f, t in zip(trained_parameters(request.victim), forget, train, strict=True):
                 factor = (self.dampening * t / f).clamp(max=1.0)
                 selected = f > self.threshold / self.strength * t
                 weight.copy_(torch.where(selected, weight * factor, weight))
@@ -53,8 +54,8 @@ class SSD(Method):
 
 
 def importance(request: Request, data: ImageSet) -> list[Tensor]:
-    """Mean over batches of the squared gradient of the mean loss, one of `trained_weights` each."""
-    total = [torch.zeros_like(weight) for weight in trained_weights(request.victim)]
+    """Mean over batches of the squared gradient of the mean loss, as `trained_parameters` are."""
+    total = [torch.zeros_like(weight) for weight in trained_parameters(request.victim)]
     count = 0
     for batch in request.plain(data):
         total = [t + g.square() for t, g in zip(total, gradient(request, batch), strict=True)]

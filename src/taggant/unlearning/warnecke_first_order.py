@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taggant.unlearning.method import Method, gradient, move, trained_weights
+from taggant.optim import trained_parameters
+from taggant.unlearning.method import Method, gradient, move
 from taggant.unlearning.request import Request
 
 
@@ -37,8 +38,8 @@ class WarneckeFirstOrder(Method):
 
 
 def forget_gradient(request: Request) -> list[Tensor]:
-    """Gradient of the forget set's summed loss, one tensor for each of `trained_weights`."""
-    total = [torch.zeros_like(weight) for weight in trained_weights(request.victim)]
+    """Gradient of the forget set's summed loss, one tensor for each of `trained_parameters`."""
+    total = [torch.zeros_like(weight) for weight in trained_parameters(request.victim)]
     for batch in request.plain(request.forget):
         size, found = len(batch[0]), gradient(request, batch)
         total = [t + size * g for t, g in zip(total, found, strict=True)]

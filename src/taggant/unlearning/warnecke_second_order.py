@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from taggant.data.imageset import ImageSet
-from taggant.unlearning.method import Method, evaluated_without_trace, move, trained_weights
+from taggant.optim import trained_parameters
+from taggant.unlearning.method import Method, evaluated_without_trace, move
 from taggant.unlearning.request import Batch, Request
 from taggant.unlearning.solve import solve
 from taggant.unlearning.warnecke_first_order import forget_gradient
@@ -90,13 +91,13 @@ class WarneckeSecondOrder(Method):
             "solve_residual": found.residual,
             "solve_products": found.products,
         }
-        shapes = [weight.shape for weight in trained_weights(request.victim)]
+        shapes = [weight.shape for weight in trained_parameters(request.victim)]
         move(request, unflat(found.vector, shapes), self.strength)
         return request.victim
 
 
 def hessian_vector(request: Request, data: ImageSet, vector: Tensor) -> Tensor:
-    """Hessian of a set's mean loss by `trained_weights`, times a vector [d].
+    """Hessian of a set's mean loss by `trained_parameters`, times a vector [d].
 
     Two gradient steps are counted for each batch.
     """
@@ -108,7 +109,7 @@ def hessian_vector(request: Request, data: ImageSet, vector: Tensor) -> Tensor:
 
 def _batch_product(request: Request, batch: Batch, vector: Tensor) -> Tensor:
     """Hessian of a batch's mean loss times a vector [d]."""
-    weights = trained_weights(request.victim)
+    weights = trained_parameters(request.victim)
     request.steps += 2
     with evaluated_without_trace(request.victim):
         with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import timm
 import torchvision
 from torch import nn
 from torchvision.models.vgg import make_layers
+
+from taggant.networks import timm_network, torchvision_network
 
 SMALL = 64
 
@@ -23,10 +22,7 @@ def from_torchvision(
         For an unknown name, listing the names there are, or for a width.
     """
     _no_width(name, width)
-    known = torchvision.models.list_models(module=torchvision.models)
-    if name not in known:
-        raise ValueError(f"victim.net.name = {name!r}: accepted are {', '.join(known)}")
-    net: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes)
+    net = torchvision_network("victim.net.name", name, weights=None, num_classes=classes)
     if isinstance(net, torchvision.models.ResNet):
         net.conv1 = _stem(net.conv1.out_channels, channels, image_size)
         if image_size <= SMALL:
@@ -47,11 +43,10 @@ def from_timm(
         For an unknown name, naming the nearest ones, or for a width.
     """
     _no_width(name, width)
-    if not timm.is_model(name):
-        near = timm.list_models(f"*{name[:4]}*")[:12]
-        raise ValueError(f"victim.net.name = {name!r}: unknown to timm. Near: {', '.join(near)}")
-    net: nn.Module = timm.create_model(name, num_classes=classes, in_chans=channels)
-    if isinstance(net, timm.models.resnet.ResNet) and image_size <= SMALL:
+    net = timm_network("victim.net.name", name, num_classes=classes, in_chans=channels)
+    from timm.models.resnet import ResNet  # seconds, which only its networks should cost
+
+    if isinstance(net, ResNet) and image_size <= SMALL:
         stem = net.get_parameter("bn1.weight").numel()
         net.add_module("conv1", _stem(stem, channels, image_size))
         net.add_module("maxpool", nn.Identity())
@@ -105,7 +100,7 @@ def _no_width(name: str, width: int | None) -> None:
         raise ValueError(f"victim.width = {width}: {name} has a width of its own, accepted is null")
 
 
-def _stem(width: int, channels: int, image_size: int) -> Any:
+def _stem(width: int, channels: int, image_size: int) -> nn.Conv2d:
     if image_size <= SMALL:
         return nn.Conv2d(channels, width, 3, padding=1, bias=False)
     return nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)

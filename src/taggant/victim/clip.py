@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy, normalize
 from taggant.answers import evaluating
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
+from taggant.optim import trained_parameters
 from taggant.victim.tokens import tokenizer
 from taggant.victim.victim import Victim
 
@@ -182,7 +183,7 @@ class Clip(Victim):
         """Adam at `rate` times the learning rate."""
         betas = (self.momentum, 0.999)
         return torch.optim.Adam(
-            [weight for weight in self.parameters() if weight.requires_grad],
+            trained_parameters(self),
             lr=rate * self.lr,
             betas=betas,
             weight_decay=self.weight_decay,

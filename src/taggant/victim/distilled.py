@@ -13,6 +13,7 @@ from torch.nn.functional import one_hot
 from taggant.data.batches import Batches
 from taggant.data.beyond import beyond
 from taggant.data.imageset import ImageSet
+from taggant.optim import train
 from taggant.victim.classifier import Classifier
 from taggant.victim.victim import EVAL_BATCH
 
@@ -85,21 +86,7 @@ class Distilled(Classifier):
             torch.manual_seed(seed + 1)
             teacher = self._teacher().to(device).train()
         batches = teacher.batches(data, seed, device)
-        optimizer = teacher.optimizer()
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=teacher.lr,
-            total_steps=teacher.epochs * len(batches),
-            cycle_momentum=False,
-        )
-        with torch.enable_grad():
-            for epoch in range(teacher.epochs):
-                batches.set_epoch(epoch)
-                for batch in batches:
-                    optimizer.zero_grad()
-                    teacher.batch_loss(batch).backward()
-                    optimizer.step()
-                    schedule.step()
+        train(teacher.batch_loss, batches, teacher.epochs, teacher.optimizer(), teacher.lr)
         return teacher.eval()
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from taggant.data.batches import Augment, Batches
 from taggant.data.imageset import ImageSet
+from taggant.optim import nesterov_sgd, one_cycle, trained_parameters
 
 EVAL_BATCH = 512
 
@@ -173,13 +174,8 @@ class Victim(pl.LightningModule):
 
     def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
         """Nesterov SGD at `rate` times the peak learning rate."""
-        return torch.optim.SGD(
-            [weight for weight in self.parameters() if weight.requires_grad],
-            lr=rate * self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            nesterov=self.momentum > 0,
-        )
+        weights = trained_parameters(self)
+        return nesterov_sgd(weights, rate * self.lr, self.momentum, self.weight_decay)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """The optimizer and its schedule."""
@@ -190,13 +186,7 @@ class Victim(pl.LightningModule):
         if self.warmup is None:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer,
-            max_lr=self.lr,
-            total_steps=steps,
-            pct_start=self.warmup,
-            cycle_momentum=False,
-        )
+        schedule = one_cycle(optimizer, self.lr, steps, self.warmup)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},

@@ -7,13 +7,9 @@ import math
 import pytest
 import torch
 from tests.conftest import random_set
-from torch import nn
 
 from taggant.data.resized_crop import ResizedCrop
-from taggant.victim.architectures import from_timm, from_torchvision
-from taggant.victim.resnet9 import ResNet9
 from taggant.victim.small_net import SmallNet
-from taggant.victim.ssl.encoder import headless
 from taggant.victim.ssl.probes import knn
 from taggant.victim.ssl.simclr import SimCLR
 from taggant.victim.ssl.views import Views
@@ -40,26 +36,6 @@ OPTIONS = {
 
 def simclr(**changes) -> SimCLR:
     return SimCLR(**{**OPTIONS, **changes})
-
-
-@pytest.mark.parametrize(
-    ("net", "features"),
-    [
-        (SmallNet, 4 * 16 * 4),
-        (ResNet9, 128),
-        (functools.partial(from_torchvision, "resnet18"), 512),
-        (functools.partial(from_timm, "resnet18"), 512),
-    ],
-)
-def test_the_last_layer_is_cut_off(net, features):
-    backbone, count = headless(net(classes=4, channels=3, image_size=16).eval())
-    assert count == features
-    assert backbone(torch.randn(2, 3, 16, 16)).shape == (2, features)
-
-
-def test_a_net_without_a_linear_layer_is_refused():
-    with pytest.raises(ValueError, match="Sequential has no linear layer"):
-        headless(nn.Sequential(nn.Conv2d(3, 4, 1)))
 
 
 def test_it_answers_with_features_and_projects_them():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
+from taggant.networks import headless
 from taggant.victim.victim import EVAL_BATCH, Victim
 
 Probe = Callable[[Tensor, Tensor], float]
@@ -62,7 +63,7 @@ class Encoder(Victim):
 
     def new_backbone(self) -> tuple[nn.Module, int]:
         """The network without its classification layer, and how many features it gives."""
-        backbone, features = headless(self._net())
+        backbone, features = headless(self._net(), "victim.net")
         return backbone.to(memory_format=torch.channels_last), features
 
     def forward(self, images: Tensor) -> Tensor:
@@ -115,19 +116,3 @@ class Encoder(Victim):
 def both(function: Callable[[Tensor], Tensor], first: Tensor, second: Tensor) -> list[Tensor]:
     """A function of two views in one pass, so that batch norm sees them together."""
     return list(function(torch.cat([first, second])).chunk(2))
-
-
-def headless(net: nn.Module) -> tuple[nn.Module, int]:
-    """A classifier without its last linear layer, and how many features it then gives.
-
-    Raises
-    ------
-    ValueError
-        If it has no linear layer.
-    """
-    linear = [(name, layer) for name, layer in net.named_modules() if isinstance(layer, nn.Linear)]
-    if not linear:
-        raise ValueError(f"victim.net: {type(net).__name__} has no linear layer to cut off")
-    name, last = linear[-1]
-    net.set_submodule(name, nn.Identity())
-    return net, last.in_features
