@@ -18,8 +18,9 @@ from PIL import Image
 from tests.conftest import ROOT
 
 from taggant.answers import HIDDEN
-from taggant.owner.models import IMAGENET, Options, squares
-from taggant.owner.spec import open_model
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
+from taggant.owner.models.preprocessing import IMAGENET, squares
 from taggant.score import contract
 from taggant.score.access import Full, Label, TopK
 from taggant.score.oracle import QueryError
@@ -195,7 +196,7 @@ def test_the_errors_name_every_adapter():
 
 @pytest.mark.parametrize("name", SPOKEN)
 def test_an_adapter_reads_what_the_model_says(folder, serve, name):
-    model = open_model(edited(folder, name, serve(SPOKEN[name])), Options(classes=3))
+    model = open_model(edited(folder, name, serve(SPOKEN[name])), ModelOptions(classes=3))
     oracle = model.oracle(Full())
     shown = squares(PICTURES, SIZE) if name in RESIZED else PICTURES
     access = TopK(2) if name == "top5" else Full()
@@ -209,7 +210,7 @@ def test_fewer_classes_than_there_are_may_be_shown(folder, serve):
     def shy(path, body):
         return pipeline(path, body)[:1]
 
-    oracle = open_model(edited(folder, "transformers_pipeline", serve(shy)), Options()).oracle(
+    oracle = open_model(edited(folder, "transformers_pipeline", serve(shy)), ModelOptions()).oracle(
         Full()
     )
     expected = TopK(1)(logits(PICTURES / 255))
@@ -231,7 +232,7 @@ def test_what_an_adapter_cannot_read_is_shown(folder, serve, name, said):
     def odd(_path, body):
         return {"event_id": "e"} if body is not None and name == "gradio_app" else said
 
-    oracle = open_model(edited(folder, name, serve(odd)), Options()).oracle(Full())
+    oracle = open_model(edited(folder, name, serve(odd)), ModelOptions()).oracle(Full())
     with pytest.raises(QueryError, match=r"cannot read the answer .*(error|outputs)|holds a text"):
         oracle.query(PICTURES[:1])
 
@@ -240,15 +241,15 @@ def test_names_that_are_no_class_are_told(folder, serve):
     def other(_path, _body):
         return [{"label": "LABEL_0", "score": 1.0}]
 
-    oracle = open_model(edited(folder, "transformers_pipeline", serve(other)), Options()).oracle(
-        Full()
-    )
+    oracle = open_model(
+        edited(folder, "transformers_pipeline", serve(other)), ModelOptions()
+    ).oracle(Full())
     with pytest.raises(QueryError, match="'LABEL_0', which is none of the 3 classes"):
         oracle.query(PICTURES[:1])
 
 
 def test_the_command_line_says_how_an_adapter_asks(folder, serve):
-    options = Options(timeout=7.0, retries=1, rate=5.0, headers={"X-Key": "k"}, batch_size=99)
+    options = ModelOptions(timeout=7.0, retries=1, rate=5.0, headers={"X-Key": "k"}, batch_size=99)
     spec = edited(folder, "tf_serving", serve(tf_serving))
     model = open_model(spec, options)
     oracle = model.oracle(Full())
@@ -258,4 +259,4 @@ def test_the_command_line_says_how_an_adapter_asks(folder, serve):
     with pytest.raises(ValueError, match="--access"):
         model.oracle(Label())
     with pytest.raises(ValueError, match="--victim encoder: tf_serving_of_mine:model answers as a"):
-        open_model(spec, Options(victim="encoder"))
+        open_model(spec, ModelOptions(victim="encoder"))

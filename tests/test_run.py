@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tests.forks import warmed
 
 from taggant.marking.ledger import Ledger
-from taggant.owner.run_folder import victim_of
+from taggant.owner.models.run_folder import victim_of
 
 METRICS = {
     "p",

@@ -25,12 +25,12 @@ from taggant.owner.gather import gather
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
-from taggant.owner.models import Options
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
 from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
 from taggant.owner.schema import to_json
 from taggant.owner.serve import Service
-from taggant.owner.spec import open_model
 from taggant.owner.verify import verify, whole
 from taggant.score.oracle import QueryError
 from taggant.score.remote import Endpoint
@@ -213,7 +213,7 @@ def test_only_asked_openings_leave_the_ledger(home, done):
 
 def test_forged_scores_are_rejected_by_the_model(home, done):
     c = whole((home / "cert.json").read_bytes())
-    model = open_model(done, Options(classes=CLASSES))
+    model = open_model(done, ModelOptions(classes=CLASSES))
     assert all(check.ok for check in verify_scores(c, model, home / "raw"))
     first, *rest = c.opened
     own = first.scores[0] + 1
@@ -233,7 +233,7 @@ def test_versions_that_tie_are_put_into_no_order_by_the_room_left_to_arithmetic(
 
     served = Service(Constant(torch.load(home / "known.pt", weights_only=True)), SIDE)
     threading.Thread(target=served.serve_forever, daemon=True).start()
-    model = open_model(served.url, Options(classes=CLASSES))
+    model = open_model(served.url, ModelOptions(classes=CLASSES))
     opened = []
     for one in c.opened:
         told = tuple(np.float32([2e-4, *[1e-4] * (len(one.scores) - 1)]).tolist())

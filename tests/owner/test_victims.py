@@ -12,14 +12,14 @@ from tests.owner.test_mark import fresh
 from tests.victim.pairs import tiny_clip
 from typer.testing import CliRunner
 
-from taggant.owner import checkpoints
 from taggant.owner.cli import app
 from taggant.owner.labels import Labelling
 from taggant.owner.mark import mark
-from taggant.owner.models import Options
-from taggant.owner.run_folder import captioned
+from taggant.owner.models import checkpoint
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
+from taggant.owner.models.run_folder import captioned
 from taggant.owner.serve import Service
-from taggant.owner.spec import open_model
 from taggant.score.access import Embedding
 
 SIDE = 16
@@ -83,7 +83,7 @@ def test_an_image_text_model_is_audited_with_captions(home, monkeypatch):
     torch.manual_seed(0)
     victim = tiny_clip()
     torch.save(victim.net.state_dict(), home / "clip.pt")
-    monkeypatch.setattr(checkpoints, "_architecture", lambda *_: tiny_clip().net)
+    monkeypatch.setattr(checkpoint, "_architecture", lambda *_: tiny_clip().net)
     monkeypatch.setattr("taggant.victim.tokens.tokenizer", lambda *_: victim.tokenizer)
     chosen = ("--model", "clip.pt", "--arch", "open_clip:tiny", "--victim", "clip")
     chosen += ("--size", str(SIDE))
@@ -105,7 +105,7 @@ def test_an_encoders_checkpoint_is_read_without_its_head(tmp_path):
     import timm
 
     torch.save(timm.create_model("test_vit", num_classes=3).state_dict(), tmp_path / "w.pt")
-    options = Options(arch="timm:test_vit", victim="encoder", size=160, batch_size=2)
+    options = ModelOptions(arch="timm:test_vit", victim="encoder", size=160, batch_size=2)
     model = open_model(str(tmp_path / "w.pt"), options)
     assert (model.answers, model.against) == ("embedding", "nothing")
     embedded = model.oracle(Embedding()).query(PICTURES)
@@ -133,9 +133,9 @@ def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, spec, options, mess
     monkeypatch.chdir(tmp_path)
     torch.save({}, "w.pt")
     with pytest.raises(ValueError, match=message):
-        open_model(spec, Options(**options))
+        open_model(spec, ModelOptions(**options))
 
 
 def test_unknown_kinds_are_refused():
     with pytest.raises(ValueError, match="accepted are classifier, encoder, clip"):
-        Options(victim="oracle")
+        ModelOptions(victim="oracle")

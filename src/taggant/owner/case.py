@@ -11,7 +11,7 @@ from taggant.canonical import canonical_json
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
-from taggant.owner.models import Model
+from taggant.owner.models.model import Model
 from taggant.owner.record import AskedModel, AuditSetup, Targets
 from taggant.owner.transform import Transform
 from taggant.score import Score

@@ -24,15 +24,16 @@ from taggant.owner.decision import TESTS, DecisionRule
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
 from taggant.owner.labels import Labelling, classes_of
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.models import IMAGENET, VICTIMS, Model, Options
+from taggant.owner.models.model import VICTIMS, Model, ModelOptions
+from taggant.owner.models.open import open_model
+from taggant.owner.models.preprocessing import IMAGENET
+from taggant.owner.models.run_folder import victim_of
 from taggant.owner.pictures import KEEP, SUFFIX_OF
 from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
-from taggant.owner.run_folder import victim_of
 from taggant.owner.schema import SchemaError, read_bounded
 from taggant.owner.secret_paths import refuse_inside
 from taggant.owner.serve import Service
-from taggant.owner.spec import open_model
 from taggant.owner.transform import Transform, fit
 from taggant.owner.typed import (
     typed_choice,
@@ -234,7 +235,7 @@ def audit(
     labels = [entry.label for entry in own.entries if entry.label]
     named = classes_of(labels, _names(classes))
     found = gather(own, raw, published)
-    options = Options(
+    options = ModelOptions(
         arch=arch,
         victim=victim,
         classes=len(named) or 1,
@@ -293,7 +294,7 @@ def _rule_of_sets(
     return DecisionRule.discoveries(typed_decimal("--fdr", fdr), pictures, n, used, planned)
 
 
-def _opened(spec: str, options: Options) -> Model:
+def _opened(spec: str, options: ModelOptions) -> Model:
     model = open_model(spec, options)
     if model.note:
         console.print(f"note: {model.note}", markup=False)
@@ -429,7 +430,7 @@ def verify(
     if model and c is not None:
         if raw is None:
             raise ValueError("--model needs --raw: versions are made from the raw pictures")
-        options = Options(
+        options = ModelOptions(
             arch=arch,
             victim=victim,
             classes=len(_names(classes)) or len(c.model.classes) or 1,

@@ -17,7 +17,7 @@ from taggant.owner.certificate import Certificate, OpenedPicture
 from taggant.owner.commitments import PerPicture
 from taggant.owner.decision import decide
 from taggant.owner.gather import find_raw
-from taggant.owner.models import Model
+from taggant.owner.models.model import Model
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.transform import Transform, Transformed
 from taggant.owner.verify import Check, checked, draws, want

@@ -63,7 +63,7 @@ class Images:
     std: Sequence[float]
 
 
-class Victim(Component):
+class VictimConfig(Component):
     """A victim; what makes it takes the facts of its images besides."""
 
     untrained: ClassVar[Mapping[str, Any]] = UNTRAINED
@@ -75,7 +75,7 @@ class Victim(Component):
         return made
 
 
-class Networked(Victim):
+class Networked(VictimConfig):
     """A victim around a network."""
 
     net: Annotated[Nets, Field(discriminator="kind")]
@@ -212,7 +212,7 @@ ModelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", max_le
 """One of open_clip's own architectures: no address of a hub, no folder."""
 
 
-class ImageText(Victim):
+class ImageText(VictimConfig):
     """An image-text model of open_clip's architectures."""
 
     model: ModelName
@@ -227,7 +227,7 @@ class ImageText(Victim):
         return {"model": self.model, "config": config, "pretrained": None}
 
     def build_untrained(self, images: Images) -> base.Victim:
-        """See `Victim.build_untrained`."""
+        """See `VictimConfig.build_untrained`."""
         known = open_clip.get_model_config(self.model) or {}
         if any(key.startswith("hf_") for key in known.get("text_cfg", {})):
             raise ValueError(f"victim.model = {self.model}: its text tower would be downloaded")
@@ -282,7 +282,7 @@ class _Named(Schema):
     victim: Annotated[AnyVictim, Field(discriminator="kind")]
 
 
-def victim_from_config(config: Mapping[str, Any]) -> Victim:
+def victim_from_config(config: Mapping[str, Any]) -> VictimConfig:
     """A run's ``victim`` config, as files hold it.
 
     Raises

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from taggant.files import sha256
-from taggant.owner.models import Model, Options, WithPreprocessing, local
-from taggant.owner.weights import check_binary
+from taggant.owner.models.model import Model, ModelOptions, local_model
+from taggant.owner.models.preprocessing import WithPreprocessing
+from taggant.owner.models.weights import check_binary
 
 TYPES = {
     "tensor(float)": torch.float32,
@@ -19,7 +20,7 @@ TYPES = {
 }
 
 
-def onnx_graph(path: Path, options: Options) -> Model:
+def onnx_graph(path: Path, options: ModelOptions) -> Model:
     """The model of an ONNX file, which takes pictures [N, 3, size, size].
 
     Raises
@@ -44,7 +45,7 @@ def onnx_graph(path: Path, options: Options) -> Model:
     outputs = [one.name for one in session.get_outputs()]
     several = f"the graph of {path} gives {', '.join(outputs)}; {outputs[0]} is read"
     note = several if len(outputs) > 1 else ""
-    return local(str(path), sha256(path), asked, options, note=note)
+    return local_model(str(path), sha256(path), asked, options, note=note)
 
 
 class _Graph:
@@ -56,9 +57,9 @@ class _Graph:
         inputs = session.get_inputs()
         shape = list(inputs[0].shape)
         if len(inputs) != 1 or inputs[0].type not in TYPES or not _takes(shape, size):
-            told = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+            named = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
             raise ValueError(
-                f"{path}: its graph takes {told}; accepted is one tensor of floats [N, 3, {size}, "
+                f"{path}: its graph takes {named}; accepted is one tensor of floats [N, 3, {size}, "
                 f"{size}] (--size {size})"
             )
         self.name = inputs[0].name

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from taggant.data.decode import square
-from taggant.owner.pictures import to_image
+from taggant.owner.models.preprocessing import IMAGENET
 from taggant.score import AnyOracle, Oracle
 from taggant.score.oracle import Access
 
 CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
 LIBRARIES = ("torchvision", "timm", "open_clip")
-NAMED = (
+ACCEPTED = (
     "accepted are a URL, module:function, a run.py run folder, FILE.onnx, or a checkpoint "
     f"({', '.join(CHECKPOINTS)}) with --arch LIBRARY:NAME ({', '.join(LIBRARIES)})"
 )
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+"""What ``--model`` may say."""
 VICTIMS = {"classifier": "logits", "encoder": "embedding", "clip": "embedding"}
 """Kinds of models, and what they answer with."""
 Target = int | str
 """What a picture's answers are compared with: a class number, or a caption."""
+Targets = Callable[[Sequence[Target]], Tensor]
 
 
 @dataclass(frozen=True)
-class Options:
+class ModelOptions:
     """How a model is reached and fed.
 
     Attributes
@@ -84,7 +83,7 @@ class Options:
         return {"classifier": "labels", "clip": "captions"}.get(self.victim, "nothing")
 
 
-def numbers(targets: Sequence[Target]) -> Tensor:
+def class_numbers(targets: Sequence[Target]) -> Tensor:
     """Class numbers, int64 [N]."""
     return torch.tensor([int(target) for target in targets])
 
@@ -107,7 +106,7 @@ class Model:
     oracle : callable
         Access level -> oracle.
     targets : callable
-        Class numbers or captions -> what scores compare answers with, [N, ...].
+        Class numbers or captions of pictures -> what scores compare answers with, [N, ...].
     address : str
         The whole URL of an endpoint, which may hold keys; never written anywhere.
     note : str
@@ -119,56 +118,45 @@ class Model:
     answers: str
     against: str
     oracle: Callable[[Access], AnyOracle] = field(repr=False)
-    targets: Callable[[Sequence[Target]], Tensor] = field(default=numbers, repr=False)
+    targets: Targets = field(default=class_numbers, repr=False)
     address: str = field(default="", repr=False)
     note: str = ""
 
 
-class WithPreprocessing(nn.Module):
-    """A network behind its preprocessing: takes pictures of any size and mode.
+def local_model(
+    spec: str,
+    fingerprint: str,
+    network: nn.Module,
+    options: ModelOptions,
+    *,
+    answers: str | None = None,
+    against: str | None = None,
+    targets: Targets = class_numbers,
+    note: str = "",
+) -> Model:
+    """A model that answers in this process.
 
     Parameters
     ----------
-    net : callable
-        (float or uint8 squares [B, 3, size, size]) -> answers.
-    size : int
-    mean, std : sequence of float, optional
-        Normalisation of pixels of 0..1; without, the net takes uint8.
+    spec, fingerprint, targets, note
+        See `Model`.
+    network : nn.Module
+        Pictures uint8 [B, C, H, W] of any size -> answers.
+    options : ModelOptions
+    answers, against : str, optional
+        Of a model that knows better than `options`.
     """
-
-    def __init__(
-        self,
-        net: Callable[[Tensor], Tensor],
-        size: int,
-        mean: Sequence[float] | None = None,
-        std: Sequence[float] | None = None,
-    ) -> None:
-        super().__init__()
-        self.net = net
-        self.size = size
-        self.mean = None if mean is None else torch.tensor(mean).view(1, -1, 1, 1)
-        self.std = None if std is None else torch.tensor(std).view(1, -1, 1, 1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Pictures uint8 [B, C, H, W], C = 1 to 4, to answers."""
-        inputs = squares(images, self.size).to(images.device)
-        if self.mean is None or self.std is None:
-            return self.net(inputs)
-        pixels = inputs.float() / 255
-        return self.net((pixels - self.mean.to(pixels.device)) / self.std.to(pixels.device))
-
-
-def squares(images: Tensor, size: int) -> Tensor:
-    """Pictures uint8 [B, C, H, W], C = 1 to 4, as a model takes them, uint8 [B, 3, size, size]."""
-    return torch.stack([square(to_image(image), size) for image in images.cpu()])
-
-
-def local(spec: str, fingerprint: str, module: nn.Module, options: Options, **other: Any) -> Model:
-    """A model that answers in this process; `other` are fields that `options` do not say."""
-    module = module.to(options.device)
+    network = network.to(options.device)
 
     def oracle(access: Access) -> Oracle:
-        return Oracle(module, access, options.batch_size, options.device)
+        return Oracle(network, access, options.batch_size, options.device)
 
-    facts = {"answers": options.answers, "against": options.against, "oracle": oracle, **other}
-    return Model(spec, fingerprint, **facts)
+    return Model(
+        spec,
+        fingerprint,
+        answers or options.answers,
+        against or options.against,
+        oracle,
+        targets,
+        note=note,
+    )

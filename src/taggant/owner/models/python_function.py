@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from taggant.files import sha256
-from taggant.owner.models import NAMED, Model, Options, local
-from taggant.score.access import Embedding, Full
-from taggant.score.oracle import QueryError
+from taggant.owner.models.endpoint import check_access, transport
+from taggant.owner.models.model import ACCEPTED, Model, ModelOptions, local_model
+from taggant.score.oracle import Access, QueryError
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
 
 
-def python_model(spec: str, options: Options) -> Model:
+def python_function(spec: str, options: ModelOptions) -> Model:
     """The function, or the endpoint with its adapter, that ``module:name`` names.
 
     A function maps pictures uint8 [B, C, H, W] to logits [B, classes] or embeddings [B, D].
@@ -47,7 +47,7 @@ def python_model(spec: str, options: Options) -> Model:
             f"--model {spec}: {module_name} has no function {name!r}, nor an endpoint of that name "
             f"({source or 'built in'} defines {', '.join(there) or 'none'})"
         )
-    return local(spec, fingerprint, _Function(spec, found, Path(source or "")), options)
+    return local_model(spec, fingerprint, _FunctionModel(spec, found, Path(source or "")), options)
 
 
 def _may_be_meant(key: str, value: Any, module_name: str) -> bool:
@@ -58,7 +58,7 @@ def _may_be_meant(key: str, value: Any, module_name: str) -> bool:
 
 def _imported(spec: str, name: str) -> ModuleType:
     if not all(part.isidentifier() for part in name.split(".")):
-        raise ValueError(f"--model {spec}: {name!r} names no module of Python; {NAMED}")
+        raise ValueError(f"--model {spec}: {name!r} names no module of Python; {ACCEPTED}")
     here = Path.cwd()
     own = here / Path(*name.split(".")).with_suffix(".py")
     sys.path.insert(0, str(here))
@@ -67,10 +67,10 @@ def _imported(spec: str, name: str) -> ModuleType:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
-            raise ValueError(f"--model {spec}: {error}; {NAMED}") from error
-        raise ValueError(_said(spec, error, own)) from error
+            raise ValueError(f"--model {spec}: {error}; {ACCEPTED}") from error
+        raise ValueError(_with_line(spec, error, own)) from error
     except (Exception, SystemExit) as error:  # her code may raise anything, or call exit()
-        raise ValueError(_said(spec, error, own)) from error
+        raise ValueError(_with_line(spec, error, own)) from error
     finally:
         sys.path.remove(str(here))
     used = Path(getattr(module, "__file__", None) or "")
@@ -82,28 +82,7 @@ def _imported(spec: str, name: str) -> ModuleType:
     return module
 
 
-def check_access(access: Any) -> None:
-    """Refuse access levels that only a local model can be restricted to.
-
-    Raises
-    ------
-    ValueError
-    """
-    if not isinstance(access, (Full, Embedding)):
-        raise ValueError("--access: what an endpoint shows is for itself to say; leave it out")
-
-
-def transport(options: Options) -> dict[str, Any]:
-    """How an endpoint is reached, as `Remote` takes it."""
-    return {
-        "timeout": options.timeout,
-        "retries": options.retries,
-        "rate": options.rate,
-        "headers": dict(options.headers),
-    }
-
-
-def _adapted(spec: str, fingerprint: str, remote: Remote, options: Options) -> Model:
+def _adapted(spec: str, fingerprint: str, remote: Remote, options: ModelOptions) -> Model:
     """An endpoint with an adapter of its own; pictures per request and classes are its own too."""
     gives = options.victim
     if isinstance(remote, (Endpoint, EmbeddingEndpoint)):
@@ -114,14 +93,14 @@ def _adapted(spec: str, fingerprint: str, remote: Remote, options: Options) -> M
     reached["headers"] = {**remote.headers, **options.headers}
     reached["rate"] = options.rate or remote.rate
 
-    def oracle(access: Any) -> Remote:
+    def oracle(access: Access) -> Remote:
         check_access(access)
         return replace(remote, **reached)
 
     return Model(spec, fingerprint, options.answers, options.against, oracle, address=remote.url)
 
 
-class _Function(nn.Module):
+class _FunctionModel(nn.Module):
     def __init__(self, spec: str, function: Callable[[Tensor], Any], source: Path) -> None:
         super().__init__()
         self.spec = spec
@@ -132,7 +111,7 @@ class _Function(nn.Module):
         try:
             answers = torch.as_tensor(self.function(images))
         except (Exception, SystemExit) as error:  # her code may raise anything, or call exit()
-            raise QueryError(_said(self.spec, error, self.source)) from error
+            raise QueryError(_with_line(self.spec, error, self.source)) from error
         if answers.ndim != 2 or len(answers) != len(images):
             raise QueryError(
                 f"--model {self.spec}: to pictures {list(images.shape)} it gave "
@@ -141,7 +120,7 @@ class _Function(nn.Module):
         return answers
 
 
-def _said(spec: str, error: BaseException, source: Path) -> str:
+def _with_line(spec: str, error: BaseException, source: Path) -> str:
     """What the user's code raised, with its line: the last one in her file or one beside it."""
     what = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError):

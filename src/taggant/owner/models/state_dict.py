@@ -28,25 +28,27 @@ class NoFitError(ValueError):
 
 
 @dataclass(frozen=True)
-class State:
+class StateDict:
     """Weights that fit a network.
 
     Attributes
     ----------
-    place : str
+    location : str
         Where they stand: the keys above them and the prefix of their names.
     tensors : mapping
         By the network's own names.
     others : tuple of str
-        Places of other weights that fit as well and differ.
+        Paths of other weights that fit as well and differ.
     """
 
-    place: str
+    location: str
     tensors: Mapping[str, Tensor]
     others: tuple[str, ...] = ()
 
 
-def find_state(loaded: Any, wanted: Mapping[str, Tensor], heads: Collection[str] = ()) -> State:
+def find_state_dict(
+    loaded: Any, wanted: Mapping[str, Tensor], heads: Collection[str] = ()
+) -> StateDict:
     """The weights of a network, under whatever keys and prefixes they were saved.
 
     Of several, averaged ones (EMA) come first, as it is those that are used; then the first.
@@ -54,7 +56,7 @@ def find_state(loaded: Any, wanted: Mapping[str, Tensor], heads: Collection[str]
     Parameters
     ----------
     loaded : Any
-        See `taggant.owner.weights.read_weights`.
+        See `taggant.owner.models.weights.read_weights`.
     wanted : mapping
         The network's own state.
     heads : collection of str
@@ -65,28 +67,28 @@ def find_state(loaded: Any, wanted: Mapping[str, Tensor], heads: Collection[str]
     NoFitError
         If none has every tensor of the network, in its shape, and no further one.
     """
-    mappings = [(place, _tensors(found)) for place, found in _mappings(loaded)]
-    mappings = [(place, tensors) for place, tensors in mappings if tensors]
+    mappings = [(location, _tensors(found)) for location, found in _mappings(loaded)]
+    mappings = [(location, tensors) for location, tensors in mappings if tensors]
     if not mappings:
         raise NoFitError("holds no state_dict")
     needed = [name for name in wanted if not name.endswith(DERIVED)]
     found = [
-        State(f"{place}{prefix}", _under(prefix, tensors))
-        for place, tensors in mappings
+        StateDict(f"{location}{prefix}", _under(prefix, tensors))
+        for location, tensors in mappings
         for prefix in _prefixes(tensors, needed)
     ]
     if not found:
         raise NoFitError(_missing([tensors for _, tensors in mappings], needed))
-    places = [state.place for state in found]
-    faults = [_fault(state, wanted, heads, places) for state in found]
+    locations = [state.location for state in found]
+    faults = [_fault(state, wanted, heads, locations) for state in found]
     fitting = [state for state, fault in zip(found, faults, strict=True) if not fault]
     if not fitting:
         raise NoFitError(faults[0])
-    fitting.sort(key=lambda state: AVERAGED.search(state.place) is None)  # stable
+    fitting.sort(key=lambda state: AVERAGED.search(state.location) is None)  # stable
     chosen = fitting[0]
-    others = tuple(state.place for state in fitting[1:] if not _same(chosen, state, needed))
+    others = tuple(state.location for state in fitting[1:] if not _same(chosen, state, needed))
     kept = {name: tensor for name, tensor in chosen.tensors.items() if name in wanted}
-    return State(chosen.place, kept, others)
+    return StateDict(chosen.location, kept, others)
 
 
 def _mappings(loaded: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
@@ -94,12 +96,12 @@ def _mappings(loaded: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
     level, seen = [("", loaded)], set()
     for _ in range(DEPTH):
         below = []
-        for place, found in level:
+        for location, found in level:
             if not isinstance(found, Mapping) or id(found) in seen:
                 continue
             seen.add(id(found))
-            yield place, found
-            below += [(f"{place}{key}.", value) for key, value in found.items()]
+            yield location, found
+            below += [(f"{location}{key}.", value) for key, value in found.items()]
         level = below
 
 
@@ -128,19 +130,19 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _same(one: State, other: State, needed: Sequence[str]) -> bool:
+def _same(one: StateDict, other: StateDict, needed: Sequence[str]) -> bool:
     pairs = [(one.tensors[name], other.tensors[name]) for name in needed]
     return all(a.dtype == b.dtype and torch.equal(a, b) for a, b in pairs)
 
 
 def _fault(
-    state: State, wanted: Mapping[str, Tensor], heads: Collection[str], places: Sequence[str]
+    state: StateDict, wanted: Mapping[str, Tensor], heads: Collection[str], locations: Sequence[str]
 ) -> str:
     """What keeps weights of the right names from being the network's, or nothing."""
     copies = [  # that the network carries, of itself
-        place.removeprefix(state.place)
-        for place in places
-        if place != state.place and place.startswith(state.place)
+        location.removeprefix(state.location)
+        for location in locations
+        if location != state.location and location.startswith(state.location)
     ]
     further = [
         name

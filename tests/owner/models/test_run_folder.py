@@ -11,9 +11,9 @@ from tests.owner.components.test_components import CLASSIFIER, DATA, FACTS
 
 from taggant.files import sha256
 from taggant.owner.components import victim
-from taggant.owner.models import Options
-from taggant.owner.run_folder import victim_of
-from taggant.owner.spec import open_model
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
+from taggant.owner.models.run_folder import victim_of
 from taggant.score.access import Full
 from taggant.victim import training
 from taggant.victim.finite_answers import FiniteAnswers
@@ -67,7 +67,7 @@ def test_the_victim_is_found_wherever_one_stands(run, tmp_path, monkeypatch):
     assert trained.size == 16
     with torch.no_grad():
         assert torch.equal(trained.victim.eval()(DATA.images), made(DATA.images))
-    model = open_model(str(run), Options(batch_size=2))
+    model = open_model(str(run), ModelOptions(batch_size=2))
     assert (model.answers, model.against) == ("logits", "labels")
     assert model.oracle(Full()).query(DATA.images).shape == (4, 4)
     before = trained.digest

@@ -7,14 +7,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from taggant.owner.models import IMAGENET, Options, squares
-from taggant.owner.spec import open_model
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
+from taggant.owner.models.preprocessing import IMAGENET, squares
 from taggant.score.access import Full, Label
 
 PICTURES = torch.randint(256, (3, 3, 20, 24), generator=torch.Generator().manual_seed(0)).to(
     torch.uint8
 )
-SMALL = Options(classes=3, size=32, batch_size=2)
+SMALL = ModelOptions(classes=3, size=32, batch_size=2)
 
 
 def answers(spec, options=SMALL):
@@ -36,10 +37,10 @@ def test_checkpoints_of_torchvision_and_timm(tmp_path, wrapped):
         torch.save({wrapped: {f"module.{k}": v for k, v in weights.items()}}, path)
     else:
         torch.save(weights, path)
-    options = Options(arch="timm:test_vit", classes=3, size=160, batch_size=2)
+    options = ModelOptions(arch="timm:test_vit", classes=3, size=160, batch_size=2)
     assert answers(path, options).shape == (3, 3)
     with pytest.raises(ValueError, match="does not fit"):
-        open_model(str(path), Options(arch="timm:test_vit", classes=4, size=160))
+        open_model(str(path), ModelOptions(arch="timm:test_vit", classes=4, size=160))
     with pytest.raises(ValueError, match=r"--arch \(none\)"):
         open_model(str(path), SMALL)
 
@@ -70,7 +71,7 @@ MEANS = (
 @pytest.mark.parametrize("asked", [1, 2, 5])
 def test_onnx_graphs_are_fed_in_the_batch_that_they_were_made_for(tmp_path, batch, asked):
     path = graph(tmp_path / "m.onnx", [batch, 3, 32, 32])
-    found = answers(path, Options(classes=3, size=32, batch_size=asked))
+    found = answers(path, ModelOptions(classes=3, size=32, batch_size=asked))
     assert torch.allclose(found, MEANS, atol=1e-5)
 
 
@@ -133,14 +134,16 @@ def test_a_damaged_file_ends_in_a_line(tmp_path, suffix, content):
     path = tmp_path / f"w{suffix}"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=path.name):
-        open_model(str(path), Options(arch="timm:test_vit", classes=3, size=160))
+        open_model(str(path), ModelOptions(arch="timm:test_vit", classes=3, size=160))
 
 
 def test_a_file_without_weights_is_told(tmp_path):
     for value in (torch.zeros(3), [1, 2], {"a": 1}, {"state_dict": {"b": "c"}}):
         torch.save(value, tmp_path / "w.pt")
         with pytest.raises(ValueError, match="it holds no state_dict"):
-            open_model(str(tmp_path / "w.pt"), Options(arch="timm:test_vit", classes=3, size=160))
+            open_model(
+                str(tmp_path / "w.pt"), ModelOptions(arch="timm:test_vit", classes=3, size=160)
+            )
 
 
 def test_an_endpoint_shows_what_it_shows():
@@ -152,4 +155,4 @@ def test_an_architecture_that_would_be_downloaded_is_none(tmp_path):
     torch.save({}, tmp_path / "w.pt")
     for arch in ("torchvision:fcn_resnet50", "torchvision:os", "timm:hf-hub:a/b", "open_clip:x"):
         with pytest.raises(ValueError, match="--arch"):
-            open_model(str(tmp_path / "w.pt"), Options(arch=arch, classes=3))
+            open_model(str(tmp_path / "w.pt"), ModelOptions(arch=arch, classes=3))

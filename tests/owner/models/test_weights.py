@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from pytorch_lightning.utilities.parsing import AttributeDict
 from safetensors.torch import save_file
 
-from taggant.owner.models import Options
-from taggant.owner.spec import open_model
-from taggant.owner.weights import STAND_INS, Inert, Items, read_weights
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
+from taggant.owner.models.weights import STAND_INS, Inert, Items, read_weights
 
 WEIGHTS = {"fc.weight": torch.arange(6.0).view(2, 3)}
 
@@ -130,7 +130,7 @@ def test_what_comes_instead_of_a_file_is_named(tmp_path, suffix, content, said):
     path = tmp_path / f"w{suffix}"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=rf"w{suffix}: {said}"):
-        open_model(str(path), Options(arch="timm:test_vit", classes=3, size=160))
+        open_model(str(path), ModelOptions(arch="timm:test_vit", classes=3, size=160))
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
@@ -160,7 +160,7 @@ def test_weights_of_any_kind_of_file_end_up_in_the_network(tmp_path):
     torch.save({"net": wrapped, "args": args}, tmp_path / "checkpoint.pth.tar")
     other = {name: tensor + 0.5 for name, tensor in wrapped.items()}
     torch.save({"net": wrapped, "net_ema": other, "args": args}, tmp_path / "both.PTH")
-    options = Options(arch="timm:test_vit", classes=3, size=160, batch_size=2)
+    options = ModelOptions(arch="timm:test_vit", classes=3, size=160, batch_size=2)
     pictures = torch.zeros(2, 3, 160, 160, dtype=torch.uint8)
     plain = open_model(str(tmp_path / "checkpoint.pth.tar"), options)
     both = open_model(str(tmp_path / "both.PTH"), options)
@@ -175,8 +175,8 @@ def test_weights_of_any_kind_of_file_end_up_in_the_network(tmp_path):
     assert "at net.model. there are others" in both.note
     features = open_model(
         str(tmp_path / "checkpoint.pth.tar"),
-        Options(arch="timm:test_vit", victim="encoder", size=160),
+        ModelOptions(arch="timm:test_vit", victim="encoder", size=160),
     )
     assert features.answers == "embedding"
     with pytest.raises(ValueError, match=r"timm:test_vit with 4 classes: it has tensors of other"):
-        open_model(str(tmp_path / "both.PTH"), Options(arch="timm:test_vit", classes=4))
+        open_model(str(tmp_path / "both.PTH"), ModelOptions(arch="timm:test_vit", classes=4))

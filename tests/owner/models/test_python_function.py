@@ -10,8 +10,8 @@ import torch
 from typer.testing import CliRunner
 
 from taggant.owner.cli import app
-from taggant.owner.models import Options
-from taggant.owner.spec import open_model
+from taggant.owner.models.model import ModelOptions
+from taggant.owner.models.open import open_model
 from taggant.score.access import Full
 from taggant.score.oracle import QueryError
 
@@ -36,7 +36,7 @@ def write(tmp_path, monkeypatch):
 
 
 def ask(spec, **options):
-    model = open_model(spec, Options(classes=3, batch_size=2, **options))
+    model = open_model(spec, ModelOptions(classes=3, batch_size=2, **options))
     assert len(model.fingerprint) == 64
     return model.oracle(Full()).query(PICTURES)
 

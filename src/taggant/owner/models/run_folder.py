@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -22,12 +22,21 @@ from torch import Tensor
 from taggant.canonical import canonical_json
 from taggant.data.imageset import ImageSet
 from taggant.files import sha256
-from taggant.owner.components.victim import Images, Victim, victim_from_config
-from taggant.owner.models import Model, Options, Target, WithPreprocessing, local
+from taggant.owner.components.victim import Images, VictimConfig, victim_from_config
+from taggant.owner.models.model import (
+    Model,
+    ModelOptions,
+    Target,
+    Targets,
+    class_numbers,
+    local_model,
+)
+from taggant.owner.models.preprocessing import WithPreprocessing
 from taggant.owner.schema import Hex32, Line, Schema, SchemaError, parse, read_bounded
 from taggant.store.manifest import MANIFEST
 from taggant.victim import training
 from taggant.victim.finite_answers import FiniteAnswers
+from taggant.victim.victim import Victim
 
 OUTCOME = "unlearning.json"
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
@@ -86,6 +95,8 @@ class Manifest(Excerpt):
 
 
 AnySchema = TypeVar("AnySchema", bound=Schema)
+Asked = Victim | FiniteAnswers
+"""What is asked: a victim, or one that training or unlearning broke, made safe to ask."""
 
 
 @dataclass(frozen=True)
@@ -94,26 +105,33 @@ class Trained:
 
     Attributes
     ----------
-    victim : LightningModule
+    victim : Victim or FiniteAnswers
     size : int
         Side of its input.
     digest : str
         SHA-256 of its weights and of how it answers with them.
     """
 
-    victim: Any
+    victim: Asked
     size: int
     digest: str
 
 
-def run_folder(folder: Path, options: Options) -> Model:
+def run_folder(folder: Path, options: ModelOptions) -> Model:
     """The victim of a run folder, as a model to audit."""
     trained = victim_of(folder)
     victim, size = trained.victim, trained.size
-    facts: dict[str, Any] = {"answers": str(victim.answers), "against": str(victim.against)}
-    if victim.against == "captions":
-        facts["targets"] = captioned(victim, size)
-    return local(str(folder), trained.digest, WithPreprocessing(victim, size), options, **facts)
+    answers, against = str(victim.answers), str(victim.against)
+    targets = captioned(victim, size) if against == "captions" else class_numbers
+    return local_model(
+        str(folder),
+        trained.digest,
+        WithPreprocessing(victim, size),
+        options,
+        answers=answers,
+        against=against,
+        targets=targets,
+    )
 
 
 def victim_of(folder: Path) -> Trained:
@@ -139,14 +157,14 @@ def victim_of(folder: Path) -> Trained:
         description = victim_from_config(_read(Config, config).victim)
     except SchemaError as error:
         raise SchemaError(f"{config}: {error}") from None
-    victim: Any = description.build_untrained(images)
+    victim = description.build_untrained(images)
     _load(victim, final)
-    if _read(Outcome, final / OUTCOME).status != "ok":
-        victim = FiniteAnswers(victim)
-    return Trained(victim, images.image_size, _digest(description, images, victim))
+    ended_well = _read(Outcome, final / OUTCOME).status == "ok"
+    asked = victim if ended_well else FiniteAnswers(victim)
+    return Trained(asked, images.image_size, _digest(description, images, asked))
 
 
-def _digest(description: Victim, images: Images, victim: Any) -> str:
+def _digest(description: VictimConfig, images: Images, victim: Asked) -> str:
     digest = hashlib.sha256(canonical_json([description.plain(), asdict(images)]))
     for name, tensor in sorted(victim.state_dict().items()):
         digest.update(f"{name}{list(tensor.shape)}{tensor.dtype}".encode())
@@ -178,7 +196,7 @@ def _images(folder: Path) -> Images:
     return Images(len(record.class_names), shape[1], shape[-1], record.mean, record.std)
 
 
-def _load(victim: Any, folder: Path) -> None:
+def _load(victim: Victim, folder: Path) -> None:
     path = folder / training.FINAL
     if sha256(path) != _read(Manifest, folder / MANIFEST).files.get(training.FINAL):
         raise ValueError(f"{path} was changed after it was stored: its SHA-256 is another one")
@@ -195,7 +213,7 @@ def _read(kind: type[AnySchema], path: Path) -> AnySchema:
         raise SchemaError(f"{path}: {error}") from None
 
 
-def captioned(victim: Any, size: int) -> Callable[[Sequence[Target]], Tensor]:
+def captioned(victim: Asked, size: int) -> Targets:
     """Captions as an image-text victim embeds them; the pictures beside them play no part."""
 
     def targets(captions: Sequence[Target]) -> Tensor:
@@ -209,7 +227,6 @@ def captioned(victim: Any, size: int) -> Callable[[Sequence[Target]], Tensor]:
             mean=(0.5,) * 3,
             std=(0.25,) * 3,
         )
-        embedded: Tensor = victim.targets(data)
-        return embedded
+        return victim.targets(data)
 
     return targets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,18 @@ import torch
 from torch import Tensor
 
 from taggant.files import sha256
-from taggant.owner.models import LIBRARIES, Model, Options, Target, WithPreprocessing, local
-from taggant.owner.state import NoFitError, State, find_state
-from taggant.owner.weights import read_weights
+from taggant.owner.models.model import (
+    LIBRARIES,
+    Model,
+    ModelOptions,
+    Target,
+    Targets,
+    class_numbers,
+    local_model,
+)
+from taggant.owner.models.preprocessing import WithPreprocessing
+from taggant.owner.models.state_dict import NoFitError, StateDict, find_state_dict
+from taggant.owner.models.weights import read_weights
 
 HEADS = (
     *("fc", "head", "classifier", "last_linear", "predictor", "projector", "projection"),
@@ -23,7 +32,7 @@ HEADS = (
 ACCEPTED = f"LIBRARY:NAME of {', '.join(LIBRARIES)}"
 
 
-def checkpoint(path: Path, options: Options) -> Model:
+def checkpoint(path: Path, options: ModelOptions) -> Model:
     """The network that ``--arch`` names, with the weights of a file.
 
     Raises
@@ -40,31 +49,30 @@ def checkpoint(path: Path, options: Options) -> Model:
         raise ValueError(f"--arch {options.arch}: --victim {options.victim} does not fit it")
     net = _architecture(library, name, 0 if options.victim == "encoder" else options.classes)
     try:
-        state = find_state(read_weights(path), net.state_dict(), _heads(net, options))
+        state = find_state_dict(read_weights(path), net.state_dict(), _heads(net, options))
     except NoFitError as error:
         classes = "" if options.victim == "encoder" else f" with {options.classes} classes"
         raise ValueError(f"{path} does not fit {options.arch}{classes}: it {error}") from error
     net.load_state_dict(state.tensors, strict=False)  # what is derived may be missing
-    facts: dict[str, Any] = {"note": _note(path, state)}
-    asked = WithPreprocessing(net, options.size, options.mean, options.std)
-    if library == "open_clip":
-        asked = WithPreprocessing(net.encode_image, options.size, options.mean, options.std)
-        asked.add_module("whole", net)
-        facts |= {"targets": _captions(name, net)} if options.victim == "clip" else {}
-    return local(str(path), sha256(path), asked, options, **facts)
+    asked = net if library != "open_clip" else net.encode_image
+    network = WithPreprocessing(asked, options.size, options.mean, options.std)
+    network.add_module("whole", net)  # so that it is moved and put into eval mode with the rest
+    targets = _captions(name, net) if options.victim == "clip" else class_numbers
+    note = _note(path, state)
+    return local_model(str(path), sha256(path), network, options, targets=targets, note=note)
 
 
-def _note(path: Path, state: State) -> str:
+def _note(path: Path, state: StateDict) -> str:
     if not state.others:
         return ""
+    others = ", ".join(location or "the top" for location in state.others)
     return (
-        f"the weights are those at {state.place or 'the top'} of {path}; at "
-        f"{', '.join(place or 'the top' for place in state.others)} there are others, which would "
-        "be another model: save the ones that are meant alone"
+        f"the weights are those at {state.location or 'the top'} of {path}; at {others} there are "
+        "others, which would be another model: save the ones that are meant alone"
     )
 
 
-def _heads(net: Any, options: Options) -> tuple[str, ...]:
+def _heads(net: Any, options: ModelOptions) -> tuple[str, ...]:
     """Modules of a checkpoint that an encoder is asked without."""
     if options.victim != "encoder":
         return ()
@@ -72,7 +80,7 @@ def _heads(net: Any, options: Options) -> tuple[str, ...]:
     return (*HEADS, *([named] if isinstance(named, str) else named))
 
 
-def _captions(name: str, net: Any) -> Callable[[Sequence[Target]], Tensor]:
+def _captions(name: str, net: Any) -> Targets:
     from taggant.victim.tokens import tokenizer
 
     cut = tokenizer(name, net.context_length, {})
