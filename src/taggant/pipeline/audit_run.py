@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import pytorch_lightning as lightning
+from omegaconf import DictConfig
 
 from taggant.data.imageset import ImageSet
+from taggant.data.options import typed
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.record import record, run_digest
 from taggant.pipeline.stages.audit import Audit
@@ -41,6 +43,31 @@ def check_data(victim: Any, data: ImageSet) -> None:
             f"{data.name} has no {victim.against}, which this victim learns from: choose other "
             "data (data=...)"
         )
+
+
+def check_marking(marking: DictConfig, idle: Mapping[str, object], instead: str) -> None:
+    """Refuse marking keys that the chosen audit would leave without effect.
+
+    Parameters
+    ----------
+    marking : DictConfig
+        The run's config of marking.
+    idle : mapping
+        Keys that this kind of audit does not look at, and the value that says so.
+    instead : str
+        What such keys are for: other audits, as they are chosen.
+
+    Raises
+    ------
+    ValueError
+        For a key with another value.
+    """
+    for key, accepted in idle.items():
+        if key in marking and marking[key] != accepted:
+            raise ValueError(
+                f"marking.{key} = {typed(marking[key])} has no effect with this audit: accepted "
+                f"is {typed(accepted)}, or an audit that it is for ({instead})"
+            )
 
 
 class AuditRun(ABC):

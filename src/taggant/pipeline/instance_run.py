@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import pytorch_lightning as lightning
+from omegaconf import DictConfig
 
 from taggant.audit.callback import AuditCallback
 from taggant.data.options import check_whole
-from taggant.pipeline.audit_run import AuditRun, check_data
+from taggant.pipeline.audit_run import AuditRun, check_data, check_marking
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.stages.audit import Audit
 from taggant.pipeline.stages.data import Data
@@ -17,6 +18,14 @@ from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.reference import Reference
 from taggant.pipeline.stages.score import Scores
 from taggant.store.store import Stage
+
+OF_WHOLE_SETS = {"pool": None, "balanced": True}
+"""Marking keys that only audits of a whole set look at, as they are where nobody set them."""
+
+
+def check_instance_marking(marking: DictConfig) -> None:
+    """Refuse marking keys that an audit image by image does not look at."""
+    check_marking(marking, OF_WHOLE_SETS, "audit=set_rank, audit=rank_sum, audit=radioactive")
 
 
 class InstanceRun(AuditRun):
@@ -66,6 +75,7 @@ class InstanceRun(AuditRun):
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""
+        check_instance_marking(self.context.cfg.marking)
         for group in ("used", "unused"):
             check_whole(f"marking.{group}", self.context.cfg.marking[group])
         self.scores.score.check(self.train.victim_class)

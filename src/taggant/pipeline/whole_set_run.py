@@ -10,12 +10,15 @@ import pytorch_lightning as lightning
 from hydra.utils import get_class
 
 from taggant.audit.callback import AuditCallback
-from taggant.pipeline.audit_run import AuditRun
+from taggant.pipeline.audit_run import AuditRun, check_marking
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.stages.audit_set import AuditSet
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark_set import MarkSet
 from taggant.store.store import Stage
+
+OF_INSTANCES = {"withhold": 0}
+"""Marking keys that only audits image by image look at, as they are where nobody set them."""
 
 
 class WholeSetRun(AuditRun):
@@ -54,6 +57,13 @@ class WholeSetRun(AuditRun):
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""
+        marking = self.context.cfg.marking
+        if "pool" not in marking:
+            raise ValueError(
+                "audit asks about the whole set of marked images, and marking marks none (it has "
+                "no marking.pool): accepted is a scheme that marks, such as marking=n_version"
+            )
+        check_marking(marking, OF_INSTANCES, "audit=controlled, audit=combined, audit=instance")
         self.audit.method.check(self.mark.scheme, self.train.victim_class)
         self.audit.score.check(self.train.victim_class)
         if self.audit.score.choosing:

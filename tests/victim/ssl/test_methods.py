@@ -8,19 +8,17 @@ import math
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from tests.conftest import ROOT, random_set
+from tests.conftest import random_set
 from tests.victim.fitting import Kill, fit
 
+from taggant.groups import CONF, compose_config
 from taggant.victim import training
 from taggant.victim.ssl.momentum_encoder import MomentumEncoder
 
-CONF = ROOT / "conf"
 VICTIMS = CONF / "victim"
-METHODS = sorted(path.stem for path in VICTIMS.glob("*.yaml") if "ssl/base" in path.read_text())
+METHODS = sorted(path.stem for path in VICTIMS.glob("*.yaml") if "- _ssl" in path.read_text())
 DATA = random_set(20)
 FACTS = {"classes": 4, "channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
 SMALL = {"width": 2, "hidden": 8, "out": 6, "batch_size": 8, "queue": 12, "bottleneck": 4}
@@ -28,9 +26,7 @@ SMALL = {"width": 2, "hidden": 8, "out": 6, "batch_size": 8, "queue": 12, "bottl
 
 @pytest.fixture(scope="module")
 def configs():
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return {name: compose(f"victim/{name}").victim for name in METHODS}
+    return {name: compose_config(root=f"victim/{name}").victim for name in METHODS}
 
 
 def small_of(config):
