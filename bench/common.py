@@ -16,6 +16,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from taggant.pipeline.device import native_bfloat16
+
 Done = TypeVar("Done")
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "numpy", "scipy")
 
@@ -66,10 +68,7 @@ def environment(device: str) -> dict[str, dict[str, Any]]:
 
 def precisions(device: str) -> tuple[str, ...]:
     """float32, and bfloat16 where the device computes in it: emulated, it is many times slower."""
-    if device == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
+    native = native_bfloat16(torch.device(device))
     return ("float32", "bfloat16") if native else ("float32",)
 
 

@@ -29,12 +29,12 @@ from typing import Any
 import numpy as np
 import torch
 from common import environment, in_turns, precisions, ratio, seconds, show
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from torch import Tensor
 
 from taggant.data import emoji
 from taggant.data.imageset import ImageSet
+from taggant.groups import compose_config
 from taggant.marking.marker import Marker
 from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.quality import quality
@@ -48,7 +48,6 @@ from taggant.marking.windows import UNIFORMS, RandomCrop
 
 SECRET = bytes(32)
 EPSILON, STEPS = 10, 90
-CONF = Path(__file__).resolve().parents[1] / "conf"
 SIZES: dict[str, dict[str, Any]] = {
     "small": {"radioactive": (8, 2, (8,), 1), "publishing": 4, "hidden": 20},
     "cpu": {"radioactive": (64, 8, (16, 64), 3), "publishing": 32, "hidden": 1000},
@@ -234,8 +233,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = compose("config", [f"marking/marker={options.marker}", "paths.root=."])
+    cfg = compose_config([f"marking/marker={options.marker}", "paths.root=."])
     marker: Marker = instantiate(cfg.marking.marker)
     sizes = SIZES["small" if options.small else options.device]
     many, *rest = sizes["radioactive"]

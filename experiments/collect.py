@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
-from taggant.groups import CONF
+from taggant.groups import compose_config
 from taggant.report.runs import code_of as runs_code
 from taggant.report.runs import table
 
@@ -79,9 +77,7 @@ def curves(runs: pl.DataFrame) -> pl.DataFrame:
 
 def swept(name: str) -> list[str]:
     """What an experiment sweeps, as columns of the table of runs."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("config", [f"+experiment={name}"], return_hydra_config=True)
+    config = compose_config([f"+experiment={name}"], with_hydra=True)
     return [key.lstrip("+") for key in config.hydra.sweeper.params or {}]
 
 

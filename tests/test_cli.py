@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 
 from taggant.cli import explain, explain_errors
+from taggant.groups import CONF, compose_config
 
 
 @pytest.mark.parametrize("before", [None, "0"])
@@ -57,3 +61,28 @@ def test_an_error_is_told_as_it_arose_however_deep(depth, message, expected):
     with pytest.raises(Exception, match="Error in call") as found:
         instantiate(config)
     assert explain(found.value, ()) == message
+
+
+def test_composing_leaves_a_hydra_that_is_at_work_as_it_was():
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        instance, at_work = GlobalHydra.instance(), GlobalHydra.instance().hydra
+        assert at_work is not None
+        assert compose_config().name == "default"
+        with pytest.raises(HydraException):
+            compose_config(["victim.nothing=1"])
+        assert GlobalHydra.instance() is instance
+        assert instance.hydra is at_work
+    GlobalHydra.instance().clear()
+    compose_config()
+    assert not GlobalHydra.instance().is_initialized()
+
+
+@pytest.mark.parametrize("override", ["audit/test=pprm", "audit/test=nothing"])
+def test_a_part_of_another_choice_is_no_part_to_add(override):
+    chosen = ("audit=radioactive", override)
+    with pytest.raises(HydraException) as found:
+        compose_config(chosen)
+    said = explain(found.value, chosen)
+    assert said.startswith("'audit/test' is no part of the audit that was chosen: leave it out")
+    assert "audit=NAME. Accepted: combined, controlled, instance" in said

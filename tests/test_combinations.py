@@ -8,16 +8,14 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
-from tests.conftest import ROOT, random_set
+from tests.conftest import random_set
 from tests.marking.nets import marker
-from tests.test_contracts import options
 from tests.victim.pairs import CONFIG
 
 from taggant.audit.engine import read
+from taggant.groups import compose_config, options_of
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import check_captions, publish, raw_sha256
@@ -41,14 +39,12 @@ SCHEMES = {
     "twins": {"steps": 1},
 }
 DOWNLOADED = {"clip_vit_b_32"}
-VICTIMS = [name for name in options("victim") if name not in DOWNLOADED]
+VICTIMS = [name for name in options_of("victim") if name not in DOWNLOADED]
 
 
 @cache
 def configs(group: str):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return {name: compose(f"{group}/{name}")[group] for name in options(group)}
+    return {name: compose_config(root=f"{group}/{name}")[group] for name in options_of(group)}
 
 
 def config(group: str, name: str):
@@ -88,12 +84,12 @@ def fits(model, asked) -> bool:
     return model.answers == asked.answers and asked.against in (None, model.against)
 
 
-PAIRS = [(name, asked) for name in VICTIMS for asked in options("score")]
+PAIRS = [(name, asked) for name in VICTIMS for asked in options_of("score")]
 
 
 def test_every_scheme_is_here():
     one_version = {"none"}  # nothing to rank: only which images were published is drawn
-    assert set(SCHEMES) | one_version == set(options("marking"))
+    assert set(SCHEMES) | one_version == set(options_of("marking"))
 
 
 @pytest.mark.parametrize("name", VICTIMS)
@@ -109,7 +105,7 @@ def test_what_a_victim_measures_has_a_meaning_in_the_report(name):
 @pytest.mark.parametrize("name", VICTIMS)
 def test_what_fits_can_be_audited(name, scheme):
     audited, model = instances(scheme), victim(name)
-    suitable = [score(asked) for asked in options("score") if fits(model, score(asked))]
+    suitable = [score(asked) for asked in options_of("score") if fits(model, score(asked))]
     assert suitable
     for asked in suitable:
         asked.check(model)
@@ -163,7 +159,7 @@ def test_versions_with_captions_of_their_own_are_refused():
 def test_what_does_not_fit_is_refused_before_anything_runs(name):
     """By the class alone, as the line of stages checks it."""
     kind = get_class(config("victim", name)._target_)
-    for asked in options("score"):
+    for asked in options_of("score"):
         if not fits(kind, score(asked)):
             with pytest.raises(ValueError, match=r"choose (a|another) score"):
                 score(asked).check(kind)
@@ -176,7 +172,7 @@ def test_what_does_not_fit_is_refused_before_anything_runs(name):
 @pytest.mark.parametrize("name", VICTIMS)
 def test_methods_that_need_more_than_a_victim_has_are_refused(name):
     kind = get_class(config("victim", name)._target_)
-    for method in options("unlearning"):
+    for method in options_of("unlearning"):
         chosen = instantiate(config("unlearning", method))
         missing = [need for need in chosen.needs if need not in kind.offers]
         if missing:

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from tests.conftest import ROOT
 from tests.forks import warmed
@@ -21,6 +19,7 @@ from tests.owner import photos
 from tests.test_extending import FILES
 from typer.testing import CliRunner
 
+from taggant.groups import compose_config
 from taggant.owner.cli import app
 from taggant.owner.serve import Service
 
@@ -140,9 +139,7 @@ def test_every_link_leads_somewhere(page):
 
 @cache
 def config(*overrides: str):
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return compose("config", list(overrides))
+    return compose_config(overrides)
 
 
 def exists(name: str) -> bool:

@@ -7,16 +7,13 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
-from tests.conftest import ROOT
 from tests.forks import warmed
 
+from taggant.groups import CONF, compose_config
 from taggant.report.meanings import METRICS
 
-CONF = ROOT / "conf"
 FOLDER = CONF / "experiment"
 NAMES = sorted(
     path.relative_to(FOLDER).with_suffix("").as_posix()
@@ -65,10 +62,8 @@ EMOJI = "taggant.data.emoji"
 
 @cache
 def composed(name: str) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        overrides = ["paths.root=root", f"+experiment={name}"]
-        config = compose("config", overrides, return_hydra_config=True)
+    overrides = ["paths.root=root", f"+experiment={name}"]
+    config = compose_config(overrides, with_hydra=True)
     HydraConfig.instance().set_config(config)  # for interpolations of what was chosen
     return config
 

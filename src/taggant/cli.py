@@ -10,13 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from taggant.groups import CONF, options_of
+from taggant.groups import CONF, compose_config, options_of
 from taggant.overrides import unreadable
 from taggant.stop import Stopped, stoppable
 
@@ -117,6 +115,13 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
 def _accepted_keys(key: str, overrides: Sequence[str]) -> str:
     if (CONF / key).is_dir():
         names = ", ".join(options_of(key))
+        whole, inner, _ = key.partition("/")
+        if inner:
+            others = ", ".join(options_of(whole))
+            return (
+                f"'{key}' is no part of the {whole} that was chosen: leave it out, or choose "
+                f"another by {whole}=NAME. Accepted: {others}"
+            )
         return f"'{key}' is no default part: add it by +{key}=NAME. Accepted: {names}"
     config = _compose([o for o in overrides if not o.lstrip("+~").startswith(key)])
     parent, _, name = key.rpartition(".")
@@ -131,9 +136,7 @@ def _accepted_keys(key: str, overrides: Sequence[str]) -> str:
 
 def _compose(overrides: Sequence[str]) -> DictConfig:
     usable = [o for o in overrides if not o.startswith("-")]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        try:
-            return compose("config", usable)
-        except HydraException:
-            return compose("config")
+    try:
+        return compose_config(usable)
+    except HydraException:
+        return compose_config()

@@ -5,13 +5,12 @@ import urllib.error
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
-from tests.conftest import ROOT, random_set
+from tests.conftest import random_set
 from tests.marking.nets import backbone, marker
 from torch import nn
 
+from taggant.groups import compose_config
 from taggant.marking.marker import (
     LITE0_PACKAGE,
     Backbone,
@@ -123,9 +122,7 @@ def test_trained_marker_avoids_the_runs_images_and_is_stored(tmp_path, monkeypat
     fit = trained.fit
     monkeypatch.setattr(trained, "fit", lambda m, data, *a: seen.append(data) or fit(m, data, *a))
     small = ["marking.marker.load.net.width=2", "marking.marker.load.epochs=1"]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", ["paths.root=root", *small])
+    cfg = compose_config(["paths.root=root", *small])
     first, second = instantiate(cfg.marking.marker), instantiate(cfg.marking.marker)
     assert first.digest == second.digest
     assert len(seen) == 1
@@ -138,9 +135,7 @@ def test_the_untrained_marker_has_the_weights_that_the_trained_one_starts_from(
     tmp_path, monkeypatch
 ):
     monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", ["paths.root=root", "marking/marker=untrained"])
+    cfg = compose_config(["paths.root=root", "marking/marker=untrained"])
     found = instantiate(cfg.marking.marker).backbone.net
     torch.manual_seed(cfg.marking.marker.load.seed)
     fresh = instantiate(cfg.marking.marker.load.net)(classes=99, channels=3, image_size=32)

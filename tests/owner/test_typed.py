@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.owner import photos
 from tests.owner.test_mark import fresh
-from tests.test_contracts import options
 from typer.testing import CliRunner
 
+from taggant.groups import options_of
 from taggant.owner.cli import app
 from taggant.owner.mark import mark
 from taggant.owner.typed import (
@@ -18,7 +18,7 @@ from taggant.owner.typed import (
     typed_score,
 )
 
-STRATEGIES = ", ".join(options("marking/strategy"))
+STRATEGIES = ", ".join(options_of("marking/strategy"))
 
 
 @pytest.mark.parametrize(

@@ -39,12 +39,12 @@ FIRST = decided(
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),
     train=(
-        "answers optim data.batches pipeline.stages.train victim.checkpoint victim.classifier "
-        "victim.batch_share victim.small_net victim.training victim.victim"
+        "answers optim data.batches pipeline.device pipeline.stages.train victim.batch_share "
+        "victim.checkpoint victim.classifier victim.small_net victim.training victim.victim"
     ),
     unlearn=(
-        "pipeline.device pipeline.stages.unlearn unlearning.method unlearning.none "
-        "unlearning.request victim.finite_answers"
+        "pipeline.stages.unlearn unlearning.method unlearning.none unlearning.request "
+        "victim.finite_answers"
     ),
     score=(
         "audit.comparison audit.controls audit.engine audit.published audit.questions "

@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf, open_dict
-from tests.conftest import ROOT
 
+from taggant.groups import compose_config
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.instance_run import InstanceRun
 
@@ -52,9 +50,7 @@ none earlier."""
 
 
 def composed(root: Any, *overrides: str) -> DictConfig:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        cfg = compose("config", [f"paths.root={root}", *overrides])
+    cfg = compose_config([f"paths.root={root}", *overrides])
     with open_dict(cfg):
         cfg.logger = {"table": {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "x"}}
         cfg.data.root = "somewhere"  # sets that lie in files have one

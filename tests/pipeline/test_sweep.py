@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from taggant.groups import CONF
 from taggant.pipeline import sweep
 
 PARTS = {
@@ -45,3 +50,32 @@ def test_what_is_no_number_ends_the_sweep_and_lists_those_that_are(monkeypatch, 
     assert sweep.objective(asking("status"), {}) is None  # a failed job has said why
     monkeypatch.setattr(sweep, "all_given", lambda _: True)
     assert sweep.objective(asking("status"), metrics) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "jobs"),
+    [
+        (
+            ["score=margin,hinge", "seed=range(2)"],
+            [
+                "score=margin seed=0",
+                "score=margin seed=1",
+                "score=hinge seed=0",
+                "score=hinge seed=1",
+            ],
+        ),
+        (
+            ["score=margin", "score=hinge,loss", "p='a,b'"],
+            ["score=hinge p='a,b'", "score=loss p='a,b'"],
+        ),
+        (["+x=[a,b],[c]", "~logger"], ["+x=[a,b] ~logger=null", "+x=[c] ~logger=null"]),
+        (["trainer=glob(c*)"], ["trainer=cpu"]),
+    ],
+)
+def test_jobs_are_those_of_hydra_in_its_order(asked, jobs):
+    """As Hydra 1.3's own sweeper splits them: the last key moves fastest, the last word counts."""
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(asked)
+        assert [" ".join(job) for job in product(*sweep.choices(overrides))] == jobs

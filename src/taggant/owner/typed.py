@@ -11,15 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from taggant.cli import explain
 from taggant.configs import plain
-from taggant.groups import CONF
+from taggant.groups import CONF, compose_config
 from taggant.owner.components.marking import Marking, marking_from_config
 from taggant.owner.components.score import ScoreConfig, score_from_config
 from taggant.owner.schema import decimal
@@ -27,9 +25,7 @@ from taggant.owner.schema import decimal
 
 def configured(*overrides: str) -> Any:
     """A config as ``run.py`` composes it, with these overrides."""
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        return compose("config", list(overrides))
+    return compose_config(overrides)
 
 
 def typed_marking(strategy: str, n: int, epsilon: int, overrides: Sequence[str] = ()) -> Marking:

@@ -6,20 +6,20 @@ record (`taggant.pipeline.jobs`), and the callback reads them all.
 
 from __future__ import annotations
 
-import copy
 import difflib
 import json
 import math
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
@@ -133,29 +133,6 @@ def own_folders(composed: Sequence[DictConfig]) -> None:
         taken[folder] = number
 
 
-class ComposeOnce:
-    """Composes each job's config once, where Hydra's sweeper and launcher do it again.
-
-    Composing is nearly all the time of a job that finds its results in the store.
-    """
-
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
-        self.known: dict[tuple[str, ...], DictConfig] = {}
-
-    def __call__(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
-        """Hydra's ``load_sweep_config``."""
-        key = tuple(sweep_overrides)
-        if key not in self.known:
-            compose = type(self.loader).load_sweep_config
-            self.known[key] = compose(self.loader, master_config, sweep_overrides)
-        return copy.deepcopy(self.known[key])
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For other processes, without the configs of other jobs."""
-        return {"loader": self.loader, "known": {}}
-
-
 def sibling_audits(cfg: DictConfig) -> list[Mapping[str, Any]]:
     """``audit`` configs of the sweep's jobs that read the same models as this one."""
     path = sweep_folder() / SWEEP
@@ -182,25 +159,41 @@ def model(cfg: DictConfig) -> str:
 
 def all_given(hydra: Any) -> bool:
     """Whether the jobs of a sweep are all given, where others draw them as they go."""
-    return str(hydra.sweeper._target_).endswith(BasicSweeper.__name__)
+    return str(hydra.sweeper._target_).endswith(".BasicSweeper")
 
 
 def _compose(config: DictConfig) -> Iterator[DictConfig]:
     """Config of every job; none where the sweeper draws them as it goes, or one is wrong."""
     if not all_given(config.hydra):
         return
-    loader: Any = GlobalHydra.instance().config_loader()
-    loader.load_sweep_config = ComposeOnce(loader)
+    loader = GlobalHydra.instance().config_loader()
     params = config.hydra.sweeper.params or {}
     asked = [f"{key}={value}" for key, value in params.items()] + list(config.hydra.overrides.task)
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(asked)
-    for job in BasicSweeper.split_arguments(overrides, None)[0]:
+    for job in product(*choices(overrides)):
         try:
-            composed = loader.load_sweep_config(config, job)
+            composed = loader.load_sweep_config(config, list(job))
         except HydraException:
             return  # Hydra says so itself, before it starts the first job
         HydraConfig.instance().set_config(composed)
         yield composed
+
+
+def choices(overrides: Sequence[Override]) -> list[list[str]]:
+    """What each key of a sweep may be, as one override each; the last word on a key counts.
+
+    Hydra numbers the jobs of a sweep as `itertools.product` orders these.
+    """
+    found: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        values = (
+            override.sweep_string_iterator()
+            if override.is_sweep_override()
+            else [override.get_value_element_as_str()]
+        )
+        found[key] = [f"{key}={value}" for value in values]
+    return list(found.values())
 
 
 def _plan(composed: Sequence[DictConfig], asked: Sequence[Mapping[str, Any]]) -> None:

@@ -9,9 +9,9 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
-from tests.test_contracts import options
 
 from taggant.configs import plain
+from taggant.groups import options_of
 from taggant.owner.components import marking, net, score, victim
 from taggant.owner.components.component import short_name
 from taggant.owner.schema import SchemaError, parse_values
@@ -33,7 +33,7 @@ def composed(group, *overrides):
     return plain(OmegaConf.select(configured(*overrides), group))
 
 
-@pytest.mark.parametrize("name", sorted(set(options("score")) - NEED_PUBLIC))
+@pytest.mark.parametrize("name", sorted(set(options_of("score")) - NEED_PUBLIC))
 def test_a_score_is_what_hydra_makes_of_its_config(name):
     config = composed("score", f"score={name}")
     made = score.score_from_config(config).build()
@@ -56,7 +56,7 @@ def test_a_score_that_needs_public_pictures_is_refused(name):
         score.score_from_config(composed("score", f"score={name}"))
 
 
-@pytest.mark.parametrize("name", sorted(set(options("score/access")) - {"projector", "tokens"}))
+@pytest.mark.parametrize("name", sorted(set(options_of("score/access")) - {"projector", "tokens"}))
 def test_an_access_level_is_what_hydra_makes_of_it(name):
     kind = "pairwise_cosine" if name == "embedding" else "margin"
     config = composed("score", f"score={kind}", f"score/access={name}")
@@ -120,7 +120,7 @@ def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
         assert marking.marking_from_config(mirrored).plain()["strategy"]["mirror"] is True
 
 
-@pytest.mark.parametrize("name", options("marking/strategy"))
+@pytest.mark.parametrize("name", options_of("marking/strategy"))
 def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
     tiny = ("marking.n=20", "marking.marker.load.epochs=0")
@@ -182,7 +182,7 @@ def tiny(config):
     return {key: value for key, value in config.items() if key != "unmarked"}
 
 
-@pytest.mark.parametrize("name", sorted(set(options("victim")) - {"linear_probe"}))
+@pytest.mark.parametrize("name", sorted(set(options_of("victim")) - {"linear_probe"}))
 def test_a_victim_answers_as_hydras_does_once_it_has_its_weights(name):
     config = tiny(composed("victim", f"victim={name}"))
     torch.manual_seed(0)
@@ -197,7 +197,7 @@ def test_a_victim_answers_as_hydras_does_once_it_has_its_weights(name):
         assert torch.equal(fresh(DATA.images), trained(DATA.images))
 
 
-@pytest.mark.parametrize("name", options("victim/net"))
+@pytest.mark.parametrize("name", options_of("victim/net"))
 def test_a_network_is_what_hydra_makes_of_its_config(name):
     config = tiny(composed("victim", "victim=classifier", f"victim/net={name}"))
     images = victim.Images(classes=4, **FACTS)
@@ -211,7 +211,7 @@ def test_a_network_is_what_hydra_makes_of_its_config(name):
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("name", options("victim/purify"))
+@pytest.mark.parametrize("name", options_of("victim/purify"))
 def test_a_way_of_cleaning_is_what_hydra_makes_of_its_config(name):
     config = tiny(composed("victim", "victim=purified_input", f"victim/purify={name}"))
     assert victim.victim_from_config(config).purify.build() == instantiate(config["purify"])

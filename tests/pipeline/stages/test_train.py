@@ -19,7 +19,7 @@ def test_auto_is_bfloat16_only_where_the_device_computes_in_it(monkeypatch, gpu,
     """`gpu` and `cpu`: whether they compute in bfloat16; None: there is no GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu is not None)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: gpu)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: cpu)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": cpu}, raising=False)
     chosen = {False: "32-true", True: "bf16-mixed"}
     auto = cpu if gpu is None else gpu
     assert precision({"accelerator": "auto", "precision": "auto"}) == chosen[auto]
@@ -37,3 +37,8 @@ def test_weights_to_start_from_count_by_their_content(tmp_path):
     for tag in ("openai", None):
         assert by_content({"pretrained": tag}) == {"pretrained": tag}
     assert by_content({"lr": 1}) == {"lr": 1}
+
+
+def test_a_torch_that_does_not_know_its_cpu_counts_as_without_bfloat16(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert precision({"accelerator": "cpu", "precision": "auto"}) == "32-true"

@@ -14,6 +14,7 @@ from hydra.utils import get_class, instantiate
 
 from taggant.data.batches import check_min_batch_size
 from taggant.files import sha256
+from taggant.pipeline.device import device_of, native_bfloat16
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 from taggant.victim import training
@@ -178,10 +179,7 @@ def precision(trainer: Plain) -> Any:
     asked = trainer.get("precision", "32-true")
     if asked != "auto":
         return asked
-    if trainer["accelerator"] != "cpu" and torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
+    native = native_bfloat16(device_of(trainer["accelerator"]))
     return "bf16-mixed" if native else "32-true"
 
 
