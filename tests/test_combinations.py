@@ -114,7 +114,7 @@ def test_what_fits_can_be_audited(name, scheme):
         readings = read(oracle, prepared, audited, targets=model.targets(DATA))
         assert np.isfinite(readings.grid)
         assert readings.full
-        assert (readings.depth == audited.scheme.n - 1).all()
+        assert (readings.reads == audited.scheme.n - 1).all()
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

@@ -44,7 +44,7 @@ TINY = {
     "audit.p": 0.1,
     "audit.batch_size": 64,
     "audit.curve": "[]",
-    "audit.depth": "stopped",
+    "audit.read": "until_decided",
     "audit.images": 4,
     "audit.controls": 20,
     "marking.marker.load.rest": 200,

@@ -68,7 +68,7 @@ def test_the_second_time_nothing_is_computed(ablation):
 
 
 def test_a_stopped_reading_is_extended_by_a_test_that_needs_more(tmp_path):
-    stopped = (*TINY, "audit.depth=stopped")
+    stopped = (*TINY, "audit.read=until_decided")
     assert warmed().run(tmp_path, *stopped, "audit.p=0.3", "audit.curve=[]") == 0
     assert calls(tmp_path) == ["train"] + ["read"] * 2  # the last snapshot is the final model
     assert warmed().run(tmp_path, *stopped, "audit.p=0.1", "audit.curve=[]") == 0

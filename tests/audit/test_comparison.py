@@ -96,12 +96,12 @@ def test_a_grid_of_ones_own_choice_makes_no_claim(name):
     """Rounding keeps an order or ties it: who chooses the grid after the scores gains nothing."""
     random, test = np.random.default_rng(2), TESTS[name]
     scores, keys = random.standard_normal((400, N)), random.permutation(N)
-    depth = np.full(400, N - 1)
+    reads = np.full(400, N - 1)
 
     def claims(grid):
         theirs, own = scores[:, 1:], scores[:, :1]
         bits = exceeding(theirs, keys[None, 1:], own, keys[None, :1], grid)
-        asis, sure = firm(test, bits, in_doubt(theirs, own, own, grid), depth)
+        asis, sure = firm(test, bits, in_doubt(theirs, own, own, grid), reads)
         return asis.claim, sure.claim
 
     none = claims(0.0)[1]

@@ -92,7 +92,7 @@ def test_decisions_depend_on_neither_block_nor_batch_size(block, batch_size):
     audited = instances()
     reference = read(oracle(Pixels()), SCORE, audited, tests)
     other = read(oracle(Pixels(), batch_size), SCORE, audited, tests, block)
-    assert np.array_equal(reference.depth, other.depth)
+    assert np.array_equal(reference.reads, other.reads)
     assert np.array_equal(reference.bits, other.bits)
 
 
@@ -101,13 +101,13 @@ def test_stopped_reading_is_a_prefix_of_the_full_one_and_long_enough():
     audited = instances()
     full = read(oracle(Pixels()), SCORE, audited)
     stopped = read(oracle(Pixels()), SCORE, audited, [test])
-    assert stopped.depth.max() < 60
-    for i, depth in enumerate(stopped.depth):
-        assert np.array_equal(full.bits[i, :depth], stopped.bits[i, :depth])
-    a, b = test.run(full.bits, full.depth), test.run(stopped.bits, stopped.depth)
+    assert stopped.reads.max() < 60
+    for i, reads in enumerate(stopped.reads):
+        assert np.array_equal(full.bits[i, :reads], stopped.bits[i, :reads])
+    a, b = test.run(full.bits, full.reads), test.run(stopped.bits, stopped.reads)
     assert np.array_equal(a.claim, b.claim)
     assert np.array_equal(a.read, b.read)
-    assert np.array_equal(b.read, stopped.depth)
+    assert np.array_equal(b.read, stopped.reads)
 
 
 def test_a_model_that_knows_the_published_versions_is_caught_everywhere():
@@ -385,9 +385,9 @@ def test_scores_are_kept_if_asked_for_and_give_the_bits():
     assert read(oracle(Pixels()), SCORE, audited).scores is None
 
 
-def readings_of(bits, depth, n=4) -> Readings:
+def readings_of(bits, reads, n=4) -> Readings:
     bits = np.array(bits, bool)
-    return Readings(bits, np.zeros_like(bits), np.array(depth), n, 0.0, queries=1)
+    return Readings(bits, np.zeros_like(bits), np.array(reads), n, 0.0, queries=1)
 
 
 def test_a_reading_serves_a_test_that_has_stopped_for_every_instance():
@@ -397,10 +397,10 @@ def test_a_reading_serves_a_test_that_has_stopped_for_every_instance():
     assert readings_of(every, [3, 3]).full
     assert not readings_of(every, [3, 1]).full
     assert not readings_of(every, [1, 3]).full
-    for depth, served in (([1, 1], True), ([1, 0], False), ([3, 1], True), ([0, 3], False)):
-        assert readings_of(every, depth).serves([first]) == served
-        assert not readings_of(every, depth).serves([first, last])
-        assert not readings_of(every, depth).serves(None)
+    for reads, served in (([1, 1], True), ([1, 0], False), ([3, 1], True), ([0, 3], False)):
+        assert readings_of(every, reads).serves([first]) == served
+        assert not readings_of(every, reads).serves([first, last])
+        assert not readings_of(every, reads).serves(None)
     for tests in ([first, last], [last], None):
         assert readings_of(every, [3, 3]).serves(tests)
         assert dataclasses.replace(readings_of(every, [0, 0]), fault="it drifts").serves(tests)
@@ -411,11 +411,11 @@ def test_readings_survive_the_disk(tmp_path):
     readings.save(tmp_path)
     again = Readings.load(tmp_path)
     assert np.array_equal(again.bits, readings.bits)
-    assert np.array_equal(again.depth, readings.depth)
+    assert np.array_equal(again.reads, readings.reads)
     assert not again.full
     assert again.chosen is None
-    with pytest.raises(ValueError, match="full"):
+    with pytest.raises(ValueError, match="audit.read=all"):
         again.exceedances()
-    seen = dataclasses.replace(readings, chosen=np.arange(len(readings.depth), dtype=np.uint64))
+    seen = dataclasses.replace(readings, chosen=np.arange(len(readings.reads), dtype=np.uint64))
     seen.save(tmp_path)
     assert np.array_equal(Readings.load(tmp_path).chosen, seen.chosen)

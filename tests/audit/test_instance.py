@@ -22,7 +22,7 @@ def test_rates_count_each_group_with_exact_intervals():
     used = np.arange(200) < 120
     one, other = readings(q=0.0), readings(q=0.9, seed=1)
     mixed = Readings(
-        np.where(used[:, None], one.bits, other.bits), one.doubtful, one.depth, 100, 0.0, 0
+        np.where(used[:, None], one.bits, other.bits), one.doubtful, one.reads, 100, 0.0, 0
     )
     result = decide(mixed, stats.optimal(100, 0.05), 0.05, used, views=4)
     rates = result.rates()

@@ -133,7 +133,7 @@ def test_each_leaf_changes_exactly_the_stages_that_it_should(tmp_path):
         ("score=hinge", "score"),
         ("score/access=label", "score"),
         ("audit/test=rank", "audit"),
-        ("audit.depth=stopped", "audit"),
+        ("audit.read=until_decided", "audit"),
     ],
 )
 def test_a_choice_changes_exactly_the_stages_that_it_should(tmp_path, override, first):

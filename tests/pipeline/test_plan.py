@@ -11,13 +11,13 @@ from taggant.pipeline.plan import Past
 from taggant.store.store import MANIFEST, Stage, Store
 
 
-def line(n=40, seed=0, views=1, depth="full", code="a"):
+def line(n=40, seed=0, views=1, read="all", code="a"):
     """A reading of n versions, and the stages that it rests on."""
     data = Stage("data", {"config": {"train": 60, "seed": seed}, "sources": {"x": code}}, touch)
     marking = {"config": {"scheme": {"n": n}}, "secret": f"key {seed}", "seed": seed}
     mark = Stage("mark", marking, touch, needs=(data,))
     score = {"config": {"views": views}, "sources": {"x": code}}
-    return Stage("score", score, touch, needs=(mark,), extent=lambda: {"until": depth})
+    return Stage("score", score, touch, needs=(mark,), extent=lambda: {"until": read})
 
 
 def touch(folder):
@@ -41,7 +41,7 @@ def test_runs_of_other_seeds_and_of_edited_code_are_alike(store):
     assert past.estimate(line(seed=2).needs[0]) is not None
 
 
-@pytest.mark.parametrize("other", [{"n": 10**6}, {"views": 8}, {"depth": "stopped"}])
+@pytest.mark.parametrize("other", [{"n": 10**6}, {"views": 8}, {"read": "until_decided"}])
 def test_other_work_is_not(store, other):
     assert Past(store).estimate(line(**other)) is None
 

@@ -231,7 +231,7 @@ def test_replay_equals_stepwise_equals_blocks(name, q, seed, cuts):
     np.testing.assert_array_equal(stopped, decisions.read)
     np.testing.assert_array_equal(counts, decisions.exceedances)
 
-    shallow = boundary.run(bits, depth=decisions.read)  # later columns are never looked at
+    shallow = boundary.run(bits, reads=decisions.read)  # later columns are never looked at
     np.testing.assert_array_equal(shallow.read, decisions.read)
     order = np.random.default_rng(seed).permutation(7)  # instances do not influence each other
     np.testing.assert_array_equal(boundary.run(bits[order]).p_value, decisions.p_value[order])
@@ -253,9 +253,9 @@ def test_undecided_instances_are_never_guessed():
     with pytest.raises(ValueError, match="2 of 2 instances are undecided"):
         boundary.run(np.zeros((2, 8), bool))
     with pytest.raises(ValueError, match="the first is instance 1 with 5 versions read"):
-        boundary.run(np.zeros((2, 9), bool), depth=[9, 5])
-    with pytest.raises(ValueError, match="depth"):
-        boundary.run(np.zeros((2, 9), bool), depth=[9, 10])
+        boundary.run(np.zeros((2, 9), bool), reads=[9, 5])
+    with pytest.raises(ValueError, match="reads"):
+        boundary.run(np.zeros((2, 9), bool), reads=[9, 10])
     with pytest.raises(ValueError, match="accepted are up to 9"):
         boundary.run(np.zeros((2, 10), bool))
     with pytest.raises(ValueError, match="accepted are up to n-1 = 9"):

@@ -55,7 +55,7 @@ def paths(bits: Bits, doubtful: Bits, test: Boundary) -> list[Bits]:
 
 
 def firm(
-    test: Boundary, bits: Bits, doubtful: Bits, depth: NDArray[np.int64]
+    test: Boundary, bits: Bits, doubtful: Bits, reads: NDArray[np.int64]
 ) -> tuple[Decisions, Decisions]:
     """Decisions of a test with doubtful comparisons as they are, and those that need none.
 
@@ -66,8 +66,8 @@ def firm(
         Exceedances in reading order, ties decided by keys.
     doubtful : bool array [I, D]
         See the head of this module.
-    depth : int array [I]
-        Columns that are real.
+    reads : int array [I]
+        Hidden versions read of each instance: columns that are real.
 
     Returns
     -------
@@ -78,9 +78,9 @@ def firm(
     Raises
     ------
     ValueError
-        If an instance is undecided at its depth.
+        If an instance is undecided after its reads.
     """
-    runs = [test.run(path, depth) for path in paths(bits, doubtful, test)]
+    runs = [test.run(path, reads) for path in paths(bits, doubtful, test)]
     asis = runs[0]
     side = np.where(np.all([run.side == asis.side for run in runs], axis=0), asis.side, 0)
     p_value = np.max([run.p_value for run in runs], axis=0)

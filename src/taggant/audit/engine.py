@@ -182,12 +182,12 @@ class _Reader:
     def _resume(self, earlier: Readings) -> None:
         """Take over recorded bits, and where each test stopped on them."""
         mine = np.array(self.mine)
-        self.read[mine] = earlier.depth
+        self.read[mine] = earlier.reads
         self.recorded, self.recorded_controls = earlier.queries, earlier.controls
-        for row, (i, depth) in enumerate(zip(self.mine, earlier.depth, strict=True)):
-            self.record.add(i, earlier.bits[row, :depth], earlier.doubtful[row, :depth])
+        for row, (i, reads) in enumerate(zip(self.mine, earlier.reads, strict=True)):
+            self.record.add(i, earlier.bits[row, :reads], earlier.doubtful[row, :reads])
         if self.tests is not None:
-            self.tests.start_over(mine, earlier.bits, earlier.doubtful, earlier.depth)
+            self.tests.start_over(mine, earlier.bits, earlier.doubtful, earlier.reads)
 
     def _done(self, instance: int) -> bool:
         if self.read[instance] == self.n - 1:
@@ -266,8 +266,8 @@ class _Reader:
         doubtful = self.slots.doubtful(np.array([slot]), scores, self.grid)[0]
         bits, doubtful = self.record.doubt(instance, doubtful)
         if self.tests is not None:
-            who, depth = np.array([instance]), np.array([len(bits)])
-            self.tests.start_over(who, bits[None], doubtful[None], depth)
+            who, reads = np.array([instance]), np.array([len(bits)])
+            self.tests.start_over(who, bits[None], doubtful[None], reads)
 
     def _readings(self) -> Readings:
         mine = list(self.mine)

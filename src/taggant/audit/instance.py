@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from taggant.audit.comparison import firm
-from taggant.audit.readings import Readings
+from taggant.audit.readings import ALL, READ, Readings
 from taggant.score.oracle import check_precision
 from taggant.stats import Boundary, Decisions, Interval, clopper_pearson, rank, two_sided
 
@@ -103,9 +103,9 @@ class InstanceAudit:
     precision : {"float32", "bfloat16"}
         What the model computes in while it answers, the same for all versions. bfloat16 is about
         twice as fast where the device has it, and coarser: more versions tie.
-    depth : {"full", "stopped"}
-        Whether the final model's audit reads every hidden version (then ranks are known and any
-        test can be replayed) or stops with the tests.
+    read : {"all", "until_decided"}
+        Hidden versions that the final model's audit reads: all of them (then ranks are known and
+        any test can be replayed), or as many as its tests need.
     live : bool
         Whether the detection curve is audited during training, by a callback.
     shard : str, optional
@@ -114,7 +114,7 @@ class InstanceAudit:
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, an unknown depth or precision, or no such shard.
+        For p or a curve's p outside 0..1, an unknown `read` or precision, or no such shard.
     """
 
     kind: ClassVar[str] = "instance"
@@ -126,7 +126,7 @@ class InstanceAudit:
     batch_size: int = 256
     block: int = 16
     precision: str = "float32"
-    depth: str = "full"
+    read: str = ALL
     live: bool = True
     shard: str | None = None
 
@@ -134,8 +134,9 @@ class InstanceAudit:
         for value in self.levels:
             if not 0 < value < 1:
                 raise ValueError(f"audit.p = {value}: accepted are numbers between 0 and 1")
-        if self.depth not in ("full", "stopped"):
-            raise ValueError(f"audit.depth = {self.depth!r}: accepted are 'full' and 'stopped'")
+        if self.read not in READ:
+            accepted = " and ".join(map(repr, READ))
+            raise ValueError(f"audit.read = {self.read!r}: accepted are {accepted}")
         check_precision(self.precision)
 
         assert self.part
@@ -195,12 +196,12 @@ def replay(boundary: Boundary, readings: Readings) -> Decisions:
 
 def _asis_and_firm(boundary: Boundary, readings: Readings) -> tuple[Decisions, Decisions]:
     if readings.fault is None:
-        return firm(boundary, readings.bits, readings.doubtful, readings.depth)
-    nothing = np.zeros(len(readings.depth), np.int64)
+        return firm(boundary, readings.bits, readings.doubtful, readings.reads)
+    nothing = np.zeros(len(readings.reads), np.int64)
     void = Decisions(
         nothing.astype(bool),
         nothing,
-        readings.depth,
+        readings.reads,
         readings.bits.sum(1),
         np.ones(len(nothing)),
     )

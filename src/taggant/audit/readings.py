@@ -16,6 +16,10 @@ from taggant.audit.comparison import paths
 from taggant.files import write_atomically
 from taggant.stats import Boundary
 
+ALL = "all"
+READ = (ALL, "until_decided")
+"""How many hidden versions an audit reads."""
+
 
 @dataclass(frozen=True)
 class Readings:
@@ -24,11 +28,11 @@ class Readings:
     Attributes
     ----------
     bits : bool array [I, D]
-        True where a hidden version exceeds; columns from `depth` on are padding.
+        True where a hidden version exceeds; columns from `reads` on are padding.
     doubtful : bool array [I, D]
         True where its score lies between the published version's answers
         (`taggant.audit.comparison`).
-    depth : int array [I]
+    reads : int array [I]
         Hidden versions read of each instance.
     n : int
         Versions per instance.
@@ -50,13 +54,13 @@ class Readings:
         Fingerprints of the views of each instance, where they were chosen by asking the model.
     scores : float32 array [I, 3 + D] or None
         Of the published version the first one, and the least and the largest; then of the hidden
-        ones as read. Where `read` was asked to keep them; columns beyond 3 + `depth` are padding.
+        ones as read. Where `read` was asked to keep them; columns beyond 3 + `reads` are padding.
         They are not saved.
     """
 
     bits: NDArray[np.bool_]
     doubtful: NDArray[np.bool_]
-    depth: NDArray[np.int64]
+    reads: NDArray[np.int64]
     n: int
     grid: float
     queries: int
@@ -70,7 +74,7 @@ class Readings:
     @property
     def full(self) -> bool:
         """Whether every hidden version of every instance was read."""
-        return bool((self.depth == self.n - 1).all())
+        return bool((self.reads == self.n - 1).all())
 
     def serves(self, until: Sequence[Boundary] | None) -> bool:
         """Whether these tests can be replayed; without tests, whether the reading is full.
@@ -84,12 +88,12 @@ class Readings:
     def _decides(self, test: Boundary) -> bool:
         """Whether a test had stopped on all its paths, for every instance."""
         stops = [test.stopped_at(path)[0] for path in paths(self.bits, self.doubtful, test)]
-        return all(bool(((stop > 0) & (stop <= self.depth)).all()) for stop in stops)
+        return all(bool(((stop > 0) & (stop <= self.reads)).all()) for stop in stops)
 
     def exceedances(self) -> NDArray[np.int64]:
         """T of each instance, [I]; needs a full reading."""
         if not self.full:
-            raise ValueError("ranks need every hidden version read: audit with depth 'full'")
+            raise ValueError("ranks need every hidden version read: audit with audit.read=all")
         exceedances: NDArray[np.int64] = self.bits.sum(1)
         return exceedances
 
@@ -98,7 +102,7 @@ class Readings:
         arrays: dict[str, NDArray[Any]] = {
             "bits": np.packbits(self.bits, axis=1),
             "doubtful": np.packbits(self.doubtful, axis=1),
-            "depth": self.depth,
+            "reads": self.reads,
         }
         if self.chosen is not None:
             arrays["chosen"] = self.chosen
@@ -127,7 +131,7 @@ class Readings:
         return cls(
             bits,
             doubtful,
-            arrays["depth"],
+            arrays["reads"],
             facts["n"],
             facts["grid"],
             facts["queries"],
@@ -156,12 +160,12 @@ class Readings:
         facts = {(part.n, part.grid, part.device) for part in shards}
         if len(facts) > 1:
             raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
-        depth = np.zeros(sum(len(part.depth) for part in shards), np.int64)
-        prints = np.zeros(len(depth), np.uint64)
-        bits, doubtful = np.zeros((2, len(depth), max(part.bits.shape[1] for part in shards)), bool)
+        reads = np.zeros(sum(len(part.reads) for part in shards), np.int64)
+        prints = np.zeros(len(reads), np.uint64)
+        bits, doubtful = np.zeros((2, len(reads), max(part.bits.shape[1] for part in shards)), bool)
         for part in shards:
             rows, width = slice(part.shard[0], None, k), part.bits.shape[1]
-            depth[rows] = part.depth
+            reads[rows] = part.reads
             bits[rows, :width], doubtful[rows, :width] = part.bits, part.doubtful
             if part.chosen is not None:
                 prints[rows] = part.chosen
@@ -169,4 +173,4 @@ class Readings:
         queries, controls = sum(p.queries for p in shards), sum(p.controls for p in shards)
         fault = next((part.fault for part in shards if part.fault is not None), None)
         views = prints if all(part.chosen is not None for part in shards) else None
-        return cls(bits, doubtful, depth, n, grid, queries, (0, 1), device, controls, fault, views)
+        return cls(bits, doubtful, reads, n, grid, queries, (0, 1), device, controls, fault, views)

@@ -118,12 +118,12 @@ class Tests:
             self.exceeded[instance, column] = total[:, -1]
         return np.where(self.done(instance), self.stopped[instance].max(1), 0)
 
-    def start_over(self, instance: Ints, bits: Bits, doubtful: Bits, depth: Ints) -> None:
+    def start_over(self, instance: Ints, bits: Bits, doubtful: Bits, reads: Ints) -> None:
         """The same from the first version on, for what was read before [instances, D]."""
         self.stopped[instance] = self.exceeded[instance] = 0
         if bits.shape[1]:
-            exists = np.arange(bits.shape[1]) < depth[:, None]
-            self.go_on(instance, np.zeros(len(depth), np.int64), bits, doubtful, exists)
+            exists = np.arange(bits.shape[1]) < reads[:, None]
+            self.go_on(instance, np.zeros(len(reads), np.int64), bits, doubtful, exists)
 
 
 class Record:

@@ -48,8 +48,8 @@ def share_exceeding(readings: Readings) -> NDArray[np.float64]:
 
     For pictures: a reading that a test has ended stops at a low or a high share, so it is biased.
     """
-    real = np.arange(readings.bits.shape[1]) < readings.depth[:, None]
-    share: NDArray[np.float64] = (readings.bits & real).sum(1) / np.maximum(readings.depth, 1)
+    real = np.arange(readings.bits.shape[1]) < readings.reads[:, None]
+    share: NDArray[np.float64] = (readings.bits & real).sum(1) / np.maximum(readings.reads, 1)
     return share
 
 

@@ -117,10 +117,10 @@ def _ask_group(case: Case, group: Sequence[FoundPicture], journal: Journal) -> l
         ScoredPicture.from_values(
             id=one.entry.id,
             grid=readings.grid,
-            scores=tuple(map(float, [scores[0], *scores[3 : 3 + depth]])),
+            scores=tuple(map(float, [scores[0], *scores[3 : 3 + reads]])),
             again=tuple(map(float, scores[1:3])),
         )
-        for one, scores, depth in zip(group, readings.scores, readings.depth, strict=True)
+        for one, scores, reads in zip(group, readings.scores, readings.reads, strict=True)
     ]
 
 

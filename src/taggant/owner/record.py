@@ -158,10 +158,10 @@ class PictureScores(Schema):
         )
 
 
-def read_indices(draws: Draws, depth: int) -> NDArray[np.int64]:
+def read_indices(draws: Draws, reads: int) -> NDArray[np.int64]:
     """Versions of an audit in the order of its scores: published, then hidden as read."""
     published = draws.index()
-    return np.array([published, *draws.order(published)[:depth]])
+    return np.array([published, *draws.order(published)[:reads]])
 
 
 class ScoredPicture(PictureScores):

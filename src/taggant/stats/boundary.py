@@ -253,20 +253,20 @@ class Boundary(Thresholds):
         """
         return first_stop(self, exceedances, read, count)
 
-    def run(self, exceedances: ArrayLike, depth: ArrayLike | None = None) -> Decisions:
+    def run(self, exceedances: ArrayLike, reads: ArrayLike | None = None) -> Decisions:
         """Replay one-by-one audits of many instances.
 
         Parameters
         ----------
         exceedances : bool array [instances, columns <= n-1]
             Whether each hidden version beats the published one, in reading order.
-        depth : int array [instances], optional
+        reads : int array [instances], optional
             How many of the columns are real for each instance; all of them if not given.
 
         Raises
         ------
         ValueError
-            If an instance is undecided at its depth: the missing bits are never guessed.
+            If an instance is undecided after its reads: the missing bits are never guessed.
 
         Examples
         --------
@@ -278,7 +278,7 @@ class Boundary(Thresholds):
         >>> decisions.claim, decisions.read
         (array([ True, False]), array([39,  8]))
         """
-        t, s = replay(self, exceedances, depth)
+        t, s = replay(self, exceedances, reads)
         _, side = self.outcome(t, s)
         return Decisions(side != NOTHING, side, t, s, self.p_value(t, s))
 

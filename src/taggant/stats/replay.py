@@ -75,23 +75,23 @@ def first_stop(
 
 
 def replay(
-    test: Thresholds, exceedances: ArrayLike, depth: ArrayLike | None = None
+    test: Thresholds, exceedances: ArrayLike, reads: ArrayLike | None = None
 ) -> tuple[Ints, Ints]:
     """Return (t, s) at the stop of each instance [instances]; see `Boundary.run`."""
     table = bits(exceedances, "exceedances")
     m, width = table.shape
     if width > test.n - 1:
         raise ValueError(f"{width} columns of exceedances, accepted are up to {test.n - 1}")
-    real = np.full(m, width) if depth is None else integers(depth, "depth", 0, width)
+    real = np.full(m, width) if reads is None else integers(reads, "reads", 0, width)
     if real.shape != (m,):
-        raise ValueError(f"depth has shape {real.shape}, accepted is one integer an instance, {m}")
+        raise ValueError(f"reads has shape {real.shape}, accepted is one integer an instance, {m}")
     t, s = np.full(m, -1, np.int64), np.zeros(m, np.int64)
     for top in range(0, m, _ROWS):
         rows = slice(top, top + _ROWS)
         t[rows], s[rows] = _replay_rows(test, table[rows])
     if (bad := np.flatnonzero((t < 0) | (t > real))).size:
         raise ValueError(
-            f"{bad.size} of {m} instances are undecided at their depth, the first is instance "
+            f"{bad.size} of {m} instances are undecided after their reads, the first is instance "
             f"{bad[0]} with {real[bad[0]]} versions read; read on until the test stops"
         )
     return t, s

@@ -20,7 +20,7 @@ SWEEP = (
     *TINY,
     "victim.snapshots=1",
     "audit.live=false",
-    "audit.depth=stopped",
+    "audit.read=until_decided",
     "marking.secret=simulated",
     "unlearning.forget=6",
 )
@@ -104,7 +104,7 @@ def test_retraining_makes_ranks_of_forgotten_instances_uniform(tmp_path):
         "unlearning.forget=80",
         "audit.p=0.2",
         "audit.curve=[]",
-        "audit.depth=full",
+        "audit.read=all",
         "unlearning=none,retrain",
     )
     assert warmed().run(tmp_path, *SWEEP, *memorise) == 0, (tmp_path / "output.txt").read_text()

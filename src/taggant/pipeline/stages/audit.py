@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 
 from taggant.audit.instance import AuditResult, claims_by_p, decide, replay
+from taggant.audit.readings import ALL
 from taggant.audit.unlearning import auc_row, group_rates, groups, share_exceeding
 from taggant.pipeline.samples import save_samples
-from taggant.pipeline.stages.score import FULL, Scores
 from taggant.pipeline.tables import save_table
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
+    from taggant.pipeline.stages.score import Scores
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
-CONFIG = ("_target_", "p", "test", "curve", "depth")
+CONFIG = ("_target_", "p", "test", "curve", "read")
 CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
@@ -51,7 +52,7 @@ class Audit:
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on test, p and depth; not on batches, blocks, or whether one watched."""
+        """Depends on test, p and `read`; not on batches, blocks, or whether one watched."""
         config = self.context.config("audit")
         identity = {
             "config": {key: config[key] for key in CONFIG},
@@ -73,7 +74,7 @@ class Audit:
     def _compute(self, folder: Path) -> None:
         readings = self.scores.readings(self.scores.final)
         result = self._decide(readings, self.scores.audit.p)
-        full = self.scores.audit.depth == FULL and readings.fault is None
+        full = self.scores.audit.read == ALL and readings.fault is None
         instances = self._instances(result, readings if full else None)
         metrics = {**result.rates(), **self._facts(), "grid": readings.grid}
         metrics |= {"control_queries": readings.controls, "fault": readings.fault}

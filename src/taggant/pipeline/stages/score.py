@@ -1,8 +1,8 @@
 """Score: exceedance bits of the final model and of the snapshots.
 
 A record holds as many bits as its tests needed. A test that needs more extends the record, and a
-run that asks less replays it; decisions are the same from any record that is long enough, so the
-depth is no part of a stage's identity.
+run that asks less replays it; decisions are the same from any record that is long enough, so how
+much was read is no part of a stage's identity.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from taggant.audit.engine import read
-from taggant.audit.readings import Readings
+from taggant.audit.readings import ALL, Readings
 from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
 from taggant.pipeline.device import placed
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.unlearn import Unlearn
     from taggant.stats import Boundary
 
-FULL = "full"
 RAW = "raw.safetensors"
 WHOLE = (0, 1)
 
@@ -116,7 +115,7 @@ class Scores:
     @cached_property
     def final(self) -> Stage:
         """Readings of the model after unlearning; if nothing was done, they go on from before."""
-        full = self.context.cfg.audit.depth == FULL
+        full = self.context.cfg.audit.read == ALL
         same = None if self.unlearn.method.depends else self.trained
         return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full, same)
 
@@ -176,7 +175,7 @@ class Scores:
 
         def extent() -> Plain:
             tests, shard = until(), self.audit.part
-            digests = FULL if tests is None else sorted(map(_boundary_digest, tests))
+            digests = ALL if tests is None else sorted(map(_boundary_digest, tests))
             return {"until": digests, "shard": list(shard)}
 
         def serves(folder: Path) -> bool:
@@ -261,7 +260,7 @@ class Scores:
                 self.audit.block,
                 progress,
                 shard,
-                max(same, key=lambda record: int(record.depth.sum()), default=None),
+                max(same, key=lambda record: int(record.reads.sum()), default=None),
                 targets=targets,
             )
 
