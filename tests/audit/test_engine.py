@@ -414,7 +414,7 @@ def test_readings_survive_the_disk(tmp_path):
     assert np.array_equal(again.reads, readings.reads)
     assert not again.full
     assert again.chosen is None
-    with pytest.raises(ValueError, match="audit.read=all"):
+    with pytest.raises(ValueError, match=r"audit\.read=all"):
         again.exceedances()
     seen = dataclasses.replace(readings, chosen=np.arange(len(readings.reads), dtype=np.uint64))
     seen.save(tmp_path)
