@@ -17,7 +17,8 @@ from taggant.data.options import check_whole, typed
 from taggant.groups import options_of
 
 PARTS = {
-    **dict.fromkeys(("data", "victim", "unlearning", "score", "audit", "trainer"), "_target_"),
+    **dict.fromkeys(("data", "victim", "unlearning", "score", "reference"), "_target_"),
+    **dict.fromkeys(("audit", "trainer"), "_target_"),
     "marking": "scheme",
     "paths": "store",
 }

@@ -34,7 +34,7 @@ from taggant.store.identity import digest
 
 OWN = f"{__name__.partition('.')[0]}."
 SWEEP = "sweep.json"
-MODEL = ("data", "marking", "victim", "unlearning", "score", "trainer", "seed")
+MODEL = ("data", "marking", "victim", "unlearning", "reference", "score", "trainer", "seed")
 """What runs must have in common for one reading of a model to serve them."""
 
 
