@@ -24,7 +24,14 @@ class Epochs(Protocol[B_co]):
     def __len__(self) -> int: ...
 
 
-def trained_parameters(net: nn.Module) -> list[nn.Parameter]:
+class Weighted(Protocol):
+    """A module, or what looks like one."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Weights."""
+
+
+def trained_parameters(net: Weighted) -> list[nn.Parameter]:
     """The weights that training moves by gradients: those of a frozen teacher are not."""
     return [weight for weight in net.parameters() if weight.requires_grad]
 

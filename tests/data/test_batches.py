@@ -43,3 +43,13 @@ def test_no_batch_is_refused():
     data = random_set(4)
     with pytest.raises(ValueError, match="batch_size = 0"):
         batches_of(data, 0, seed=0)
+
+
+def test_more_images_a_batch_for_a_loader_that_is_shared():
+    data = random_set(33)
+    one = batches_of(data, 8, seed=1)
+    both = one.with_at_least(2)
+    assert [len(labels) for _, labels in epoch(both)] == [8, 8, 8, 7, 2]
+    assert [len(labels) for _, labels in epoch(one)] == [8, 8, 8, 8, 1]
+    with pytest.raises(ValueError, match="leaves a batch of fewer than 9"):
+        one.with_at_least(9)

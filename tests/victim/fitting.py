@@ -35,5 +35,5 @@ def fit(victim, data, held_out, folder, *callbacks):
         enable_model_summary=False,
         default_root_dir=str(folder),
     )
-    training.fit(victim, trainer, data, held_out, 0, folder)
+    training.fit(victim, trainer, data, 0, folder)
     return load_file(folder / training.FINAL), training.read_history(folder)

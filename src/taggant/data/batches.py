@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -60,6 +61,19 @@ class Batches:
         self.augment = augment
         self.min_batch_size = min_batch_size
         self.epoch = 0
+
+    def with_at_least(self, images: int) -> Batches:
+        """The same batches, none of fewer than `images` images.
+
+        Raises
+        ------
+        ValueError
+            If there are too few images for that.
+        """
+        check_min_batch_size(len(self.targets), self.batch_size, images)
+        other = copy.copy(self)
+        other.min_batch_size = images
+        return other
 
     @property
     def sampler(self) -> Batches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch.nn.functional import kl_div
 
 from taggant.data.imageset import ImageSet
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Batch, Request
+from taggant.unlearning.request import Answering, Batch, Request, Unlearnable, answering
 from taggant.unlearning.ssd import joined
 
 
@@ -48,11 +48,14 @@ class BadTeacher(Method):
     epochs: int = 5
     share: float = 0.3
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Follow either teacher, image by image."""
-        good = copy.deepcopy(request.victim).eval()
-        bad = request.untrained().to(request.device).eval()
-        step, victim = Descent(request, self.rate * self.strength), request.victim
+        victim = request.answering
+        good, bad = copy.deepcopy(victim), answering(request.untrained())
+        bad.to(request.device)
+        good.eval()
+        bad.eval()
+        step = Descent(request, self.rate * self.strength)
         some = request.part(request.retain, max(1, round(self.share * len(request.retain))))
         for epoch in range(self.epochs):
             for batch, forget in mixed_batches(request, some, epoch):
@@ -71,7 +74,7 @@ def mixed_batches(request: Request, retain: ImageSet, epoch: int) -> Iterator[tu
 
 
 def divergence_from_teachers(
-    student: Any, good: Any, bad: Any, batch: Batch, forget: Tensor
+    student: Answering, good: Answering, bad: Answering, batch: Batch, forget: Tensor
 ) -> Tensor:
     """Mean KL of the student from a teacher: the bad one where `forget` [B], else the good one."""
     with torch.no_grad():

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class GradientAscent(Method):
     rate: float = 0.01
     epochs: int = 5
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Descend on minus the loss of the forget set."""
         step = Descent(request, self.rate * self.strength)
         for batch in request.batches(request.forget, self.epochs):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class L1Sparse(Method):
     epochs: int = 5
     penalty: float = 5e-4
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Descend on the loss of the retain set and the penalty."""
         step, victim = Descent(request, self.rate * self.strength), request.victim
         for epoch in range(self.epochs):

@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from taggant.optim import trained_parameters
-from taggant.unlearning.request import Batch, Diverged, Request
+from taggant.unlearning.request import Batch, Diverged, Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Method(ABC):
         if not self.strength >= 0:
             raise ValueError(f"unlearning.strength = {self.strength}: accepted are 0 and above")
 
-    def check(self, victim: type[Any]) -> None:
+    def check(self, victim: type[Unlearnable]) -> None:
         """Refuse a kind of victim that does not offer what this method needs.
 
         Parameters
@@ -67,7 +67,7 @@ class Method(ABC):
                 "and retrain take any victim"
             )
 
-    def __call__(self, request: Request) -> Any:
+    def __call__(self, request: Request) -> Unlearnable:
         """Return the victim after unlearning; at strength 0, the one given, untouched.
 
         Raises
@@ -78,7 +78,7 @@ class Method(ABC):
         return request.victim if self.strength == 0 else self.unlearn(request)
 
     @abstractmethod
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Forget; the strength is above 0."""
 
 
@@ -139,7 +139,7 @@ def gradient(request: Request, batch: Batch) -> list[Tensor]:
 
 
 @contextmanager
-def evaluated_without_trace(victim: Any) -> Iterator[None]:
+def evaluated_without_trace(victim: Unlearnable) -> Iterator[None]:
     """The victim in eval mode; queues, centres and all other buffers end as they were."""
     kept = {name: buffer.clone() for name, buffer in victim.named_buffers()}
     victim.eval()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Request, endless
+from taggant.unlearning.request import Request, Unlearnable, endless
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class NegGradPlus(Method):
     epochs: int = 5
     alpha: float = 0.95
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Descend on the weighted difference of the two losses."""
         step, loss = Descent(request, self.rate * self.strength), request.victim.batch_loss
         forget = endless(partial(request.batches, request.forget, 1))

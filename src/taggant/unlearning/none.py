@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from taggant.unlearning.method import Method
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class NoUnlearning(Method):
     depends: ClassVar[Sequence[str]] = ()
     needs: ClassVar[Sequence[str]] = ()
 
-    def __call__(self, request: Request) -> Any:
+    def __call__(self, request: Request) -> Unlearnable:
         """The victim as it is."""
         return request.victim
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Answering, Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,17 @@ class RandomLabels(Method):
     rate: float = 0.1
     epochs: int = 5
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Descend on both losses in turn."""
         return relearn(request, self.rate * self.strength, self.epochs)
 
 
 def relearn(
     request: Request, rate: float, epochs: int, masks: Sequence[Tensor] | None = None
-) -> Any:
+) -> Answering:
     """Random labels on the forget set, then true ones on the retain set, epoch by epoch."""
-    step, victim, random = Descent(request, rate, masks), request.victim, request.generator()
+    victim, random = request.answering, request.generator()
+    step = Descent(request, rate, masks)
     for epoch in range(epochs):
         for batch in request.batches(request.forget, first=epoch):
             step(victim.batch_loss(victim.relabelled(batch, random)))

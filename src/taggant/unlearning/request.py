@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
 
 Batch = tuple[Tensor, ...]
@@ -17,21 +18,56 @@ Batch = tuple[Tensor, ...]
 
 
 class Unlearnable(Protocol):
-    """What a victim offers to methods; classifiers, encoders and image-text models alike.
+    """A model that methods can train on, as `taggant.victim.victim.Victim` is.
 
-    Any LightningModule with these members can be unlearned; its ``offers`` names those of
-    ``batch_loss``, ``logits``, ``relabelled`` and ``wrong`` that it has.
+    Any ``nn.Module`` with these members will do; its ``offers`` name which of ``batch_loss`` and of
+    the members of `Answering` it has.
     """
 
-    def batches(self, data: ImageSet, seed: int, device: torch.device, plain: bool = False) -> Any:
-        """Training batches of `data`, a new order every epoch; ``sampler.set_epoch`` chooses it.
+    offers: ClassVar[frozenset[str]]
 
-        Where `plain`, every image once and as published, without augmentation. ``order()`` says
-        which images the steps of the epoch take.
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches of `data`, a new order every epoch.
+
+        Where `plain`, every image once and as published, without augmentation.
         """
 
     def batch_loss(self, batch: Batch) -> Tensor:
         """Training loss of a batch: the mean over its examples, a scalar."""
+
+    def after_step(self, progress: float = 0.0) -> None:
+        """What follows every step of the weights, see `taggant.victim.victim.Victim`."""
+
+    def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
+        """The victim's own optimiser at `rate` times its own peak learning rate, constant."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Weights."""
+
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Numbers beside the weights: running means, queues."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Weights and buffers by name."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor]) -> object:
+        """Take over weights and buffers."""
+
+    def to(self, device: torch.device) -> object:
+        """Move all of it."""
+
+    def train(self, mode: bool = True) -> object:
+        """Batch norm and dropout as in training."""
+
+    def eval(self) -> object:
+        """Batch norm and dropout as in use."""
+
+
+@runtime_checkable
+class Answering(Unlearnable, Protocol):
+    """A model that also says, of each image, which answer it takes for the right one."""
 
     def logits(self, batch: Batch) -> Tensor:
         """Unnormalised log-probabilities of a batch's answers, [B, answers]."""
@@ -41,21 +77,6 @@ class Unlearnable(Protocol):
 
     def wrong(self, batch: Batch) -> Tensor:
         """Which answers of a batch are not what was learned, bool [B]."""
-
-    def after_step(self, progress: float = 0.0) -> None:
-        """What follows every step of the weights, see `taggant.victim.victim.Victim`."""
-
-    def optimizer(self, rate: float) -> torch.optim.Optimizer:
-        """The victim's own optimiser at `rate` times its own peak learning rate, constant."""
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Weights."""
-
-    def train(self, mode: bool = True) -> Any:
-        """Batch norm and dropout as in training."""
-
-    def eval(self) -> Any:
-        """Batch norm and dropout as in use."""
 
 
 @dataclass
@@ -84,16 +105,27 @@ class Request:
         What a method found out on its way, by name: numbers that become part of the result.
     """
 
-    victim: Any
+    victim: Unlearnable
     forget: ImageSet
     retain: ImageSet
     seed: int
     device: torch.device
-    retrained: Callable[[ImageSet], Any]
-    untrained: Callable[[], Any]
+    retrained: Callable[[ImageSet], Unlearnable]
+    untrained: Callable[[], Unlearnable]
     held_out: ImageSet | None = None
     steps: int = 0
     notes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def answering(self) -> Answering:
+        """The victim, for methods whose ``needs`` say that it answers.
+
+        Raises
+        ------
+        TypeError
+            If it does not.
+        """
+        return answering(self.victim)
 
     def batches(self, data: ImageSet, epochs: int = 1, first: int = 0) -> Iterator[Batch]:
         """Batches of a set over some epochs, counted from `first`."""
@@ -118,6 +150,19 @@ class Request:
 
 class Diverged(RuntimeError):  # noqa: N818  # not an error: an outcome that is recorded
     """A method's loss or weights are no longer finite."""
+
+
+def answering(victim: Unlearnable) -> Answering:
+    """A victim that answers.
+
+    Raises
+    ------
+    TypeError
+        If it does not.
+    """
+    if not isinstance(victim, Answering):
+        raise TypeError(f"{type(victim).__name__} has no logits, relabelled and wrong")
+    return victim
 
 
 def filled(batches: Iterable[Batch]) -> Iterator[Batch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from taggant.optim import trained_parameters
 from taggant.unlearning.method import Method, gradient
 from taggant.unlearning.random_labels import relearn
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SalUn(Method):
         if not 0 < self.share <= 1:
             raise ValueError(f"unlearning.share = {self.share}: accepted are above 0 and up to 1")
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Find the salient weights, then relearn with them."""
         masks = saliency(request, self.share)
         return relearn(request, self.rate * self.strength, self.epochs, masks)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch.nn.functional import kl_div
 
 from taggant.data.imageset import ImageSet
 from taggant.unlearning.method import Descent, Method
-from taggant.unlearning.request import Batch, Request
+from taggant.unlearning.request import Answering, Batch, Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,12 @@ class Scrub(Method):
     temperature: float = 2.0
     rewind: bool = False
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Alternate between the two sets."""
-        teacher = copy.deepcopy(request.victim).eval()
-        step, victim = Descent(request, self.rate * self.strength), request.victim
+        victim = request.answering
+        teacher = copy.deepcopy(victim)
+        teacher.eval()
+        step = Descent(request, self.rate * self.strength)
         after = []
         for epoch in range(self.epochs):
             for batch in request.batches(request.forget, int(epoch < self.max_epochs), epoch):
@@ -77,7 +79,9 @@ class Scrub(Method):
             self._rewind(request, after)
         return victim
 
-    def _rewind(self, request: Request, after: Sequence[tuple[float, dict[str, Tensor]]]) -> None:
+    def _rewind(
+        self, request: Request, after: Sequence[tuple[float, Mapping[str, Tensor]]]
+    ) -> None:
         """Take up the epoch whose error is nearest; of equally near ones, the last."""
         if request.held_out is None:
             raise ValueError("unlearning.rewind = true needs held-out images, and there are none")
@@ -98,7 +102,7 @@ def error(request: Request, data: ImageSet, weights: Tensor | None = None) -> fl
     request.victim.eval()
     loader = request.victim.batches(data, request.seed, request.device, plain=True)
     order = torch.cat(list(loader.order())).cpu()
-    wrong = torch.cat([request.victim.wrong(batch) for batch in loader]).double().cpu()
+    wrong = torch.cat([request.answering.wrong(batch) for batch in loader]).double().cpu()
     each = torch.ones(len(data)) if weights is None else weights
     return float((wrong * each[order]).sum() / each.sum())
 
@@ -121,7 +125,9 @@ def class_weights(pool: ImageSet, data: ImageSet) -> Tensor:
     return weights
 
 
-def divergence(student: Any, teacher: Any, batch: Batch, temperature: float = 1.0) -> Tensor:
+def divergence(
+    student: Answering, teacher: Answering, batch: Batch, temperature: float = 1.0
+) -> Tensor:
     """Mean KL(teacher, student) of a batch's answers, times the squared temperature."""
     with torch.no_grad():
         wanted = (teacher.logits(batch) / temperature).log_softmax(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from taggant.data.imageset import ImageSet
 from taggant.optim import trained_parameters
 from taggant.unlearning.method import Method, gradient
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class SSD(Method):
     threshold: float = 10.0
     dampening: float = 1.0
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Compare importances, dampen."""
         forget = importance(request, request.forget)
         train = importance(request, joined(request.retain, request.forget))

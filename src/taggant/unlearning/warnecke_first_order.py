@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from taggant.optim import trained_parameters
 from taggant.unlearning.method import Method, gradient, move
-from taggant.unlearning.request import Request
+from taggant.unlearning.request import Request, Unlearnable
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class WarneckeFirstOrder(Method):
 
     tau: float = 1e-3
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Add the gradient once."""
         move(request, forget_gradient(request), self.tau * self.strength)
         return request.victim

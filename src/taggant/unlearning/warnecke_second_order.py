@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from taggant.data.imageset import ImageSet
 from taggant.optim import trained_parameters
 from taggant.unlearning.method import Method, evaluated_without_trace, move
-from taggant.unlearning.request import Batch, Request
+from taggant.unlearning.request import Batch, Request, Unlearnable
 from taggant.unlearning.solve import solve
 from taggant.unlearning.warnecke_first_order import forget_gradient
 
@@ -75,7 +74,7 @@ class WarneckeSecondOrder(Method):
             if value is not None and not value > 0:
                 raise ValueError(f"unlearning.{name} = {value}: accepted are positive numbers")
 
-    def unlearn(self, request: Request) -> Any:
+    def unlearn(self, request: Request) -> Unlearnable:
         """Solve, then move."""
         count = len(request.retain) + len(request.forget)
         share = len(request.retain) / count

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, distributed
+
+from taggant.data.batches import Batches
 
 
 class BatchShare:
@@ -17,24 +18,23 @@ class BatchShare:
 
     Parameters
     ----------
-    loader : Batches or the like
-        Yields tuples of tensors of one length; told of epochs through its ``sampler``.
+    batches : Batches
     """
 
-    def __init__(self, loader: Any) -> None:
-        self.loader = loader
+    def __init__(self, batches: Batches) -> None:
+        self.batches = batches
 
     @property
-    def sampler(self) -> Any:
+    def sampler(self) -> Batches:
         """Lightning tells a loader's sampler the epoch."""
-        return self.loader.sampler
+        return self.batches.sampler
 
     def __len__(self) -> int:
-        return len(self.loader)
+        return len(self.batches)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         rank, world = distributed.get_rank(), distributed.get_world_size()
-        for batch in self.loader:
+        for batch in self.batches:
             count = len(batch[0])
             mine = torch.arange(rank, max(count, world), world) % count
             yield tuple(part[mine] for part in batch)

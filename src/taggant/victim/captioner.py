@@ -59,11 +59,13 @@ class Captioner(Clip):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, 3, H, W], 0..255 -> what the decoder looks at, [B, T, D]."""
-        return self.net(self.pixels(images))["image_embs"]  # type: ignore[no-any-return]
+        seen: Tensor = self.net(self.pixels(images))["image_embs"]
+        return seen
 
     def embed(self, images: Tensor) -> Tensor:
         """Embeddings [B, D] of images uint8 [B, 3, H, W]."""
-        return self.net(self.pixels(images))["image_features"]  # type: ignore[no-any-return]
+        embeddings: Tensor = self.net(self.pixels(images))["image_features"]
+        return embeddings
 
     def targets(self, data: ImageSet) -> Tensor:
         """Captions as token numbers, int64 [N, context]."""

@@ -31,7 +31,9 @@ class ChecksummedCheckpoints(TorchCheckpointIO):
     def __init__(self) -> None:
         self._known: dict[tuple[Path, int], str] = {}
 
-    def save_checkpoint(self, checkpoint: Any, path: Any, storage_options: Any = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: object = None
+    ) -> None:
         """Write in one piece, and beside the file: never through the system's temporary folder."""
         beside = {file.name: self._sha256(file) for file in _weights(Path(path).parent)}
         buffer = io.BytesIO()
@@ -39,7 +41,7 @@ class ChecksummedCheckpoints(TorchCheckpointIO):
         content = buffer.getvalue()
         write_atomically(Path(path), f"{hashlib.sha256(content).hexdigest()}\n".encode() + content)
 
-    def load_checkpoint(self, path: Any, *_: Any, **__: Any) -> dict[str, Any]:
+    def load_checkpoint(self, path: str | Path, *_: object, **__: object) -> dict[str, Any]:
         """See `read`."""
         return read(Path(path))
 

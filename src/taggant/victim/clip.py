@@ -98,7 +98,8 @@ class Clip(Victim):
 
     def embed(self, images: Tensor) -> Tensor:
         """Embeddings [B, D] of images uint8 [B, 3, H, W]."""
-        return self.net.encode_image(self.pixels(images))  # type: ignore[no-any-return]
+        embeddings: Tensor = self.net.encode_image(self.pixels(images))
+        return embeddings
 
     def tokens(self, data: ImageSet) -> Tensor:
         """Captions as token numbers, int64 [N, context].

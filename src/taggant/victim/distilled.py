@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
@@ -98,7 +99,7 @@ class Distilled(Classifier):
         return logits.softmax(1)
 
 
-def further(source: Any, count: int) -> ImageSet:
+def further(source: DictConfig, count: int) -> ImageSet:
     """Training images of a run's own source that are in neither of its splits.
 
     Parameters

@@ -86,8 +86,9 @@ class DPClassifier(Classifier):
         found = super().measures(data)
         if self.noise_multiplier == 0 or self.global_step == 0:
             return found
-        rate = self.trainer.train_dataloader.rate  # type: ignore[union-attr]
-        spent = epsilon(self.noise_multiplier, rate, self.global_step, self.delta)
+        learned = self.trainer.train_dataloader
+        assert isinstance(learned, PoissonBatches)
+        spent = epsilon(self.noise_multiplier, learned.rate, self.global_step, self.delta)
         return {**found, "epsilon": spent, "delta": self.delta}
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
@@ -137,14 +138,12 @@ def replace_batch_norm(net: nn.Module) -> None:
 
     Opacus needs this, and activations that leave their input alone.
     """
-    child: Any
-    for module in net.modules():
-        for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                channels = child.num_features
-                setattr(module, name, nn.GroupNorm(math.gcd(GROUPS, channels), channels))
-            elif hasattr(child, "inplace"):
-                child.inplace = False
+    for path, module in list(net.named_modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            channels = module.num_features
+            net.set_submodule(path, nn.GroupNorm(math.gcd(GROUPS, channels), channels))
+        elif hasattr(module, "inplace"):
+            module.inplace = False
 
 
 def epsilon(noise_multiplier: float, rate: float, steps: int, delta: float) -> float:

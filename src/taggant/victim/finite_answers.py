@@ -10,6 +10,7 @@ from torch import Tensor
 
 from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
+from taggant.victim.victim import Victim
 
 LARGEST = 1e4
 BATCH = 512
@@ -22,7 +23,7 @@ class FiniteAnswers(pl.LightningModule):
     model that answers NaN throughout scores all versions alike, and their ranks are uniform.
     """
 
-    def __init__(self, victim: Any) -> None:
+    def __init__(self, victim: Victim) -> None:
         super().__init__()
         self.victim = victim
 
@@ -32,7 +33,7 @@ class FiniteAnswers(pl.LightningModule):
 
     def targets(self, data: ImageSet) -> Tensor:
         """What scores compare the answers with, finite."""
-        targets: Tensor = self.victim.targets(data)
+        targets = self.victim.targets(data)
         return _finite(targets) if targets.is_floating_point() else targets
 
     def __getattr__(self, name: str) -> Any:
@@ -48,7 +49,7 @@ def _finite(values: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def answers_finite(victim: Any, images: Tensor) -> bool:
+def answers_finite(victim: Victim, images: Tensor) -> bool:
     """Whether a victim answers with finite numbers only, and all its weights are finite."""
     if not all(bool(torch.isfinite(t).all()) for t in victim.state_dict().values()):
         return False

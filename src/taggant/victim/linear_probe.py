@@ -45,7 +45,7 @@ class LinearProbe(Classifier):
             raise ValueError("victim.augment: a probe computes features once, accepted is null")
         blank = torch.zeros(channels, image_size, image_size, dtype=torch.uint8)
 
-        def net(classes: int, **_: Any) -> nn.Module:
+        def net(classes: int, **_: object) -> nn.Module:
             layer = nn.Linear(marker.dimension(blank), classes)
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
@@ -64,7 +64,8 @@ class LinearProbe(Classifier):
         return self._read(batch[0]).float()
 
     def _read(self, features: Tensor) -> Tensor:
-        return self.net(features * self.scale)  # type: ignore[no-any-return]
+        logits: Tensor = self.net(features * self.scale)
+        return logits
 
     def batches(
         self, data: ImageSet, seed: int, device: torch.device, plain: bool = False

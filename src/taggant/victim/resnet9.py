@@ -14,7 +14,8 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Feature map [B, width, H, W] -> the same shape."""
-        return x + self.body(x)  # type: ignore[no-any-return]
+        change: Tensor = self.body(x)
+        return x + change
 
 
 class ResNet9(nn.Module):
@@ -58,4 +59,5 @@ class ResNet9(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images float [B, C, H, W] -> logits float [B, classes]."""
-        return self.head(self.features(images))  # type: ignore[no-any-return]
+        logits: Tensor = self.head(self.features(images))
+        return logits

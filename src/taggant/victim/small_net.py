@@ -58,7 +58,8 @@ class SmallNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images float [B, C, H, W] -> logits float [B, classes]."""
-        return self.head(self.dropout(self.features(images)))  # type: ignore[no-any-return]
+        logits: Tensor = self.head(self.dropout(self.features(images)))
+        return logits
 
 
 def conv(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

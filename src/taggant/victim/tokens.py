@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import open_clip
+from open_clip.tokenizer import default_bpe
 from torch import Tensor
 
 Tokenizer = Callable[[Sequence[str]], Tensor]
@@ -34,25 +38,26 @@ def tokenizer(model: str, context_length: int, text: Mapping[str, Any]) -> Token
     ValueError
         For a vocabulary that has no room for the bytes.
     """
-    made = open_clip.get_tokenizer(model, context_length=context_length)
+    whole: Tokenizer = open_clip.get_tokenizer(model, context_length=context_length)
     size = text.get("vocab_size")
-    if size is None or not isinstance(made, open_clip.SimpleTokenizer) or size == made.vocab_size:
-        return made  # type: ignore[no-any-return]
-    return _cut(made, int(size))
-
-
-def _cut(made: Any, size: int) -> Tokenizer:
-    special = made.all_special_ids
-    if not BYTES + len(special) <= size <= made.vocab_size:
+    if size is None or not isinstance(whole, open_clip.SimpleTokenizer) or size == whole.vocab_size:
+        return whole
+    least = BYTES + len(whole.all_special_ids)
+    if not least <= size <= whole.vocab_size:
         raise ValueError(
-            f"victim.config.text_cfg.vocab_size = {size}: accepted are "
-            f"{BYTES + len(special)} to {made.vocab_size}"
+            f"victim.config.text_cfg.vocab_size = {size}: accepted are {least} to "
+            f"{whole.vocab_size}"
         )
-    kept = size - BYTES - len(special)
-    names = [made.decoder[number] for number in [*range(BYTES + kept), *special]]
-    made.encoder = {name: number for number, name in enumerate(names)}
-    made.decoder = dict(enumerate(names))
-    made.bpe_ranks = dict(list(made.bpe_ranks.items())[:kept])
-    made.vocab_size, made.all_special_ids = size, [size - 2, size - 1]
-    made.sot_token_id, made.eot_token_id = made.all_special_ids
-    return made  # type: ignore[no-any-return]
+    with tempfile.TemporaryDirectory() as folder:
+        merges = Path(folder, "merges.gz")
+        merges.write_bytes(first_merges(size - least))
+        cut: Tokenizer = open_clip.get_tokenizer(
+            model, context_length=context_length, bpe_path=str(merges)
+        )
+    return cut
+
+
+def first_merges(count: int) -> bytes:
+    """open_clip's file of merges, gzip of a headline and a line each, cut to the first so many."""
+    lines = gzip.decompress(Path(default_bpe()).read_bytes()).split(b"\n")
+    return gzip.compress(b"\n".join(lines[: 1 + count]), compresslevel=1)

@@ -8,7 +8,6 @@ import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -21,6 +20,7 @@ from taggant.files import write_atomically
 from taggant.stop import Stopped
 from taggant.victim.batch_share import BatchShare
 from taggant.victim.checkpoint import RESUME, ChecksummedCheckpoints, read, resumable_checkpoint
+from taggant.victim.victim import HeldOut, Victim
 
 HISTORY = "history.json"
 FINAL = "final.safetensors"
@@ -32,10 +32,9 @@ class TrainingError(RuntimeError):
 
 
 def fit(
-    victim: Any,
+    victim: Victim,
     trainer: pl.Trainer,
     train: ImageSet,
-    test: ImageSet,
     seed: int,
     folder: Path,
 ) -> None:
@@ -43,12 +42,11 @@ def fit(
 
     Parameters
     ----------
-    victim : Classifier or the like
-        A LightningModule with ``batches``, ``utility`` and ``snapshots``.
+    victim : Victim
     trainer : pl.Trainer
         With the callbacks of `callbacks`.
-    train, test : ImageSet
-        What is trained on, and what utility is measured on.
+    train : ImageSet
+        What is trained on.
     seed : int
         Seed of initialisation, order and augmentation.
     folder : Path
@@ -66,12 +64,14 @@ def fit(
     trainer.strategy.checkpoint_io = ChecksummedCheckpoints()
     alone = trainer.world_size == 1
     # Processes are forked, which a parent that has used a GPU cannot do.
-    loader = victim.batches(train, seed, trainer.strategy.root_device if alone else "cpu")
-    loader.min_batch_size *= trainer.world_size  # each process needs as many
+    device = trainer.strategy.root_device if alone else torch.device("cpu")
+    batches = victim.batches(train, seed, device)
+    if not alone:  # every process needs as many images
+        batches = batches.with_at_least(batches.min_batch_size * trainer.world_size)
     try:
         trainer.fit(
             victim,
-            train_dataloaders=loader if alone else BatchShare(loader),
+            train_dataloaders=batches if alone else BatchShare(batches),
             ckpt_path=None if checkpoint is None else str(checkpoint),
             weights_only=True,
         )
@@ -84,7 +84,7 @@ def fit(
     (folder / RESUME).unlink(missing_ok=True)
 
 
-def callbacks(victim: Any, test: ImageSet, seed: int, folder: Path) -> list[pl.Callback]:
+def callbacks(victim: Victim, test: ImageSet, seed: int, folder: Path) -> list[pl.Callback]:
     """What every training run needs: draws, history, snapshots and the epoch's checkpoint."""
     stopping = [] if victim.patience is None else [Patience(victim.patience)]
     return [
@@ -166,52 +166,58 @@ class History(pl.Callback):
         self.folder = folder
         self.rows: list[dict[str, float]] = []
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, list[dict[str, float]]]:
         """What a checkpoint holds of the record: all of it."""
         return {"rows": self.rows}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: dict[str, list[dict[str, float]]]) -> None:
         """Take up what an interrupted attempt recorded before its last checkpoint."""
         self.rows = list(state_dict["rows"])
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Record the epoch; stop at a loss that is not finite."""
+        victim = _victim(pl_module)
         epoch = trainer.current_epoch + 1
         loss = float(trainer.strategy.reduce(trainer.callback_metrics["train_loss"]))
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the training loss is {loss} in epoch {epoch}: training diverged. "
-                f"Lower victim.lr (now {pl_module.lr}) or train in higher precision "
+                f"Lower victim.lr (now {victim.lr}) or train in higher precision "
                 f"(trainer.precision=32-true, now {trainer.precision})"
             )
         row: dict[str, float] = {"epoch": epoch, "train_loss": loss}
-        if pl_module.patience is not None:
-            with evaluating(pl_module):
-                pl_module.log(HELD_OUT, pl_module.held_out_loss(self.test), sync_dist=True)
+        if isinstance(victim, HeldOut) and victim.patience is not None:
+            with evaluating(victim):
+                victim.log(HELD_OUT, victim.held_out_loss(self.test), sync_dist=True)
             row[HELD_OUT] = float(trainer.callback_metrics[HELD_OUT])
         if not trainer.is_global_zero:
             return
-        if epoch in pl_module.snapshots:
-            with evaluating(pl_module):
-                row |= pl_module.measures(self.test)
-            save_weights(pl_module, self.folder / snapshot_name(epoch))
+        if epoch in victim.snapshots:
+            with evaluating(victim):
+                row |= victim.measures(self.test)
+            save_weights(victim, self.folder / snapshot_name(epoch))
         self._record(row)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Having stopped early, the victim is at the snapshots to come as it is now."""
         if not trainer.is_global_zero:
             return
-        last = self.rows[-1]
-        for epoch in pl_module.snapshots:
+        victim, last = _victim(pl_module), self.rows[-1]
+        for epoch in victim.snapshots:
             if epoch > last["epoch"]:
-                with evaluating(pl_module):
-                    measured = pl_module.measures(self.test)
-                save_weights(pl_module, self.folder / snapshot_name(epoch))
+                with evaluating(victim):
+                    measured = victim.measures(self.test)
+                save_weights(victim, self.folder / snapshot_name(epoch))
                 self._record({**last, **measured, "stopped": last["epoch"], "epoch": epoch})
 
     def _record(self, row: dict[str, float]) -> None:
         self.rows.append(row)
         write_atomically(self.folder / HISTORY, json.dumps(self.rows).encode())
+
+
+def _victim(module: pl.LightningModule) -> Victim:
+    assert isinstance(module, Victim), "callbacks of this module watch victims only"
+    return module
 
 
 def next_epoch(folder: Path) -> int:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor, nn
 
 from taggant.data.batches import Augment, Batches
 from taggant.data.imageset import ImageSet
 from taggant.optim import nesterov_sgd, one_cycle, trained_parameters
 
 EVAL_BATCH = 512
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class Victim(pl.LightningModule):
@@ -94,7 +94,7 @@ class Victim(pl.LightningModule):
     @property
     def min_batch_size(self) -> int:
         """Images that a batch has at least: batch norm learns nothing from one alone."""
-        normed = any(isinstance(part, _BatchNorm) for part in self.modules())
+        normed = any(isinstance(part, BATCH_NORMS) for part in self.modules())
         return max(self.images_compared, 2 if normed else 1)
 
     @abstractmethod
@@ -125,7 +125,7 @@ class Victim(pl.LightningModule):
         pixels = pixels.sub_(self.mean).div_(self.std)
         return pixels.contiguous(memory_format=torch.channels_last)
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_train_batch_end(self, *_: object) -> None:
         """Tell `after_step` how far training has come."""
         steps = int(self.trainer.estimated_stepping_batches)
         self.after_step(min(self.global_step / steps, 1.0))
@@ -191,6 +191,16 @@ class Victim(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+@runtime_checkable
+class HeldOut(Protocol):
+    """A victim whose training may stop by its loss of held-out images."""
+
+    patience: int | None
+
+    def held_out_loss(self, data: ImageSet) -> float:
+        """Mean loss of a set as it is."""
 
 
 def snapshot_epochs(snapshots: int | Sequence[int], epochs: int) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.context import Plain, RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
+    from taggant.victim.victim import Victim
 
 PLACE = ("accelerator", "devices", "num_nodes", "strategy")
 """Trainer arguments that say where to compute, of which only the world size counts."""
@@ -73,16 +74,17 @@ class Train:
         return int(victim.epochs) * math.ceil(len(self.mark.training_set) / int(victim.batch_size))
 
     @property
-    def victim_class(self) -> Any:
+    def victim_class(self) -> type[Victim]:
         """The victim's class."""
-        return get_class(self.context.cfg.victim._target_)
+        victim_class: type[Victim] = get_class(self.context.cfg.victim._target_)
+        return victim_class
 
-    def new_victim(self, seed: int | None = None) -> Any:
+    def new_victim(self, seed: int | None = None) -> Victim:
         """A fresh victim; its weights are a function of the seed, the stage's own by default."""
         train = self.data.splits.train
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.context.seed("train") if seed is None else seed)
-            return self.mark.markers.instantiate(
+            victim: Victim = self.mark.markers.instantiate(
                 self.context.cfg.victim,
                 classes=len(train.class_names),
                 channels=train.images.shape[1],
@@ -90,8 +92,9 @@ class Train:
                 mean=train.mean,
                 std=train.std,
             )
+        return victim
 
-    def check_batches(self, victim: Any, images: int) -> None:
+    def check_batches(self, victim: Victim, images: int) -> None:
         """Refuse a number of training images that leaves a batch too small for the victim.
 
         Raises
@@ -101,17 +104,17 @@ class Train:
         each = victim.min_batch_size * world_size(self.context.config("trainer"))
         check_min_batch_size(images, victim.batch_size, each)
 
-    def load(self, weights: Path) -> Any:
+    def load(self, weights: Path) -> Victim:
         """A victim with stored weights."""
         victim = self.new_victim()
         training.load_weights(victim, weights)
         return victim
 
-    def final(self) -> Any:
+    def final(self) -> Victim:
         """The trained victim."""
         return self.load(self.context.store.get(self.stage).path / training.FINAL)
 
-    def at_epoch(self, epoch: int) -> Any:
+    def at_epoch(self, epoch: int) -> Victim:
         """The victim as it was after an epoch."""
         path = self.context.store.get(self.stage).path
         return self.load(path / training.snapshot_name(epoch))
@@ -132,17 +135,17 @@ class Train:
         folder: Path,
         watchers: Sequence[lightning.Callback] = (),
         seed: int | None = None,
-    ) -> Any:
+    ) -> Victim:
         """Train a new victim on a set and return it; an interrupted attempt in `folder` goes on."""
         seed = self.context.seed("train") if seed is None else seed
         victim, test = self.new_victim(seed), self.data.splits.test
         callbacks = [*training.callbacks(victim, test, seed, folder), *watchers]
         trainer = self._trainer(victim, callbacks, folder)
-        training.fit(victim, trainer, images, test, seed, folder)
+        training.fit(victim, trainer, images, seed, folder)
         return victim
 
     def _trainer(
-        self, victim: Any, callbacks: list[lightning.Callback], folder: Path
+        self, victim: Victim, callbacks: list[lightning.Callback], folder: Path
     ) -> lightning.Trainer:
         if self.context.progress:
             callbacks = [*callbacks, lightning.callbacks.RichProgressBar()]

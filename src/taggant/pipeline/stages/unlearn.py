@@ -23,6 +23,7 @@ from taggant.store.store import Stage
 from taggant.unlearning.request import Diverged, Request
 from taggant.victim import training
 from taggant.victim.finite_answers import FiniteAnswers, answers_finite
+from taggant.victim.victim import Victim
 
 if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
@@ -116,7 +117,7 @@ class Unlearn:
         needs = (self.train.stage,)
         return Stage("unlearn", identity, self._compute, resumable=True, needs=needs)
 
-    def final(self) -> Any:
+    def final(self) -> Victim | FiniteAnswers:
         """The victim after unlearning; what has diverged or collapsed answers in finite numbers."""
         victim = self.train.load(self.context.store.get(self.stage).path / training.FINAL)
         return victim if self.outcome["status"] == "ok" else FiniteAnswers(victim)
@@ -145,24 +146,26 @@ class Unlearn:
         before, seed = self._measures(victim.to(device)), self.context.seed("unlearn")
         forget, retain = self.sets()
 
-        def retrained(images: ImageSet) -> Any:
+        def retrained(images: ImageSet) -> Victim:
             (folder / DRAFT).mkdir(exist_ok=True)
             trained = self.train.fit(images, folder / DRAFT)
             request.steps += trained.epochs * math.ceil(len(images) / trained.batch_size)
             return trained
 
-        def untrained() -> Any:
+        def untrained() -> Victim:
             return self.train.new_victim(seed)
 
         held_out = self.data.splits.test
         request = Request(victim, forget, retain, seed, device, retrained, untrained, held_out)
         start = time.perf_counter()
         try:
-            victim, diverged = self.method(request).to(device), False
+            unlearned, diverged = self.method(request), False
         except Diverged:
-            diverged = True
+            unlearned, diverged = victim, True
         # Doing nothing takes no time: equal runs without unlearning give equal bytes.
         seconds = time.perf_counter() - start if self.method.depends else 0.0
+        assert isinstance(unlearned, Victim)
+        victim = unlearned.to(device)
         after = self._measures(victim)
         diverged |= not answers_finite(victim, self.data.splits.test.images)
         status = "diverged" if diverged else "collapsed" if collapsed(before, after) else "ok"
@@ -173,7 +176,7 @@ class Unlearn:
         (folder / OUTCOME).write_text(json.dumps(outcome))
         training.save_weights(victim, folder / training.FINAL)
 
-    def _measures(self, victim: Any) -> dict[str, float]:
+    def _measures(self, victim: Victim) -> dict[str, float]:
         """What the history records of a victim, but for what chance reaches: no victim's doing."""
         with evaluating(victim):
             found = victim.measures(self.data.splits.test)

@@ -35,11 +35,13 @@ class BYOL(MomentumEncoder):
 
     def new_head(self) -> nn.Module:
         """See `MomentumEncoder.new_head`."""
-        return BYOLProjectionHead(self.features, *self._widths)  # type: ignore[no-any-return]
+        head: nn.Module = BYOLProjectionHead(self.features, *self._widths)
+        return head
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`."""
         guesses = both(lambda views: self.predictor(self.project(views)), first, second)
         answers = both(self.project_teacher, second, first)
-        pairs = zip(guesses, answers, strict=True)
-        return sum(self.criterion(*pair) for pair in pairs) / 2  # type: ignore[no-any-return]
+        one, other = (self.criterion(*pair) for pair in zip(guesses, answers, strict=True))
+        loss: Tensor = (one + other) / 2
+        return loss

@@ -33,6 +33,8 @@ class DINO(MomentumEncoder):
     Both views are large crops here: there are no small, local ones.
     """
 
+    head: DINOProjectionHead
+
     def __init__(
         self,
         temperature: float = 0.1,
@@ -58,8 +60,9 @@ class DINO(MomentumEncoder):
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`; the centre moves along."""
         answers, guesses = (both(f, first, second) for f in (self.project_teacher, self.project))
-        return self.criterion(answers, guesses)  # type: ignore[no-any-return]
+        loss: Tensor = self.criterion(answers, guesses)
+        return loss
 
     def on_after_backward(self) -> None:
         """Hold the prototypes in the first epochs."""
-        self.head.cancel_last_layer_gradients(self.current_epoch)  # type: ignore[operator]
+        self.head.cancel_last_layer_gradients(self.current_epoch)

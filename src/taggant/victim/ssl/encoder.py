@@ -68,11 +68,13 @@ class Encoder(Victim):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> features [B, D]."""
-        return self.backbone(self.pixels(images))  # type: ignore[no-any-return]
+        features: Tensor = self.backbone(self.pixels(images))
+        return features
 
     def project(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> the projector's output [B, P]."""
-        return self.head(self(images))  # type: ignore[no-any-return]
+        projected: Tensor = self.head(self(images))
+        return projected
 
     @abstractmethod
     def loss(self, first: Tensor, second: Tensor) -> Tensor:

@@ -60,8 +60,10 @@ class MoCo(MomentumEncoder):
 
     def new_head(self) -> nn.Module:
         """See `MomentumEncoder.new_head`."""
-        return MoCoProjectionHead(self.features, *self._widths)  # type: ignore[no-any-return]
+        head: nn.Module = MoCoProjectionHead(self.features, *self._widths)
+        return head
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`; the teacher's answers join the queue."""
-        return self.criterion(self.project(first), self.project_teacher(second))  # type: ignore[no-any-return]
+        loss: Tensor = self.criterion(self.project(first), self.project_teacher(second))
+        return loss

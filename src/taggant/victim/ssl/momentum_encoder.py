@@ -55,7 +55,8 @@ class MomentumEncoder(Encoder):
     @torch.no_grad()
     def project_teacher(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> what the teacher projects them to [B, P]."""
-        return self.teacher(self.pixels(images))  # type: ignore[no-any-return]
+        projected: Tensor = self.teacher(self.pixels(images))
+        return projected
 
     def after_step(self, progress: float = 0.0) -> None:
         """Let the teacher follow."""

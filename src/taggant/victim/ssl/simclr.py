@@ -38,4 +38,5 @@ class SimCLR(Encoder):
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`."""
-        return self.criterion(*both(self.project, first, second))  # type: ignore[no-any-return]
+        loss: Tensor = self.criterion(*both(self.project, first, second))
+        return loss

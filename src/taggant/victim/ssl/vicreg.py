@@ -47,4 +47,5 @@ class VICReg(Encoder):
 
     def loss(self, first: Tensor, second: Tensor) -> Tensor:
         """See `Encoder.loss`."""
-        return self.criterion(*both(self.project, first, second))  # type: ignore[no-any-return]
+        loss: Tensor = self.criterion(*both(self.project, first, second))
+        return loss
