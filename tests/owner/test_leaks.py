@@ -13,9 +13,9 @@ from PIL import Image
 from tests.owner import containers, photos
 
 from taggant.data.decode import DAMAGED
+from taggant.owner.commands.compose import compose_marking
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
-from taggant.owner.typed import typed_marking
 
 pytestmark = pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")
 WIDTH, HEIGHT = 90, 60
@@ -91,7 +91,7 @@ def raw(tmp_path_factory, scene):
 
 
 def marked(raw, out, form="keep", **options):
-    marking = typed_marking("scaled_sign", 4, 10, ["marking.strategy.cells=12"])
+    marking = compose_marking("scaled_sign", 4, 10, ["marking.strategy.cells=12"])
 
     def fresh(entries):
         return FolderLedger.draw(marking, entries, "", form, 90)

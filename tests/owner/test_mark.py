@@ -20,18 +20,18 @@ from typer.testing import CliRunner
 
 from taggant.owner import pictures
 from taggant.owner.cli import app
+from taggant.owner.commands.compose import compose_marking
 from taggant.owner.commitments import PerPicture
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
-from taggant.owner.typed import typed_marking
 from taggant.store import lock
 
 EPS = 10
 
 
 def fresh(beacon="", form="keep", n=12):
-    marking = typed_marking("scaled_sign", n, EPS, ["marking.strategy.cells=12"])
+    marking = compose_marking("scaled_sign", n, EPS, ["marking.strategy.cells=12"])
     return lambda entries: FolderLedger.draw(marking, entries, beacon, form)
 
 

@@ -110,8 +110,7 @@ def mark(
         done = [publisher.publish(entry, told) for entry in ledger.entries]
         ledger = replace(ledger, entries=tuple(done))
         ledger.save(ledger_path)
-        contact_sheet = ledger_path.with_suffix(".sheet.png")
-        write_atomically(contact_sheet, draw(publisher.samples), mode=0o600)
+        write_atomically(contact_sheet_path(ledger_path), draw(publisher.samples), mode=0o600)
     notes += publisher.notes()
     return Marked(ledger, publisher.written, publisher.kept, publisher.mean(), notes)
 
@@ -126,6 +125,11 @@ def _refuse(ledger_path: Path) -> None:
 def commitment_path(ledger_path: Path) -> Path:
     """Where the public commitment lies: beside the ledger."""
     return ledger_path.with_suffix(".commitment.json")
+
+
+def contact_sheet_path(ledger_path: Path) -> Path:
+    """Where the contact sheet lies: beside the ledger, and as secret."""
+    return ledger_path.with_suffix(".sheet.png")
 
 
 def write_commitment(ledger: FolderLedger, path: Path) -> None:

@@ -11,11 +11,10 @@ from omegaconf import OmegaConf
 from tests.conftest import ROOT, random_set
 
 from taggant.configs import plain
-from taggant.groups import options_of
+from taggant.groups import compose_config, options_of
 from taggant.owner.components import marking, net, score, victim
 from taggant.owner.components.component import short_name
 from taggant.owner.schema import SchemaError, parse_values
-from taggant.owner.typed import configured
 
 NEED_PUBLIC = {"captioning", "image_text_contrastive", "image_text_margin", "view_contrast"}
 """Scores that compare with public pictures, which an owner's audit has none of."""
@@ -29,13 +28,13 @@ TOWERS = {
 }
 
 
-def composed(group, *overrides):
-    return plain(OmegaConf.select(configured(*overrides), group))
+def section(group, *overrides):
+    return plain(OmegaConf.select(compose_config(overrides), group))
 
 
 @pytest.mark.parametrize("name", sorted(set(options_of("score")) - NEED_PUBLIC))
 def test_a_score_is_what_hydra_makes_of_its_config(name):
-    config = composed("score", f"score={name}")
+    config = section("score", f"score={name}")
     made = score.score_from_config(config).build()
     expected = instantiate(OmegaConf.create(config))
     assert (made.access, made.views, made.average) == (
@@ -53,13 +52,13 @@ def test_a_score_is_what_hydra_makes_of_its_config(name):
 @pytest.mark.parametrize("name", sorted(NEED_PUBLIC))
 def test_a_score_that_needs_public_pictures_is_refused(name):
     with pytest.raises(SchemaError, match=r"score\.statistic\.kind .* accepted are 'loss'"):
-        score.score_from_config(composed("score", f"score={name}"))
+        score.score_from_config(section("score", f"score={name}"))
 
 
 @pytest.mark.parametrize("name", sorted(set(options_of("score/access")) - {"projector", "tokens"}))
 def test_an_access_level_is_what_hydra_makes_of_it(name):
     kind = "pairwise_cosine" if name == "embedding" else "margin"
-    config = composed("score", f"score={kind}", f"score/access={name}")
+    config = section("score", f"score={kind}", f"score/access={name}")
     assert score.score_from_config(config).build().access == instantiate(config["access"])
 
 
@@ -82,12 +81,12 @@ def test_an_access_level_is_what_hydra_makes_of_it(name):
 )
 def test_what_is_no_score_of_this_package_is_refused(changes, says):
     with pytest.raises(SchemaError) as error:
-        score.score_from_config({**composed("score", "score=margin"), **changes})
+        score.score_from_config({**section("score", "score=margin"), **changes})
     assert says in str(error.value)
 
 
 def test_of_one_view_nothing_is_stored_that_has_no_effect():
-    form = score.score_from_config(composed("score", "score=margin"))
+    form = score.score_from_config(section("score", "score=margin"))
     assert form.augment is None
     for changes in (
         {"augment": {"kind": "crop_flip", "pad": 4, "flip": True}},
@@ -99,21 +98,21 @@ def test_of_one_view_nothing_is_stored_that_has_no_effect():
 
 def test_views_of_an_owners_audit_are_random_or_a_grid():
     eight = ("score=loss", "score.views=8")
-    grid = score.score_from_config(composed("score", *eight, "score/view_set=grid"))
-    made = instantiate(OmegaConf.create(composed("score", *eight, "score/view_set=grid")))
+    grid = score.score_from_config(section("score", *eight, "score/view_set=grid"))
+    made = instantiate(OmegaConf.create(section("score", *eight, "score/view_set=grid")))
     assert torch.equal(grid.build().draw_views([5]), made.draw_views([5]))
     assert parse_values(score.ScoreConfig, grid.plain()) == grid
-    random = score.score_from_config(composed("score", *eight))
+    random = score.score_from_config(section("score", *eight))
     assert "view_set" not in random.plain()  # as in files that were written before there were sets
     assert parse_values(score.ScoreConfig, random.plain()) == random
     for name in ("hardest", "mixed"):
         with pytest.raises(SchemaError, match=r"view_set\.kind .* accepted are 'random', 'grid'"):
-            score.score_from_config(composed("score", *eight, f"score/view_set={name}"))
+            score.score_from_config(section("score", *eight, f"score/view_set={name}"))
 
 
 def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
     for name in ("sign", "scaled_sign"):
-        plain_sign = composed("marking.scheme", f"marking/strategy={name}")
+        plain_sign = section("marking.scheme", f"marking/strategy={name}")
         plain_sign["strategy"]["mirror"] = False
         mirrored = {**plain_sign, "strategy": {**plain_sign["strategy"], "mirror": True}}
         assert "mirror" not in marking.marking_from_config(plain_sign).plain()["strategy"]
@@ -124,7 +123,7 @@ def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
 def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))
     tiny = ("marking.n=20", "marking.marker.load.epochs=0")
-    config = composed("marking.scheme", f"marking/strategy={name}", *tiny)
+    config = section("marking.scheme", f"marking/strategy={name}", *tiny)
     form = marking.marking_from_config(config)
     made, expected = form.build(), instantiate(OmegaConf.create(config))
     told = dict(expected.parameters())
@@ -184,7 +183,7 @@ def tiny(config):
 
 @pytest.mark.parametrize("name", sorted(set(options_of("victim")) - {"linear_probe"}))
 def test_a_victim_answers_as_hydras_does_once_it_has_its_weights(name):
-    config = tiny(composed("victim", f"victim={name}"))
+    config = tiny(section("victim", f"victim={name}"))
     torch.manual_seed(0)
     own = {**config, "pretrained": None} if "pretrained" in config else config  # no download
     trained = instantiate(OmegaConf.create(own), classes=4, **FACTS, _convert_="all").eval()
@@ -199,7 +198,7 @@ def test_a_victim_answers_as_hydras_does_once_it_has_its_weights(name):
 
 @pytest.mark.parametrize("name", options_of("victim/net"))
 def test_a_network_is_what_hydra_makes_of_its_config(name):
-    config = tiny(composed("victim", "victim=classifier", f"victim/net={name}"))
+    config = tiny(section("victim", "victim=classifier", f"victim/net={name}"))
     images = victim.Images(classes=4, **FACTS)
     shapes = [
         {key: value.shape for key, value in one.state_dict().items()}
@@ -213,7 +212,7 @@ def test_a_network_is_what_hydra_makes_of_its_config(name):
 
 @pytest.mark.parametrize("name", options_of("victim/purify"))
 def test_a_way_of_cleaning_is_what_hydra_makes_of_its_config(name):
-    config = tiny(composed("victim", "victim=purified_input", f"victim/purify={name}"))
+    config = tiny(section("victim", "victim=purified_input", f"victim/purify={name}"))
     assert victim.victim_from_config(config).purify.build() == instantiate(config["purify"])
 
 
@@ -260,7 +259,7 @@ def test_what_is_no_victim_of_this_package_is_refused(changes, says):
     ],
 )
 def test_an_image_text_model_comes_from_nowhere_else(model, says):
-    config = {**composed("victim", "victim=clip"), "model": model, "pretrained": "/tmp/x.pt"}
+    config = {**section("victim", "victim=clip"), "model": model, "pretrained": "/tmp/x.pt"}
     with pytest.raises(ValueError) as error:
         victim.victim_from_config(config).build_untrained(victim.Images(classes=4, **FACTS))
     assert says in str(error.value)

@@ -9,14 +9,8 @@ from typer.testing import CliRunner
 
 from taggant.groups import options_of
 from taggant.owner.cli import app
+from taggant.owner.commands.compose import compose_marking, compose_score
 from taggant.owner.mark import mark
-from taggant.owner.typed import (
-    typed_choice,
-    typed_decimal,
-    typed_marking,
-    typed_numbers,
-    typed_score,
-)
 
 STRATEGIES = ", ".join(options_of("marking/strategy"))
 
@@ -48,15 +42,15 @@ STRATEGIES = ", ".join(options_of("marking/strategy"))
         ("jacobian", ["marking/marker=trainde"], "Could not find 'marking/marker/trainde'"),
     ],
 )
-def test_a_marking_that_is_typed_wrong_is_told(strategy, words, says):
+def test_a_marking_that_is_parse_wrong_is_told(strategy, words, says):
     with pytest.raises(ValueError, match=says) as found:
-        typed_marking(strategy, 30, 10, words)
+        compose_marking(strategy, 30, 10, words)
     assert "search path" not in str(found.value)
 
 
 def test_keys_of_the_strategy_and_its_network_are_taken():
-    assert typed_marking("sign", 30, 9, ["marking.strategy.block=3"]).strategy.block == 3
-    made = typed_marking("jacobian", 30, 9, ["marking/marker=timm", "marking.marker.size=32"])
+    assert compose_marking("sign", 30, 9, ["marking.strategy.block=3"]).strategy.block == 3
+    made = compose_marking("jacobian", 30, 9, ["marking/marker=timm", "marking.marker.size=32"])
     assert made.marker is not None
     assert (made.marker.load.kind, made.marker.size) == ("timm", 32)
 
@@ -75,28 +69,15 @@ def test_keys_of_the_strategy_and_its_network_are_taken():
         ("margin", "", ["seed=3"], "--set seed=3: accepted are keys of score"),
     ],
 )
-def test_a_score_that_is_typed_wrong_is_told(score, access, words, says):
+def test_a_score_that_is_parse_wrong_is_told(score, access, words, says):
     with pytest.raises(ValueError, match=says) as found:
-        typed_score(score, access, words)
+        compose_score(score, access, words)
     assert "search path" not in str(found.value)
 
 
 def test_keys_of_the_score_are_taken():
-    made = typed_score("margin", "top_k", ["score/augment=crop_flip", "score.views=4"])
+    made = compose_score("margin", "top_k", ["score/augment=crop_flip", "score.views=4"])
     assert (made.access.kind, made.views) == ("top_k", 4)
-
-
-def test_other_values_are_told_by_their_option():
-    with pytest.raises(ValueError, match=r"^--p '5%': accepted are numbers such as 0.05"):
-        typed_decimal("--p", "5%")
-    with pytest.raises(ValueError, match=r"^--test optiml: .*\(did you mean optimal\?\)"):
-        typed_choice("--test", "optiml", ("optimal", "rank"))
-    for text in ("0.5", "a,b,c", "1,2,3,4", "", "nan,1,1", "inf,1,1"):
-        with pytest.raises(ValueError, match=rf"^--mean {text}: accepted are three numbers, as"):
-            typed_numbers("--mean", text)
-    with pytest.raises(ValueError, match=r"^--std 0,1,1: accepted are three numbers above 0"):
-        typed_numbers("--std", "0,1,1", 0)
-    assert typed_numbers("--mean", "-1,0.5,2") == (-1, 0.5, 2)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +110,7 @@ def folder(marked, monkeypatch):
     ],
     ids=" ".join,
 )
-def test_an_audit_that_is_typed_wrong_is_told_before_a_model_is_opened(words, says):
+def test_an_audit_that_is_parse_wrong_is_told_before_a_model_is_opened(words, says):
     files = ["--ledger", "ledger", "--raw", "raw", "--published", "out", "--model", "no:model"]
     result = CliRunner().invoke(app, ["audit", *files, "--out", "audit", *words])
     assert result.exit_code in (1, 2)

@@ -1,0 +1,1 @@
+"""The commands of ``taggant``, a file each, and what their options have in common."""

@@ -1,0 +1,203 @@
+"""``taggant audit``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from taggant.owner import audit as auditing
+from taggant.owner.case import Case
+from taggant.owner.certify import certificate
+from taggant.owner.commands.compose import compose_score
+from taggant.owner.commands.console import console, note
+from taggant.owner.commands.model_options import EndpointAccess, ModelKind, model_options, opened
+from taggant.owner.commands.option_groups import OptionGroup
+from taggant.owner.commands.parse import parse_choice, parse_decimal, parse_names
+from taggant.owner.commands.summary import summary
+from taggant.owner.components.score import ScoreConfig
+from taggant.owner.cost import Cost, estimate
+from taggant.owner.decision import TESTS, DecisionRule
+from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
+from taggant.owner.labels import classes_of
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.secret_paths import refuse_inside
+from taggant.owner.transform import Transform, fit
+from taggant.urls import is_address
+
+SCORES = {"classifier": "margin", "encoder": "pairwise_cosine", "clip": "image_text"}
+"""Score that is taken for a kind of model where none is named."""
+
+
+@dataclass(frozen=True)
+class ScoreChoice(OptionGroup):
+    """What is computed of the model's answers."""
+
+    heading: ClassVar[str] = "The score"
+    score: Annotated[
+        str, typer.Option(help="a file of conf/score; left out: the usual one of --victim")
+    ] = ""
+    access: Annotated[
+        str, typer.Option(help="what a local model shows: conf/score/access; left out: all of it")
+    ] = ""
+    set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE of the score")] = None
+
+    def config(self, victim: str) -> ScoreConfig:
+        """The score for a kind of model."""
+        return compose_score(self.score or SCORES[victim], self.access, self.set_ or [])
+
+
+@dataclass(frozen=True)
+class Claims(OptionGroup):
+    """When a picture is claimed."""
+
+    heading: ClassVar[str] = "Claims and their error"
+    p: Annotated[str, typer.Option(help="error of one picture's claim")] = "0.05"
+    fdr: Annotated[str, typer.Option(help="instead: share of wrong claims among the claims")] = ""
+    used: Annotated[
+        float, typer.Option(min=1e-6, max=1, help="share of used pictures that --fdr plans for")
+    ] = 0.5
+    level: Annotated[
+        str, typer.Option(help="of one picture's test with --fdr; planned if empty")
+    ] = ""
+    test: Annotated[str, typer.Option(help=f"{', '.join(TESTS)}")] = "optimal"
+
+    def rule(self, pictures: int, n: int) -> DecisionRule:
+        """The rule for so many pictures of n versions.
+
+        Raises
+        ------
+        ValueError
+            For values that are none, or do not go together.
+        """
+        test = parse_choice("--test", self.test, TESTS)
+        if self.fdr:
+            if test != "optimal":
+                raise ValueError(f"--test {test}: with --fdr, accepted is optimal")
+            level = parse_decimal("--level", self.level) if self.level else ""
+            q = parse_decimal("--fdr", self.fdr)
+            return DecisionRule.discoveries(q, pictures, n, self.used, level)
+        if self.level:
+            raise ValueError(
+                f"--level {self.level}: accepted with --fdr only; without it, --p is the level"
+            )
+        return DecisionRule.each(parse_decimal("--p", self.p), test)
+
+
+@dataclass(frozen=True)
+class Platform(OptionGroup):
+    """What a platform made of the published files."""
+
+    heading: ClassVar[str] = "A platform that re-encoded the pictures"
+    published_copy: Annotated[
+        Path | None, typer.Option(help="the pictures as a platform re-encoded them")
+    ] = None
+    transform: Annotated[
+        str, typer.Option(help="what it did: fit, jpeg:85, resize:1024, resize:1024+jpeg:85")
+    ] = "fit"
+
+    def explained(self, found: Sequence[FoundPicture]) -> Transform:
+        """The transform that explains the platform's copies; none without copies."""
+        if self.published_copy is None:
+            return Transform()
+        copies = copies_of(found, self.published_copy)
+        published = [one.published for one in found]
+        named = self.transform != "fit"
+        step = Transform.parse(self.transform) if named else fit(copies, published)
+        check_copies(found, copies, step)
+        note(f"The platform's copies are explained by: {str(step) or 'no change'}.")
+        return step
+
+
+@dataclass(frozen=True)
+class Spending(OptionGroup):
+    """What the audit may cost."""
+
+    heading: ClassVar[str] = "What it costs"
+    budget: Annotated[
+        int | None, typer.Option(min=0, help="most queries, over all calls together")
+    ] = None
+    price: Annotated[float, typer.Option(min=0, help="of 1,000 queries, for the estimate")] = 0.0
+    yes: Annotated[bool, typer.Option("--yes", help="start without asking")] = False
+
+    def agree(self, case: Case, cost: Cost, pictures: int) -> None:
+        """Say what the audit will cost, and ask whether to start.
+
+        Raises
+        ------
+        Abort
+            If not.
+        """
+        most = cost.most if self.budget is None else min(self.budget, cost.most)
+        note(
+            f"{pictures} pictures, test {case.rule.test} of level {case.rule.level}: on average "
+            f"{self._priced(cost.unused)} if none was used, {self._priced(cost.used)} if all were "
+            f"(as strongly as the test is made for); never more than {self._priced(most)}. Failed "
+            "requests come on top."
+        )
+        if not self.yes and not typer.confirm("Start?"):
+            raise typer.Abort
+
+    def _priced(self, queries: float) -> str:
+        cost = f" ({queries / 1000 * self.price:,.2f})" if self.price else ""
+        return f"{queries:,.0f} queries{cost}"
+
+
+def audit(
+    ledger: Annotated[Path, typer.Option(help="the secret file of `taggant mark`")],
+    raw: Annotated[Path, typer.Option(help="folder of the raw pictures")],
+    published: Annotated[Path, typer.Option(help="folder of the published pictures")],
+    model: Annotated[
+        str, typer.Option(help="URL, checkpoint, FILE.onnx, module:function, or run.py run folder")
+    ],
+    out: Annotated[Path, typer.Option(help="where the audit is written; keep it to yourself")],
+    kind: ModelKind,
+    choice: ScoreChoice,
+    claims: Claims,
+    spending: Spending,
+    access: EndpointAccess,
+    platform: Platform,
+    classes: Annotated[
+        str,
+        typer.Option(help="the model's classes in its order, by commas; or the labels, sorted"),
+    ] = "",
+) -> None:
+    """Ask a model about your pictures; a call that was cut short goes on where it stopped."""
+    _refuse_secrets_in_folders(ledger, out, raw, published, platform.published_copy)
+    own = FolderLedger.load(ledger)
+    labels = [entry.label for entry in own.entries if entry.label]
+    named = classes_of(labels, parse_names("--classes", classes))
+    found = gather(own, raw, published)
+    options = model_options(kind, access, len(named))
+    score_config = choice.config(kind.victim)
+    transform = platform.explained(found)
+    rule = claims.rule(len(found), own.terms.n)
+    asked = opened(model, options)
+    if is_address(model) and asked.spec != model:
+        note(
+            f"note: records name the model {asked.spec}. Keys are better given as --header "
+            "NAME=VARIABLE: what is typed stands in the shell's history."
+        )
+    case = Case(own, asked, score_config, rule, transform, named)
+    case.check()
+    if auditing.finished(case, out) is None:
+        spending.agree(case, estimate(case, found, kind.batch), len(found))
+    record = auditing.run(case, found, out, spending.budget, _progress)
+    note(summary(certificate(own, record)))
+    note(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
+
+
+def _refuse_secrets_in_folders(
+    ledger: Path, out: Path, raw: Path, published: Path, copies: Path | None
+) -> None:
+    folders = {"--raw": raw, "--published": published}
+    folders |= {} if copies is None else {"--published-copy": copies}
+    for option, path in (("--ledger", ledger), ("--out", out)):
+        refuse_inside(option, path, folders)
+
+
+def _progress(done: int, paid: int, count: int) -> None:
+    console.print(f"{done} of {count} pictures, {paid} queries answered", style="dim")

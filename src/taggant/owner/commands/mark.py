@@ -1,0 +1,151 @@
+"""``taggant mark``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import typer
+
+from taggant.owner import mark as marking
+from taggant.owner.commands.compose import compose_marking
+from taggant.owner.commands.console import note
+from taggant.owner.commands.option_groups import OptionGroup
+from taggant.owner.commands.parse import parse_choice
+from taggant.owner.labels import FOLDERS, Labelling
+from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.pictures import KEEP, SUFFIX_OF
+
+
+@dataclass(frozen=True)
+class Versions(OptionGroup):
+    """How the versions of a picture are made."""
+
+    heading: ClassVar[str] = "Versions"
+    n: Annotated[int, typer.Option(help="versions of each picture")] = 1000
+    eps: Annotated[int, typer.Option(help="largest change of a pixel, in grey levels")] = 10
+    scheme: Annotated[
+        str, typer.Option(help="a file of conf/marking/strategy, e.g. scaled_sign, sign, jacobian")
+    ] = "scaled_sign"
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of the scheme, e.g. marking.strategy.cells=16"),
+    ] = None
+
+
+@dataclass(frozen=True)
+class PublishedFiles(OptionGroup):
+    """How published files are written."""
+
+    heading: ClassVar[str] = "Published files"
+    file_format: Annotated[
+        str, typer.Option("--format", help="keep (lossless: WebP, TIFF, else PNG), or one of all")
+    ] = KEEP
+    quality: Annotated[int, typer.Option(min=1, max=100, help="of JPEG")] = 95
+    strip_gps: Annotated[
+        bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
+    ] = False
+
+
+@dataclass(frozen=True)
+class Contents(OptionGroup):
+    """What the pictures show, in words."""
+
+    heading: ClassVar[str] = "What the pictures show"
+    labels: Annotated[
+        str | None,
+        typer.Option(help="folders (the first one of a name), none, or a CSV file: name,label"),
+    ] = None
+    captions: Annotated[Path | None, typer.Option(help="CSV file: name,caption")] = None
+
+    @property
+    def labelling(self) -> Labelling | None:
+        """Where labels and captions come from, if that was said."""
+        if self.labels is None and self.captions is None:
+            return None
+        return Labelling(self.labels or FOLDERS, self.captions)
+
+
+@dataclass(frozen=True)
+class Beacon(OptionGroup):
+    """What chooses the published versions in public."""
+
+    heading: ClassVar[str] = "Public beacon"
+    beacon: Annotated[
+        str, typer.Option(help="public random value that will choose the versions, by name")
+    ] = ""
+    beacon_value: Annotated[str, typer.Option(help="what that beacon said")] = ""
+
+
+def mark(
+    folder: Annotated[Path, typer.Argument(help="your pictures, in any sub-folders")],
+    out: Annotated[Path, typer.Option(help="where the published versions go")],
+    ledger: Annotated[
+        Path, typer.Option(help="your secret file; keep it, and keep it to yourself")
+    ],
+    versions: Versions,
+    files: PublishedFiles,
+    contents: Contents,
+    public: Beacon,
+) -> None:
+    """Mark a folder of pictures before you publish it."""
+    parse_choice("--format", files.file_format, (KEEP, *SUFFIX_OF))
+
+    def fresh(entries: Sequence[Entry]) -> FolderLedger:
+        scheme = compose_marking(versions.scheme, versions.n, versions.eps, versions.set_ or [])
+        return FolderLedger.draw(scheme, entries, public.beacon, files.file_format, files.quality)
+
+    if files.file_format == "jpeg":
+        note(
+            "warning: JPEG is lossy. Part of every mark is lost, and detection with it; png, webp "
+            "and tiff keep all of it.",
+            style="yellow",
+        )
+    marked = marking.mark(
+        folder,
+        out,
+        ledger,
+        fresh,
+        files.file_format,
+        public.beacon_value,
+        place=not files.strip_gps,
+        labelling=contents.labelling,
+    )
+    _report(marked, out, ledger)
+
+
+def _report(marked: marking.Marked, out: Path, ledger: Path) -> None:
+    for text in marked.notes:
+        note(f"note: {text}", style="dim")
+    public = marking.commitment_path(ledger)
+    if marked.quality is None:
+        note(
+            f"Commitment {marked.ledger.commitment} made ({public}).\n"
+            f"Timestamp it now. When {marked.ledger.terms.beacon} is out, give the same command "
+            "with --beacon-value VALUE; nothing is published before."
+        )
+    else:
+        q = marked.quality
+        note(
+            f"{marked.written} pictures written to {out}, {marked.kept} were there already.\n"
+            f"PSNR {q.psnr:.1f} dB, SSIM {q.ssim:.3f}, no pixel changed by more than {q.linf} of "
+            f"255. Contact sheet: {marking.contact_sheet_path(ledger)} (keep it to yourself).\n"
+            f"Commitment {marked.ledger.commitment} ({public})."
+        )
+    note(timestamp_advice(public))
+
+
+def timestamp_advice(public: Path) -> str:
+    """How to prove later that the commitment was there before the model."""
+    query = public.with_suffix(".tsq")
+    return (
+        "Timestamp the commitment before you publish the pictures, so that it counts:\n"
+        "  - post it where the date cannot be changed and anyone can see it, or\n"
+        "  - have a timestamp authority (RFC 3161) sign it:\n"
+        f"      curl -H 'Content-Type: application/timestamp-query' --data-binary @{query} "
+        f"URL-OF-AUTHORITY > {public.with_suffix('.tsr')}\n"
+        f"      openssl ts -verify -data {public} -in {public.with_suffix('.tsr')} -CAfile "
+        "AUTHORITY.pem"
+    )

@@ -1,0 +1,37 @@
+"""``taggant plan``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from taggant.stats import __main__ as planning
+
+
+def plan(
+    p: Annotated[str, typer.Option(help="wanted error of one picture's claim")] = "0.05",
+    power: Annotated[
+        float, typer.Option(help="wanted chance that a used picture is claimed")
+    ] = 0.9,
+    n: Annotated[
+        list[int] | None, typer.Option(help="versions to compare; several if left out")
+    ] = None,
+    mean: Annotated[
+        float,
+        typer.Option(help="share of hidden versions that beat a used picture's published one"),
+    ] = 0.01,
+    pictures: Annotated[int, typer.Option(min=1, help="plan this many at once, at --fdr")] = 1,
+    fdr: Annotated[float, typer.Option(help="share of wrong claims among the claims")] = 0.05,
+    used: Annotated[float, typer.Option(help="expected share of used pictures")] = 0.5,
+) -> None:
+    """How many versions and queries a wanted power and error need, before you publish."""
+    if pictures > 1:
+        arguments = ["plan-set", "--images", str(pictures), "--q", str(fdr), "--used", str(used)]
+        arguments += ["--n", str(n[0])] if n else []
+    else:
+        arguments = ["plan", "--p", p, "--power", str(power)]
+        arguments += ["--n", *map(str, n)] if n else []
+    status = planning.main([*arguments, "--mean", str(mean)])
+    if status:
+        raise typer.Exit(status)

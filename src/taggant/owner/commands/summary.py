@@ -1,0 +1,18 @@
+"""What an audit came to, in a line."""
+
+from __future__ import annotations
+
+from taggant.owner.certificate import Certificate
+
+
+def summary(c: Certificate) -> str:
+    """Claims and their error, the p-value of the set, and what was asked."""
+    claims = sum(one.claim for one in c.pictures)
+    error = f"false-detection rate of each {c.size:.4g}"
+    error = error if c.rule.q is None else f"false discovery rate {c.rule.q}"
+    withheld = sum(one.taken for one in c.pictures)
+    doubt = f" {withheld} more would be, but for answers that tied or moved." if withheld else ""
+    return (
+        f"{claims} of {len(c.pictures)} pictures claimed as used ({error}).{doubt} "
+        f'For "none of them was used": p = {c.set_p:.3g}. {c.queries} queries answered.'
+    )
