@@ -107,7 +107,7 @@ def test_an_encoders_checkpoint_is_read_without_its_head(tmp_path):
     torch.save(timm.create_model("test_vit", num_classes=3).state_dict(), tmp_path / "w.pt")
     options = ModelOptions(arch="timm:test_vit", victim="encoder", size=160, batch_size=2)
     model = open_model(str(tmp_path / "w.pt"), options)
-    assert (model.answers, model.against) == ("embedding", "nothing")
+    assert (model.answers, model.against) == ("embedding", None)
     embedded = model.oracle(Embedding()).query(PICTURES)
     assert embedded.shape[1] > 3
     assert torch.allclose(embedded.norm(dim=1), torch.ones(3), atol=1e-5)

@@ -47,7 +47,7 @@ def test_a_set_without_marks_cannot_be_ranked(tmp_path, audit):
 
 
 @pytest.mark.parametrize("audit", WHOLE_SETS)
-@pytest.mark.parametrize("key", ["audit.depth=full", "audit.curve=[]", "audit/test=pprm"])
+@pytest.mark.parametrize("key", ["audit.read=all", "audit.curve=[]", "audit/test=pprm"])
 def test_keys_of_the_other_audits_are_no_keys_of_this_one(tmp_path, audit, key):
     with pytest.raises(ConfigCompositionException, match=key.partition("=")[0]):
         composed(tmp_path, audit, key)

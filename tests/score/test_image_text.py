@@ -67,9 +67,9 @@ def test_bad_parameters_are_named():
 
 def test_victims_without_captions_are_refused():
     class Classifier:
-        answers, against = "embedding", "nothing"
+        answers, against = "embedding", None
 
-    with pytest.raises(ValueError, match=r"compares answers with captions.*knows nothing"):
+    with pytest.raises(ValueError, match=r"compares answers with captions.*knows none"):
         score(cosine).check(Classifier)
     score(cosine).check(type(VICTIM))
 

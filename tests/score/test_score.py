@@ -12,11 +12,11 @@ class Answers(nn.Module):
     def __init__(self, answers):
         super().__init__()
         self.answers = answers
-        self.against = "nothing"
+        self.against = None
 
 
 def joint(**changes) -> Score:
-    options = {"views": 2, "augment": CropFlip(), "average": "nothing", "answers": "embedding"}
+    options = {"views": 2, "augment": CropFlip(), "average": None, "answers": "embedding"}
     return Score(likeness.pairwise_cosine, **{"access": Embedding(), **options, **changes})
 
 
@@ -44,7 +44,9 @@ def test_views_that_are_compared_are_two_at_least():
 
 
 def test_an_unknown_average_is_named():
-    with pytest.raises(ValueError, match="average = 'all': accepted are 'scores', 'confidences'"):
+    with pytest.raises(
+        ValueError, match="average = 'all': accepted are 'scores', 'confidences' and null"
+    ):
         joint(average="all")
     with pytest.raises(ValueError, match="'confidences': embedding has none"):
         joint(average="confidences")

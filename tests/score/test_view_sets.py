@@ -145,7 +145,7 @@ def test_one_view_is_the_version_itself_and_costs_nothing(oracle, view_set):
                 Embedding(),
                 8,
                 CropFlip(),
-                "nothing",
+                None,
                 "embedding",
                 view_set=Hardest(),
             ),

@@ -38,7 +38,7 @@ def check_data(victim: Any, data: ImageSet) -> None:
     ValueError
         If there are none.
     """
-    if victim.against != "nothing" and getattr(data, victim.against) is None:
+    if victim.against is not None and getattr(data, victim.against) is None:
         raise ValueError(
             f"{data.name} has no {victim.against}, which this victim learns from: choose other "
             "data (data=...)"

@@ -16,7 +16,7 @@ from taggant.score.oracle import ANSWER, Access, AnyOracle, layer_of
 from taggant.score.view_sets import Random, ViewSet
 
 Statistic = Callable[[Tensor, Tensor], Tensor]
-AVERAGES = ("scores", "confidences", "nothing")
+AVERAGES = ("scores", "confidences", None)
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Score:
         Which K views; see `taggant.score.view_sets`. Plays no part with K = 1.
     references, weight
         See `less`.
-    average : {"scores", "confidences", "nothing"}
-        What is averaged over the views. Where nothing is, the statistic compares the views with
-        each other: it gets the answers to all of them, [B, K, ...], and needs K >= 2.
+    average : {"scores", "confidences"} or None
+        What is averaged over the views. With None, the statistic compares the views with each
+        other: it gets the answers to all of them, [B, K, ...], and needs K >= 2.
     answers : {"logits", "embedding"}
         What `statistic` is a function of; a victim that answers otherwise has no such score.
     against : {"labels", "captions"}, optional
@@ -60,7 +60,7 @@ class Score:
     access: Access
     views: int = 1
     augment: Redrawn | None = None
-    average: str = "scores"
+    average: str | None = "scores"
     answers: str = "logits"
     against: str | None = None
     view_set: ViewSet = field(default_factory=Random)
@@ -85,7 +85,7 @@ class Score:
         if self.views == 1 or self.augment is None:
             return
         self.view_set.check(self.augment)
-        if self.average == "nothing" and self.choosing:
+        if self.average is None and self.choosing:
             raise ValueError(
                 "score/view_set: this score compares views with each other, and one view alone is "
                 "neither hard nor easy: choose random or grid"
@@ -93,9 +93,10 @@ class Score:
 
     def _check_average(self) -> None:
         if self.average not in AVERAGES:
-            accepted = ", ".join(map(repr, AVERAGES))
-            raise ValueError(f"score.average = {self.average!r}: accepted are {accepted}")
-        if self.average == "nothing" and self.views < 2:
+            raise ValueError(
+                f"score.average = {self.average!r}: accepted are 'scores', 'confidences' and null"
+            )
+        if self.average is None and self.views < 2:
             raise ValueError(
                 f"score.views = {self.views}: this score compares views, accepted are 2, 3, ..."
             )
@@ -124,7 +125,7 @@ class Score:
         if self.against not in (None, victim.against):
             raise ValueError(
                 f"this score compares answers with {self.against}, and this victim knows "
-                f"{victim.against}: choose another score (score=...)"
+                f"{victim.against or 'none'}: choose another score (score=...)"
             )
         layer = layer_of(self.access)
         if layer != ANSWER and not hasattr(victim, layer):
@@ -268,7 +269,7 @@ class Score:
         targets = targets.to(answers.device)
         if self.average == "confidences":
             return self.statistic(answers.logsumexp(1) - math.log(self.views), targets)
-        if self.average == "nothing":
+        if self.average is None:
             return self.statistic(answers, targets)
         scores = self.statistic(answers.flatten(0, 1), targets.repeat_interleave(self.views, 0))
         per_view: Tensor = scores.unflatten(0, (len(images), self.views))

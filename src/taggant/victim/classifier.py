@@ -39,7 +39,7 @@ class Classifier(Victim):
     """
 
     answers: ClassVar[str] = "logits"
-    against: ClassVar[str] = "labels"
+    against: ClassVar[str | None] = "labels"
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss", "logits", "relabelled", "wrong"})
 
     def __init__(

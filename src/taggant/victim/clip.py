@@ -60,7 +60,7 @@ class Clip(Victim):
     """
 
     answers: ClassVar[str] = "embedding"
-    against: ClassVar[str] = "captions"
+    against: ClassVar[str | None] = "captions"
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss", "logits", "relabelled", "wrong"})
     images_compared: ClassVar[int] = 2
 

@@ -49,8 +49,8 @@ class Victim(pl.LightningModule):
     """
 
     answers: ClassVar[str]
-    against: ClassVar[str] = "nothing"
-    """What `targets` are: labels, captions or nothing."""
+    against: ClassVar[str | None] = None
+    """What `targets` are: labels or captions; None where answers are compared with nothing."""
 
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss"})
     """What unlearning methods may call, beyond training it anew: see `Unlearnable`."""

@@ -166,7 +166,7 @@ class ScoreConfig(Schema):
     access: Annotated[Access, Field(discriminator="kind")]
     views: Annotated[int, Field(ge=1, le=1024)]
     augment: Annotated[Augment, Field(discriminator="kind")] | None
-    average: Literal["scores", "confidences", "nothing"]
+    average: Literal["scores", "confidences"] | None
     view_set: Annotated[ViewSet, Field(discriminator="kind")] = RANDOM
 
     @model_serializer(mode="wrap")

@@ -78,9 +78,9 @@ class ModelOptions:
         return VICTIMS[self.victim]
 
     @property
-    def against(self) -> str:
+    def against(self) -> str | None:
         """What its answers are compared with."""
-        return {"classifier": "labels", "clip": "captions"}.get(self.victim, "nothing")
+        return {"classifier": "labels", "clip": "captions"}.get(self.victim)
 
 
 def class_numbers(targets: Sequence[Target]) -> Tensor:
@@ -101,8 +101,8 @@ class Model:
         seen).
     answers : str
         "logits" or "embedding".
-    against : str
-        What answers are compared with: "labels", "captions" or "nothing".
+    against : str or None
+        What answers are compared with: "labels", "captions" or nothing.
     oracle : callable
         Access level -> oracle.
     targets : callable
@@ -116,7 +116,7 @@ class Model:
     spec: str
     fingerprint: str
     answers: str
-    against: str
+    against: str | None
     oracle: Callable[[Access], AnyOracle] = field(repr=False)
     targets: Targets = field(default=class_numbers, repr=False)
     address: str = field(default="", repr=False)
@@ -144,7 +144,7 @@ def local_model(
         Pictures uint8 [B, C, H, W] of any size -> answers.
     options : ModelOptions
     answers, against : str, optional
-        Of a model that knows better than `options`.
+        Of a model that knows better than `options`; `against` counts only beside `answers`.
     """
     network = network.to(options.device)
 
@@ -155,7 +155,7 @@ def local_model(
         spec,
         fingerprint,
         answers or options.answers,
-        against or options.against,
+        options.against if answers is None else against,
         oracle,
         targets,
         note=note,

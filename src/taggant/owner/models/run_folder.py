@@ -121,7 +121,7 @@ def run_folder(folder: Path, options: ModelOptions) -> Model:
     """The victim of a run folder, as a model to audit."""
     trained = victim_of(folder)
     victim, size = trained.victim, trained.size
-    answers, against = str(victim.answers), str(victim.against)
+    answers, against = victim.answers, victim.against
     targets = captioned(victim, size) if against == "captions" else class_numbers
     return local_model(
         str(folder),
