@@ -23,7 +23,6 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#1
 MARKERS = "osD^vPX"
 USED, UNUSED = "detection_rate", "false_detection_rate"
 PARTS = ((USED, "used", style.USED, "o"), (UNUSED, "not used", style.UNUSED, "s"))
-DASHED = (0, (4, 3))
 
 
 def rates(
@@ -125,7 +124,7 @@ def categories(table: pl.DataFrame, column: str, names: Mapping[Any, str] | None
     ax.set_yticks(places, labels)
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
-    ax.axvline(float(table["p"][0]), color=style.INK, linestyle=DASHED, linewidth=1)
+    ax.axvline(float(table["p"][0]), color=style.INK, linestyle=style.DASHED, linewidth=1)
     ax.set_xlim(-0.02, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"images claimed at p = {table['p'][0]:.0%}")
@@ -164,7 +163,7 @@ def level(ax: Axes, table: pl.DataFrame) -> None:
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     levels = table["p"].unique().to_list()
     if len(levels) == 1:
-        ax.axhline(levels[0], color=style.INK, linestyle=DASHED, linewidth=1)
+        ax.axhline(levels[0], color=style.INK, linestyle=style.DASHED, linewidth=1)
         ax.set_ylabel(f"images claimed at p = {levels[0]:.0%}")
     else:
         ax.set_ylabel("images claimed")

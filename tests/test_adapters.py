@@ -134,12 +134,12 @@ class Gradio:
                 {"label": n, "confidence": c} for n, c in sorted(best, key=lambda one: -one[1])
             ]
             data = [{"label": shown[0]["label"], "confidences": shown}]
-            told = (
+            message = (
                 "event: heartbeat\ndata: null",
                 f"event: complete\ndata: {json.dumps(data)}",
                 "",
             )
-            return "\n\n".join(told).encode()
+            return "\n\n".join(message).encode()
         assert path == "/gradio_api/call/predict"
         (picture,) = body["data"]
         assert picture["meta"] == {"_type": "gradio.FileData"}

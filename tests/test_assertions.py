@@ -23,8 +23,8 @@ def checks(node: ast.AST, helpers: set[str]) -> list[int]:
             lines.append(part.lineno)
         elif isinstance(part, ast.Call):
             name = getattr(part.func, "attr", getattr(part.func, "id", ""))
-            told = any(key.arg == "check" for key in part.keywords)  # subprocess.run
-            if name.startswith(CHECKS) or name in helpers or told:
+            checked = any(key.arg == "check" for key in part.keywords)  # subprocess.run
+            if name.startswith(CHECKS) or name in helpers or checked:
                 lines.append(part.lineno)
     return lines
 

@@ -176,8 +176,8 @@ def test_methods_that_need_more_than_a_victim_has_are_refused(name):
         chosen = instantiate(config("unlearning", method))
         missing = [need for need in chosen.needs if need not in kind.offers]
         if missing:
-            told = f"{type(chosen).__name__} needs {missing[0]}.*which {kind.__name__} does not"
-            with pytest.raises(ValueError, match=told):
+            said = f"{type(chosen).__name__} needs {missing[0]}.*which {kind.__name__} does not"
+            with pytest.raises(ValueError, match=said):
                 chosen.check(kind)
         else:
             chosen.check(kind)

@@ -71,9 +71,9 @@ def test_every_run_can_be_planned(words, tmp_path):
     pictures = photos.folder(tmp_path / "pictures")
     here = [f"data.root={pictures}" if word == "data.root=my/photos" else word for word in words]
     status = warmed().run(tmp_path, *here, "plan=true")
-    told = (tmp_path / "output.txt").read_text()
-    assert status == 0, told
-    assert "stages to run" in told
+    said = (tmp_path / "output.txt").read_text()
+    assert status == 0, said
+    assert "stages to run" in said
 
 
 @pytest.mark.parametrize("module", ["taggant.stats", "experiments"])
@@ -105,11 +105,11 @@ def test_pictures_are_marked_audited_certified_and_verified(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("cat", "dog", "horse")):
         photos.write(Path("photos", name, "one.png"), photos.scene(number, 32, 24))
-    told = {"https://example.org/classify": [model, "--yes"]}
+    said = {"https://example.org/classify": [model, "--yes"]}
     for words in starting("taggant"):
         if words == ["--help"]:
             continue
-        here = [part for word in words for part in told.get(word, [word])]
+        here = [part for word in words for part in said.get(word, [word])]
         result = CliRunner().invoke(app, here, catch_exceptions=False)
         assert result.exit_code == 0, result.output
     assert Path("certificate.json").exists()

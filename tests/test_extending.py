@@ -71,7 +71,7 @@ def test_an_edited_method_is_noticed_and_a_reworded_one_is_the_same(tree, old, n
 
 
 def test_the_figure_is_found_and_drawn(tree):
-    told = called(tree, "-m", "experiments", "run", "mine/scores", *SMALL)
-    assert "2 of 2 jobs finished" in told
+    said = called(tree, "-m", "experiments", "run", "mine/scores", *SMALL)
+    assert "2 of 2 jobs finished" in said
     assert (tree / "results" / "mine" / "scores.csv").exists()
     assert (tree / "docs" / "figures" / "mine" / "scores.png").stat().st_size

@@ -167,9 +167,9 @@ def test_files_of_a_shared_store_are_for_all_whom_the_umask_lets_read(reference)
 def test_a_full_disk_leaves_the_store_valid(reference, tmp_path, room):
     root = fresh(reference, tmp_path / "root")
     assert warmed().run(root, *TINY, bytes=room) == 2
-    (told,) = [line for line in output(root).splitlines() if line.startswith("error: ")]
-    assert "File too large" in told
-    assert str(root) in told
+    (said,) = [line for line in output(root).splitlines() if line.startswith("error: ")]
+    assert "File too large" in said
+    assert str(root) in said
     assert_valid(root)
     assert warmed().run(root, *TINY) == 0, output(root)
     assert_whole(reference, root)

@@ -1,4 +1,4 @@
-"""A folder of pictures of one's own, from the command line to what a person is told."""
+"""A folder of pictures of one's own, from the command line to what a person reads."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def folder(tmp_path_factory):
     return root
 
 
-def told(tmp_path, *asked) -> tuple[int, str]:
+def refusal(tmp_path, *asked) -> tuple[int, str]:
     status = warmed().run(tmp_path, *OVERRIDES, *asked)
     return status, (tmp_path / "output.txt").read_text()
 
 
 def test_pictures_that_equal_others_are_named_and_counted(folder, tmp_path):
-    status, output = told(tmp_path, f"data.root={folder}", "data.train=null", "data.test=null")
+    status, output = refusal(tmp_path, f"data.root={folder}", "data.train=null", "data.test=null")
     assert status == 0, output
     assert "warning: image folder: left out 4 test images whose pixels equal" in output
     assert f"{folder}/Validation/ant/3.png equals {folder}/Training/ant/3.png" in output
@@ -61,7 +61,7 @@ def test_pictures_that_equal_others_are_named_and_counted(folder, tmp_path):
     ],
 )
 def test_what_a_folder_does_not_hold_is_told_by_the_key_that_asks(folder, tmp_path, asked, message):
-    status, output = told(tmp_path, f"data.root={folder}", "data.test=null", *asked)
+    status, output = refusal(tmp_path, f"data.root={folder}", "data.test=null", *asked)
     assert status == 2, output
     assert message in output
     assert "Traceback" not in output

@@ -46,8 +46,8 @@ def test_each_job_has_its_own_log_with_its_config_and_the_sweeps_group(root):
     assert {diverged["group"], good["group"]} == {"smoke/both"}
     assert (diverged["exit"], good["exit"]) == (1, 0)
     assert (diverged["config"]["victim.lr"], good["config"]["victim.lr"]) == (1e30, 0.01)
-    told = {"seed": 0, "score": "margin", "audit.p": 0.1, "audit/test": "optimal", "name": "smoke"}
-    assert told.items() <= good["config"].items()
+    said = {"seed": 0, "score": "margin", "audit.p": 0.1, "audit/test": "optimal", "name": "smoke"}
+    assert said.items() <= good["config"].items()
     losses = [
         [row["train_loss"] for row in one["history"] if "train_loss" in row]
         for one in (diverged, good)

@@ -1,4 +1,4 @@
-"""What somebody types on the command line is taken, or told how to be typed."""
+"""What somebody types on the command line is taken, or answered by how to type it."""
 
 from __future__ import annotations
 
@@ -29,30 +29,30 @@ def test_flags_may_come_anywhere(typed, taken):
     "value", ["a=b", "photos (1)", "x/(2)", "it's", 'say "cheese"', "[1", "{a", "a:b (c)", "é=à"]
 )
 def test_a_value_that_hydra_cannot_read_is_shown_as_it_can(value):
-    told = unreadable(["seed=0", f"data.root={value}"], sweeps=False)
-    assert told is not None
-    assert told.startswith(f"data.root = {value}: ")
-    (shown,) = shlex.split(told.rpartition("quoted: ")[2])
+    said = unreadable(["seed=0", f"data.root={value}"], sweeps=False)
+    assert said is not None
+    assert said.startswith(f"data.root = {value}: ")
+    (shown,) = shlex.split(said.rpartition("quoted: ")[2])
     assert OverridesParser.create().parse_override(shown).value() == value
 
 
 def test_the_home_folder_is_written_out(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me (2)")
-    told = unreadable(["data.root=~/pictures"], sweeps=True)
-    assert told is not None
-    assert told.endswith("""'data.root="/home/me (2)/pictures"'""")
+    said = unreadable(["data.root=~/pictures"], sweeps=True)
+    assert said is not None
+    assert said.endswith("""'data.root="/home/me (2)/pictures"'""")
     assert quoted("a", "b") == """'a="b"'"""
 
 
 def test_a_comma_is_a_sweep_or_quoted():
     typed = ["data.root=my, own"]
     assert unreadable(typed, sweeps=True) is None
-    assert "-m" in (told := unreadable(typed, sweeps=False) or "")
-    assert told.endswith("""'data.root="my, own"'""")
+    assert "-m" in (said := unreadable(typed, sweeps=False) or "")
+    assert said.endswith("""'data.root="my, own"'""")
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "said"),
     [
         ("seed", "seed: accepted are KEY=VALUE, +KEY=VALUE and ~KEY"),
         ("logger=null", "logger = null: accepted are csv, tensorboard, wandb; ~logger leaves"),
@@ -60,8 +60,8 @@ def test_a_comma_is_a_sweep_or_quoted():
         ("audit/test=null", "audit/test = null: accepted are besag_clifford, optimal, pprm, rank"),
     ],
 )
-def test_what_is_no_override_says_what_is(typed, told):
-    assert (unreadable([typed], sweeps=True) or "").startswith(told)
+def test_what_is_no_override_says_what_is(typed, said):
+    assert (unreadable([typed], sweeps=True) or "").startswith(said)
 
 
 def test_what_can_be_read_is_left_alone():

@@ -132,7 +132,7 @@ def test_a_runs_victim_is_found_beside_its_store(smoke, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (["victim=simclr", "score=margin"], "this score reads logits"),
         (
@@ -141,10 +141,10 @@ def test_a_runs_victim_is_found_beside_its_store(smoke, tmp_path, monkeypatch):
         ),
     ],
 )
-def test_a_plan_refuses_what_does_not_fit(tmp_path, overrides, told):
+def test_a_plan_refuses_what_does_not_fit(tmp_path, overrides, message):
     forget = ["unlearning.forget=5"] if len(overrides) > 2 else []
     assert warmed().run(tmp_path, *overrides, *forget, "plan=true") == 2
-    assert told in (tmp_path / "output.txt").read_text()
+    assert message in (tmp_path / "output.txt").read_text()
     assert not (tmp_path / "store").exists()
 
 

@@ -18,7 +18,7 @@ from taggant.marking.ledger import Ledger
 
 LOGGERS = ("logger=[tensorboard,csv]",)
 TRAINED = ("train_loss", "epoch")
-"""What loggers are told by the victim's training."""
+"""What loggers are given by the victim's training."""
 
 
 def forms(secret: bytes) -> list[bytes]:

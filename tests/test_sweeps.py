@@ -99,9 +99,9 @@ def test_failures_are_all_listed_set_the_exit_code_and_are_tried_again(tmp_path)
     for _ in range(2):
         seen = len(output(tmp_path)) if (tmp_path / "output.txt").exists() else 0
         assert warmed().run(tmp_path, *sweep) == 1
-        told = output(tmp_path)[seen:]
-        assert "1 of 4 jobs finished" in told
-        ending = told.partition("3 failed; the same command tries them again")[2]
+        said = output(tmp_path)[seen:]
+        assert "1 of 4 jobs finished" in said
+        ending = said.partition("3 failed; the same command tries them again")[2]
         assert "victim.lr = -1: a positive learning rate is needed" in ending
         assert "audit.p = 7: accepted are numbers between 0 and 1" in ending
         assert [(job / "error.txt").exists() for job in jobs(tmp_path)] == [True] * 3 + [False]
@@ -113,22 +113,22 @@ def test_every_job_counts_wherever_its_folder_lies(tmp_path):
     asked = ["threads=1", "audit/test=pprm", "victim.lr=-1,-2", "name=smoke"]
     where = [f"hydra.sweep.dir='{sweep}'", "hydra.sweep.subdir='${hydra.job.override_dirname}'"]
     assert warmed().run(tmp_path, "-m", "+experiment=smoke", *asked, *where) == 1
-    told = output(tmp_path)
-    assert f"0 of 2 jobs finished. Results: {sweep}" in told
-    assert "2 failed" in told
+    said = output(tmp_path)
+    assert f"0 of 2 jobs finished. Results: {sweep}" in said
+    assert "2 failed" in said
     names = "+experiment=smoke,audit/test=pprm,name=smoke,threads=1,victim.lr="
     for lr in (-1, -2):
         error = sweep / f"{names}{lr}" / "error.txt"
         assert f"victim.lr = {lr}" in error.read_text()
-        assert f"(see {error})" in told
+        assert f"(see {error})" in said
 
 
 def test_two_jobs_of_one_folder_are_refused_before_either_runs(tmp_path):
     asked = ["victim.lr=0.1,0.2", "hydra.sweep.subdir='x/../${score.views}/.'"]
     assert warmed().run(tmp_path, "-m", *TINY, *asked) == 2
-    told = output(tmp_path)
-    assert told.startswith("error: hydra.sweep.subdir gives jobs 0 and 1 one folder, 1: accepted")
-    assert "${hydra.job.num}" in told
+    said = output(tmp_path)
+    assert said.startswith("error: hydra.sweep.subdir gives jobs 0 and 1 one folder, 1: accepted")
+    assert "${hydra.job.num}" in said
     assert not (tmp_path / "runs").exists()
 
 
@@ -152,9 +152,9 @@ def test_a_signal_ends_a_sweep_in_a_line(tmp_path):
     jobs = ("victim.lr=-1,0.01", "audit.live=false")
     stop = {"at": 4, "of": "/.resume.ckpt", "signal": signal.SIGTERM}
     assert warmed().run(tmp_path, "-m", *TINY, *jobs, **stop) == 143
-    told = output(tmp_path).splitlines()
-    assert told[0].startswith("job 0 failed: victim.lr = -1")
-    assert told[1:] == ["stopped; the same command goes on from epoch 2"]
+    said = output(tmp_path).splitlines()
+    assert said[0].startswith("job 0 failed: victim.lr = -1")
+    assert said[1:] == ["stopped; the same command goes on from epoch 2"]
 
 
 def test_a_sweep_has_one_device_a_job(tmp_path):
@@ -281,9 +281,9 @@ def test_optuna_with_a_misspelt_objective_runs_nothing(tmp_path):
 @pytest.mark.slow
 def test_optuna_of_which_all_trials_fail_lists_them(tmp_path):
     assert warmed().run(tmp_path, "-m", *TINY, *OPTUNA, "victim.lr=interval(-2,-1)") == 2
-    told = output(tmp_path)
-    assert "0 of 4 jobs finished" in told
-    assert told.partition("4 failed")[2].count("a positive learning rate is needed") == 4
+    said = output(tmp_path)
+    assert "0 of 4 jobs finished" in said
+    assert said.partition("4 failed")[2].count("a positive learning rate is needed") == 4
 
 
 @pytest.mark.slow

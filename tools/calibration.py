@@ -125,8 +125,8 @@ def stopped(level: str, test: Boundary, count: int) -> AuditResult:
     """Audits of all instances that end as soon as the test has."""
     score, instances = LEVELS[level], audited(test.n, count)
     oracle = Oracle(victim("raw", score.answers, count), score.access, BATCH)
-    told = targets(level, count)
-    readings = read(oracle, score, instances, [test], targets=told)
+    compared = targets(level, count)
+    readings = read(oracle, score, instances, [test], targets=compared)
     return decide(readings, test, P, instances.published.used, score.views)
 
 

@@ -70,7 +70,7 @@ def draw(table: pl.DataFrame) -> Figure:
         CLAIMS.items(), plots.PALETTE[2:], plots.MARKERS[2:], strict=False
     ):
         plots.with_band(below, table, "used_owners", f"unused_{name}", title, colour, marker)
-    below.axhline(P, color=style.INK, linestyle=plots.DASHED, linewidth=1)
+    below.axhline(P, color=style.INK, linestyle=style.DASHED, linewidth=1)
     below.axhline(1 - (1 - P) ** IMAGES, color=style.INK, linestyle=":", linewidth=1)
     below.set_ylim(-0.02, 1.02)
     below.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

@@ -23,6 +23,6 @@ def draw(table: pl.DataFrame) -> Figure:
     figure = plots.rates(table, "audit.p", "allowed false-detection rate, p", log=True)
     ax = figure.axes[0]
     ax.plot(
-        table["audit.p"], table["audit.p"], color=style.INK, linestyle=plots.DASHED, linewidth=1
+        table["audit.p"], table["audit.p"], color=style.INK, linestyle=style.DASHED, linewidth=1
     )
     return figure

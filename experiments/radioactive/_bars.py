@@ -26,6 +26,6 @@ def bars(
     ax.set_yticks(range(table.height), [names.get(key, ", ".join(map(str, key))) for key in keys])
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
-    ax.axvline(float(np.log10(table["p"][0])), color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+    ax.axvline(float(np.log10(table["p"][0])), color=style.INK, linestyle=style.DASHED, linewidth=1)
     ax.set_xlabel("log10 p: draws, and their median")
     return fig

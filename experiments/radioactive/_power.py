@@ -145,7 +145,7 @@ def against(
         band(upper, places, *sides(rows, "log10_p"), colour, marker, said)
         lower.plot(places, rows["utility"], color=colour, marker=marker)
     upper.axhline(
-        float(np.log10(table["p"][0])), color=style.INK, linestyle=(0, (4, 3)), linewidth=1
+        float(np.log10(table["p"][0])), color=style.INK, linestyle=style.DASHED, linewidth=1
     )
     upper.set_ylabel("log10 p: median and range of draws")
     if by:

@@ -14,7 +14,7 @@ from experiments.radioactive.table2 import WINDOW
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from experiments import Expected, plots
+from experiments import Expected
 from taggant.report import style
 from taggant.report.intervals import band
 
@@ -57,7 +57,7 @@ def draw(table: pl.DataFrame) -> Figure:
         band(upper, places, *sides(rows, "log10_p"), colour, marker, title)
         lower.plot(places, rows["accuracy_lost"], color=colour, marker=marker)
     level = float(np.log10(table["p"][0]))
-    upper.axhline(level, color=style.INK, linestyle=plots.DASHED, linewidth=1)
+    upper.axhline(level, color=style.INK, linestyle=style.DASHED, linewidth=1)
     upper.set_ylabel("log10 p: median and range of draws")
     lower.set_title("accuracy lost")
     lower.set_xticks(table[USED].unique().sort().to_list())

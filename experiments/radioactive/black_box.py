@@ -32,7 +32,7 @@ def draw(table: pl.DataFrame) -> Figure:
         beside = row[USED] + 0.0015 * (np.arange(len(p)) - (len(p) - 1) / 2)
         upper.plot(beside, np.log10(p), MARKERS[0], color=style.USED, alpha=0.6, markersize=4)
     level = float(np.log10(table["p"][0]))
-    upper.axhline(level, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+    upper.axhline(level, color=style.INK, linestyle=style.DASHED, linewidth=1)
     upper.set_title("log10 p of the rank, each draw")
     ordered = table.sort(USED)
     lower.plot(ordered[USED], ordered["loss_gap"], color=style.LOSS, marker="D")

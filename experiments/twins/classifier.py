@@ -59,7 +59,7 @@ def draw(table: pl.DataFrame) -> Figure:
             rows["pairs"], rows["chernoff"], color=colour, marker="s", linestyle=":",
             label="same, Chernoff",
         )  # fmt: skip
-    ax.axhline(LEVEL, color=style.INK, linestyle=plots.DASHED, linewidth=1)
+    ax.axhline(LEVEL, color=style.INK, linestyle=style.DASHED, linewidth=1)
     plots.logarithmic(ax, PAIRS)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_ylabel(f"sets claimed at p = {LEVEL:.0%}")

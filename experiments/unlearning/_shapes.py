@@ -12,7 +12,7 @@ from itertools import chain
 
 import numpy as np
 import polars as pl
-from experiments.plots import DASHED, PALETTE, sides, with_bars
+from experiments.plots import PALETTE, sides, with_bars
 from experiments.unlearning._pool import SEED, pooled
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -104,7 +104,7 @@ def parts(table: pl.DataFrame) -> Figure:
     ax.set_yticks(places, [f"{n} ({u:.1%})" for n, u in zip(names, accuracy, strict=True)])
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
-    ax.axvline(float(table["p"][0]), color=style.INK, linestyle=DASHED, linewidth=1)
+    ax.axvline(float(table["p"][0]), color=style.INK, linestyle=style.DASHED, linewidth=1)
     ax.set_xlim(-0.02, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"images claimed at p = {table['p'][0]:.0%}")
@@ -154,7 +154,9 @@ def ends(ax: Axes, table: pl.DataFrame) -> None:
     for (name, (label, marker)), colour in zip(ENDS.items(), PALETTE[1:3], strict=True):
         rows = table.filter(pl.col(METHOD) == name)
         errors(ax, rows, lost(rows), colour, marker, label)
-    ax.axhline(float(table["p"][0]), color=style.INK, linestyle=DASHED, linewidth=1, label="p")
+    ax.axhline(
+        float(table["p"][0]), color=style.INK, linestyle=style.DASHED, linewidth=1, label="p"
+    )
     ax.set_ylim(-0.02, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))

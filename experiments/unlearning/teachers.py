@@ -8,7 +8,7 @@ brackets: relative loss of a linear probe's accuracy on test images.
 import numpy as np
 import polars as pl
 from experiments.encoder.method import NAMES
-from experiments.plots import DASHED, with_bars
+from experiments.plots import with_bars
 from experiments.unlearning import _shapes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
@@ -46,7 +46,7 @@ def draw(table: pl.DataFrame) -> Figure:
         places = np.arange(rows.height)
         with_bars(ax, rows, places + 0.15, "retained_rate", "retained", style.EXTRA, "D")
         with_bars(ax, rows, places - 0.15, "forgotten_rate", "forgotten", style.USED, "o")
-        ax.axvline(float(rows["p"][0]), color=style.INK, linestyle=DASHED, linewidth=1)
+        ax.axvline(float(rows["p"][0]), color=style.INK, linestyle=style.DASHED, linewidth=1)
         losses = [f"({loss:.0%})" for loss in rows["utility_loss"]]
         names = [_shapes.title(name) if ax is axes[0] else "" for name in rows[_shapes.METHOD]]
         ax.set_yticks(places, [f"{n} {loss}" for n, loss in zip(names, losses, strict=True)])

@@ -98,8 +98,8 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         key = re.search(r"^full_key: (\S+)$", str(error), re.MULTILINE)
         while isinstance(error, InstantiationException) and error.__cause__ is not None:
             error = error.__cause__
-        told = explain(error, overrides)
-        return f"{key[1]}: {told}" if key and not KEYED.match(told) else told
+        inner = explain(error, overrides)
+        return f"{key[1]}: {inner}" if key and not KEYED.match(inner) else inner
     message = str(error).partition("\nConfig search path:")[0]
     misspelt = re.search(r"Could not override '([^']+)'", message)
     if misspelt:

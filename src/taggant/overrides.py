@@ -41,8 +41,8 @@ def unreadable(overrides: Sequence[str], sweeps: bool) -> str | None:
     str or None
         None if there is nothing wrong with how they are written.
     """
-    told = (_fault(one, sweeps) for one in overrides if not one.startswith("-"))
-    return next((fault for fault in told if fault), None)
+    faults = (_fault(one, sweeps) for one in overrides if not one.startswith("-"))
+    return next((fault for fault in faults if fault), None)
 
 
 def quoted(key: str, value: str) -> str:

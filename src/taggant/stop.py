@@ -37,7 +37,7 @@ class Stopped(BaseException):
 
 @contextmanager
 def going_on_from(where: str) -> Iterator[None]:
-    """Tell a signal that comes in between where the same command goes on; the innermost is told."""
+    """Note in a `Stopped` from inside where the same command goes on, unless it says so already."""
     try:
         yield
     except Stopped as stop:

@@ -9,7 +9,7 @@ from taggant.audit.slots import Slots
 from taggant.audit.spread import Spread
 
 
-class Told:
+class Kept:
     """Controls that keep what they are told."""
 
     def settle(self, published, within):
@@ -23,39 +23,42 @@ def test_the_spread_within_images_is_that_of_what_was_read():
     random = np.random.default_rng(0)
     scores = random.normal([[5], [-2], [0]], [[1], [3], [2]], (3, 12)).astype(np.float32)
     own, kept = np.array([4, -3, 1], np.float32), np.array([12, 7, 3])
-    spread, told = Spread(4), Told()
+    spread, controls = Spread(4), Kept()
     for start in (0, 5):  # block by block
         block = scores[:, start : start + 7 if start else 5]
         spread.note(np.arange(3), block, own, np.clip(kept - start, 0, block.shape[1]))
-    spread.judge(told, np.arange(4, dtype=np.float32))
-    assert not hasattr(told, "within")  # none was asked again
+    spread.judge(controls, np.arange(4, dtype=np.float32))
+    assert not hasattr(controls, "within")  # none was asked again
     for k, move in enumerate((0.5, -0.25)):
         spread.moved(np.int64(k), move)
-    spread.judge(told, np.arange(4, dtype=np.float32))
+    spread.judge(controls, np.arange(4, dtype=np.float32))
     squares = [((scores[k, : kept[k]] - scores[k, : kept[k]].mean()) ** 2).sum() for k in (0, 1)]
-    assert told.within == pytest.approx(np.sqrt(sum(squares) / (11 + 6)), rel=1e-6)
-    assert told.published.tolist() == [0.5, -0.25]
-    assert told.first.tolist() == [0, 1]
+    assert controls.within == pytest.approx(np.sqrt(sum(squares) / (11 + 6)), rel=1e-6)
+    assert controls.published.tolist() == [0.5, -0.25]
+    assert controls.first.tolist() == [0, 1]
 
 
 def test_the_spread_of_one_version_and_of_equal_ones_is_none():
-    spread, told = Spread(2), Told()
+    spread, controls = Spread(2), Kept()
     spread.note(np.arange(2), np.array([[1.5, 9], [2, 2]]), np.array([1.0, 2]), np.array([1, 2]))
     spread.moved(np.int64(0), 0.0)
-    spread.judge(told, np.zeros(2))
-    assert told.within == 0
+    spread.judge(controls, np.zeros(2))
+    assert controls.within == 0
     spread.moved(np.int64(1), 0.0)
-    spread.judge(told, np.zeros(2))
-    assert told.within == 0
-    assert told.tied.tolist() == [False, True]  # that of the version kept; the other is not real
+    spread.judge(controls, np.zeros(2))
+    assert controls.within == 0
+    assert controls.tied.tolist() == [
+        False,
+        True,
+    ]  # the other is not real
 
 
 def test_ties_are_of_what_is_kept_only():
-    spread, told = Spread(1), Told()
+    spread, controls = Spread(1), Kept()
     spread.note(np.zeros(1, int), np.array([[1.0, 7]]), np.array([1.0]), np.array([1]))
     spread.moved(np.int64(0), 0.0)
-    spread.judge(told, np.zeros(1))
-    assert told.tied.tolist() == [True]
+    spread.judge(controls, np.zeros(1))
+    assert controls.tied.tolist() == [True]
 
 
 def test_later_answers_widen_the_range_and_are_counted():

@@ -112,13 +112,13 @@ def test_duplicates_are_dropped_within_and_across_and_named():
     labels = np.arange(10) % 2
     pool = pool_of(labels, images, name=lambda index: f"number {index}")
     order = np.arange(10)
-    told = "tiny: left out 1 train and 1 test images .*:\n  number 3 equals number 1\n  number 8 eq"
-    with pytest.warns(UserWarning, match=told):
+    said = "tiny: left out 1 train and 1 test images .*:\n  number 3 equals number 1\n  number 8 eq"
+    with pytest.warns(UserWarning, match=said):
         splits = assemble("tiny", names(2), (pool, order[:6]), (pool, order[6:]), (None, None))
     assert (len(splits.train), len(splits.test)) == (5, 3)
     assert len({*splits.train.ids, *splits.test.ids}) == 8
     few = "data.test = 4: tiny has only 3 test images, as 1 of 4 equal others and 0 cannot be read"
-    with pytest.raises(ValueError, match=few), pytest.warns(UserWarning, match=told):
+    with pytest.raises(ValueError, match=few), pytest.warns(UserWarning, match=said):
         assemble("tiny", names(2), (pool, order[:6]), (pool, order[6:]), (None, 4))
 
 
@@ -126,9 +126,9 @@ def test_of_many_duplicates_some_are_named_and_all_are_counted():
     images = torch.arange(60, dtype=torch.uint8)[:, None, None, None].expand(-1, 1, 2, 2) // 2
     pool = pool_of(np.arange(60) // 2 % 2, images, name=str)
     order = np.arange(60)
-    with pytest.warns(UserWarning, match="left out 20 train and 10 test images") as told:
+    with pytest.warns(UserWarning, match="left out 20 train and 10 test images") as said:
         assemble("tiny", names(2), (pool, order[:40]), (pool, order[40:]), (None, None))
-    lines = str(told[0].message).splitlines()
+    lines = str(said[0].message).splitlines()
     assert lines[1:3] == ["  1 equals 0", "  3 equals 2"]
     assert (len(lines), lines[-1]) == (12, "  and 20 more")
 

@@ -214,8 +214,8 @@ def test_captions_lie_anywhere_and_count_once(root, tmp_path_factory):
 def test_copies_under_other_names_are_named_with_their_lines(root):
     picture(3).save(root / "photos" / "copy.png")
     write(root, table(",") + "\ncopy.png,a copy")
-    told = r"left out 1 (train|test) .*\n  .*png \(.*line (5|12)\) equals .*png \(.*line (5|12)\)"
-    with pytest.warns(UserWarning, match=told):
+    said = r"left out 1 (train|test) .*\n  .*png \(.*line (5|12)\) equals .*png \(.*line (5|12)\)"
+    with pytest.warns(UserWarning, match=said):
         splits = load(root, "a.csv")
     assert len(splits.train) + len(splits.test) == COUNT
 

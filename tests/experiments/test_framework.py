@@ -130,7 +130,7 @@ def kept(tmp_path) -> Experiment:
 
 
 @pytest.mark.parametrize(
-    ("noted", "told"),
+    ("noted", "said"),
     [
         (None, "made by code that was not noted"),
         ({}, "made by code that was not noted"),
@@ -142,14 +142,14 @@ def kept(tmp_path) -> Experiment:
         ({"taggant.gone": "1"}, "older than the code: taggant.gone changed since"),
     ],
 )
-def test_the_gallery_says_when_results_are_older_than_the_code(kept, tmp_path, noted, told):
+def test_the_gallery_says_when_results_are_older_than_the_code(kept, tmp_path, noted, said):
     if noted is not None:
         kept.code_path.write_text(json.dumps(noted))
-    assert kept.age.startswith(told)
-    assert bool(kept.age) == bool(told)
+    assert kept.age.startswith(said)
+    assert bool(kept.age) == bool(said)
     page = gallery.write([kept], tmp_path / "gallery.html", tmp_path).read_text()
     assert kept.age in page
-    assert ("older" in page) == ("older" in told)
+    assert ("older" in page) == ("older" in said)
 
 
 def test_the_code_of_several_runs_is_all_of_theirs(tmp_path):

@@ -38,9 +38,9 @@ def table(*columns):
 def test_the_rule_is_the_one_of_its_number():
     """Whoever changes the rule changes its number: old ledgers would give other orders."""
     one = Draws(SECRET, "image", 100)
-    told = [one.index(), *one.order(one.index()), *one.tie_keys(), one.seed("views")]
-    told.append(seed_of_all([one, Draws(bytes(32), "other", 100)], "rows"))
-    digest = hashlib.sha256(" ".join(map(str, told)).encode()).hexdigest()[:16]
+    drawn = [one.index(), *one.order(one.index()), *one.tie_keys(), one.seed("views")]
+    drawn.append(seed_of_all([one, Draws(bytes(32), "other", 100)], "rows"))
+    digest = hashlib.sha256(" ".join(map(str, drawn)).encode()).hexdigest()[:16]
     assert (DERIVATION, digest) == (1, "a2f36570dc492a11")
 
 

@@ -117,7 +117,7 @@ def test_fingerprint_tells_keys_apart():
 
 def test_a_ledger_of_another_schema_or_rule_is_named(tmp_path):
     path = tmp_path / "ledger.json"
-    for key, value, told in (
+    for key, value, said in (
         ("schema", 1, "ledger of schema 1, accepted is 3"),
         ("derivation", 7, "derivation 7: this version of taggant knows 1"),
     ):
@@ -125,7 +125,7 @@ def test_a_ledger_of_another_schema_or_rule_is_named(tmp_path):
         write_atomically(
             path, json.dumps({**json.loads(path.read_text()), key: value}).encode(), mode=0o600
         )
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=said):
             Ledger.load(path)
 
 

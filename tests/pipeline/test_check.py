@@ -1,4 +1,4 @@
-"""What a composed config may hold is told by key and value, before anything is computed."""
+"""What no run could be made of is refused by key and value, before anything is computed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_defaults_pass(cfg):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "said"),
     [
         ("seed", -1, "seed = -1: accepted are 0, 1, 2, ..."),
         ("seed", None, "seed = null: accepted are 0, 1, 2, ..."),
@@ -69,10 +69,10 @@ def test_the_defaults_pass(cfg):
         ("victim.net._target_", "no.such.net", "victim.net._target_ = no.such.net: "),
     ],
 )
-def test_what_no_run_can_be_made_of_is_refused(cfg, key, value, told):
+def test_what_no_run_can_be_made_of_is_refused(cfg, key, value, said):
     with open_dict(cfg):
         OmegaConf.update(cfg, key, value, force_add=True)
-    with pytest.raises(ValueError, match=re.escape(told)):
+    with pytest.raises(ValueError, match=re.escape(said)):
         check(cfg)
 
 

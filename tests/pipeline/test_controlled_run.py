@@ -84,14 +84,14 @@ def test_the_report_says_what_is_assumed(runs):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "said"),
     [
         (("audit=combined", "marking.withhold=0"), "marking.withhold = 0"),
         (("audit=combined", "marking=none"), "choose audit=controlled"),
         (("audit=combined", "reference=known", "reference.count=1"), "reference.count = 1"),
     ],
 )
-def test_what_cannot_work_is_refused(tmp_path, overrides, told):
+def test_what_cannot_work_is_refused(tmp_path, overrides, said):
     common = [one for one in RUN if not (overrides[-1] == "marking=none" and "marking.n" in one)]
     assert warmed().run(tmp_path, *common, *overrides, "plan=true") != 0
-    assert told in _said(tmp_path)
+    assert said in _said(tmp_path)

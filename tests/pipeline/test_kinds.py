@@ -16,6 +16,6 @@ def test_every_audit_has_a_kind_of_run(tmp_path, audit):
 
 def test_a_run_of_no_kind_is_refused_by_its_key(tmp_path):
     cfg = composed(tmp_path, "audit._target_=taggant.stats.Boundary")
-    told = "audit._target_ = taggant.stats.Boundary: .* accepted are instance, controlled, whole_s"
-    with pytest.raises(ValueError, match=told):
+    said = "audit._target_ = taggant.stats.Boundary: .* accepted are instance, controlled, whole_s"
+    with pytest.raises(ValueError, match=said):
         run_from_context(RunContext.from_config(cfg))

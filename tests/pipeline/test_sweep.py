@@ -1,4 +1,4 @@
-"""What a sweeper that draws its jobs is told, and what it may ask for."""
+"""What a sweeper that draws its jobs is given, and what it may ask for."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def too_wide(page: str, folder: Path, widths: Sequence[int] = (1280, 400)) -> li
         timeout=120,
         check=True,
     )
-    told = re.findall(r'<pre id="found">(.+?)</pre>', done.stdout, re.DOTALL)
-    assert told, f"the page was not measured: {done.stderr[-2000:]}"
-    found = json.loads(html.unescape(told[0]))
+    said = re.findall(r'<pre id="found">(.+?)</pre>', done.stdout, re.DOTALL)
+    assert said, f"the page was not measured: {done.stderr[-2000:]}"
+    found = json.loads(html.unescape(said[0]))
     return [f"at {width} px, {name} - {what}" for width, name, what in found]

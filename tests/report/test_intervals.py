@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from tests.conftest import ROOT
 
 from taggant.report.intervals import band, bars
 
@@ -50,3 +53,15 @@ def test_a_value_that_rounding_put_outside_its_interval_is_drawn(ax: Axes) -> No
     points, _, (sides,) = drawn
     assert points.get_xydata().tolist() == [[1, 0]]
     assert ends(sides.get_paths()[0].vertices, 0) == (0.9, 1.0)
+
+
+def test_intervals_are_drawn_here_and_nowhere_else() -> None:
+    here = "src/taggant/report/intervals.py"
+    drawing = re.compile(r"\.(errorbar|fill_between|fill_betweenx|vlines|hlines)\(")
+    found = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("src", "experiments", "notebooks")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".ipynb") and drawing.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {here}

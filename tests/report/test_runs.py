@@ -87,7 +87,7 @@ def test_a_value_is_found_as_it_is_typed(runs, condition, rows):
 
 
 @pytest.mark.parametrize(
-    ("condition", "told"),
+    ("condition", "said"),
     [
         ("audit.live=False", "no run has it; there are audit.live = true"),
         ("audit.shard=1/4", "there are audit.shard = null"),
@@ -98,8 +98,8 @@ def test_a_value_is_found_as_it_is_typed(runs, condition, rows):
         ("audit.q=1", r"no column \['audit.q'\]; there are: .*audit.p"),
     ],
 )
-def test_a_condition_that_nothing_meets_says_what_there_is(runs, condition, told):
-    with pytest.raises(ValueError, match=told):
+def test_a_condition_that_nothing_meets_says_what_there_is(runs, condition, said):
+    with pytest.raises(ValueError, match=said):
         where(table(runs), [condition])
 
 
@@ -147,9 +147,9 @@ def test_a_folder_of_that_name_and_a_damaged_config_are_skipped_by_name(runs, ca
     (runs / "folder" / "result.json").mkdir(parents=True)
     (runs / "1" / "config.json").write_text("[1, 2]")
     assert table(runs).height == 2
-    told = capsys.readouterr().err
+    said = capsys.readouterr().err
     for name in ("folder", "1"):
-        assert f"left out: {runs / name / 'result.json'}: " in told
+        assert f"left out: {runs / name / 'result.json'}: " in said
 
 
 def test_command_line(runs, capsys, tmp_path):
@@ -169,9 +169,9 @@ def test_runs_older_than_the_code_are_told(runs, capsys):
         path.write_text(json.dumps({**json.loads(path.read_text()), "code": noted}))
     assert table(runs)["code"].to_list() == ["same", "changed", None]
     assert main([str(runs), "--columns", "name", "code"]) == 0
-    told = capsys.readouterr().err
-    assert "1 of 3 runs were made by code that has changed since" in told
-    assert "1 of 3 runs do not say what code made them" in told
+    said = capsys.readouterr().err
+    assert "1 of 3 runs were made by code that has changed since" in said
+    assert "1 of 3 runs do not say what code made them" in said
     assert main([str(runs), "--where", "code=same"]) == 0
     assert capsys.readouterr().err == ""
 

@@ -27,8 +27,8 @@ def audited() -> dict[str, Any]:
     for suffix in ("_before", ""):
         one, both = rank(20, 0.1), two_sided(rank, 20, 0.1)
         found |= unlearning.group_rates(replay(one, readings), members, suffix)
-        told = replay(both, readings)
-        found |= unlearning.group_rates(told, members, f"_two_sided{suffix}")
+        replayed = replay(both, readings)
+        found |= unlearning.group_rates(replayed, members, f"_two_sided{suffix}")
     return found
 
 

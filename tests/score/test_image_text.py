@@ -87,8 +87,8 @@ def test_a_model_without_a_temperature_is_asked_for_one():
 
         pictures, targets = VICTIM.pictures, VICTIM.targets
 
-    told = r"score\.statistic\.temperature = null: Answering tells none of its own"
-    with pytest.raises(ValueError, match=told):
+    said = r"score\.statistic\.temperature = null: Answering tells none of its own"
+    with pytest.raises(ValueError, match=said):
         Contrastive(4).prepare(Answering(), PUBLIC, Embedding())
 
 

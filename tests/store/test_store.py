@@ -110,8 +110,8 @@ def test_an_error_without_a_path_gets_the_artifacts(tmp_path):
 
 
 def test_values_that_have_been_through_json_have_the_same_digest():
-    told = {"a": (1, 2.5, None), "b": {10: "x", 9: True}, "c": "é"}
-    assert digest(json.loads(json.dumps(told))) == digest(told)
+    said = {"a": (1, 2.5, None), "b": {10: "x", 9: True}, "c": "é"}
+    assert digest(json.loads(json.dumps(said))) == digest(said)
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "remove"])

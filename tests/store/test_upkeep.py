@@ -22,8 +22,8 @@ def stage(name: str, *needs: Stage, extent: int | None = None, **identity: objec
     def compute(folder: Path) -> None:
         (folder / "a.txt").write_text(name)
 
-    told = None if extent is None else lambda: {"depth": extent}
-    return Stage(name, identity, compute, needs=needs, extent=told)
+    said = None if extent is None else lambda: {"depth": extent}
+    return Stage(name, identity, compute, needs=needs, extent=said)
 
 
 DATA = stage("data")
@@ -125,13 +125,13 @@ def test_a_manifest_that_cannot_be_read_is_named_and_stops_gc(store, capsys, con
     assert gc(store) == 2
     assert str(path) in capsys.readouterr().err
     assert call(store, "verify") == 1
-    told = capsys.readouterr()
-    assert str(path) in told.err
-    assert told.out == "7 artifacts, 1 damaged\n"
+    said = capsys.readouterr()
+    assert str(path) in said.err
+    assert said.out == "7 artifacts, 1 damaged\n"
     assert call(store, "ls") == 1
-    told = capsys.readouterr()
-    assert str(path) in told.err
-    assert "6 artifacts" in told.out
+    said = capsys.readouterr()
+    assert str(path) in said.err
+    assert "6 artifacts" in said.out
     assert len(survey(store.root).records) == 6
     assert call(store, "show", DATA.digest[:8]) == 0
 
@@ -142,10 +142,10 @@ def test_verify_goes_on_past_the_first_damage(store, capsys):
     (store.folder(TRAIN) / "a.txt").write_text("other")
     (store.folder(OTHER) / "a.txt").unlink()
     assert call(store, "verify") == 1
-    told = capsys.readouterr()
+    said = capsys.readouterr()
     for one in (DATA, MARK, TRAIN, OTHER):
-        assert str(store.folder(one)) in told.err
-    assert told.out == "7 artifacts, 4 damaged\n"
+        assert str(store.folder(one)) in said.err
+    assert said.out == "7 artifacts, 4 damaged\n"
 
 
 def test_an_artifact_in_anothers_place_is_told(store, capsys):
@@ -154,9 +154,9 @@ def test_an_artifact_in_anothers_place_is_told(store, capsys):
     shutil.copytree(store.folder(TRAIN), copied)
     shutil.copytree(store.folder(READ), moved)
     assert call(store, "verify") == 1
-    told = capsys.readouterr().err
-    assert str(copied) in told
-    assert str(moved) in told
+    said = capsys.readouterr().err
+    assert str(copied) in said
+    assert str(moved) in said
     with pytest.raises(RuntimeError, match=f"{OTHER.digest} holds what belongs to"):
         Store(store.root).get(OTHER)
 

@@ -44,10 +44,10 @@ def test_five_encoders_and_the_methods_that_need_a_loss_alone():
 def test_what_fits_unlearns_and_what_does_not_is_refused(configs, victim, name):  # noqa: F811
     model, chosen = encoder(configs[victim]), method(name, strength=2.0)
     if name not in FIT:
-        told = (
+        said = (
             f"{type(chosen).__name__} needs .*logits.* which {type(model).__name__} does not offer"
         )
-        with pytest.raises(ValueError, match=told.replace("logits", "(logits|relabelled)")):
+        with pytest.raises(ValueError, match=said.replace("logits", "(logits|relabelled)")):
             chosen.check(type(model))
         return
     chosen.check(type(model))

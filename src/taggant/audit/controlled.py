@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 KINDS = ("versions", "controls", "combined")
 STRATA = (None, "labels", "difficulty")
 LEVELS = (0.05, 0.01, 0.001, 1e-6)
-"""p at which the power of sets is told."""
+"""p at which the power of sets is reported."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ControlledAudit(InstanceAudit):
     strata : {"labels", "difficulty"}, optional
         Compare images of one class, or of one half by difficulty under the references, only.
     sets : sequence of int
-        Sizes of an owner's sets for which the power is told.
+        Sizes of an owner's sets for which the power is reported.
     """
 
     kind: ClassVar[str] = "controlled"

@@ -232,15 +232,15 @@ class _Taken:
 
     def warn(self, source: str) -> None:
         """Say how many images were not taken, and which."""
-        told = [(name, kept) for _, name, kept in self.doubles if name]
-        if not told:
+        named = [(name, kept) for _, name, kept in self.doubles if name]
+        if not named:
             return
         counts = " and ".join(f"{self.count(s)} {s}" for s in ("train", "test") if self.count(s))
         head = (
             f"{source}: left out {counts} images whose pixels equal those of another one, as they "
             "are read:"
         )
-        listed = some([f"{name} equals {kept}" for name, kept in told])
+        listed = some([f"{name} equals {kept}" for name, kept in named])
         warnings.warn("\n  ".join([head, *listed]), stacklevel=4)
 
 

@@ -139,9 +139,9 @@ class Ledger:
         here, drawn = (json.loads(json.dumps(dict(p))) for p in (parameters, self.scheme))
         differ = sorted(key for key in {*here, *drawn} if here.get(key) != drawn.get(key))
         if differ:
-            told = "; ".join(f"{k} = {here.get(k)!r}, there {drawn.get(k)!r}" for k in differ)
+            both = "; ".join(f"{k} = {here.get(k)!r}, there {drawn.get(k)!r}" for k in differ)
             raise ValueError(
-                f"the scheme marks otherwise here than where the ledger was drawn: {told}. Hidden "
+                f"the scheme marks otherwise here than where the ledger was drawn: {both}. Hidden "
                 "versions and carriers would be others, and the audit would mean nothing"
             )
 

@@ -1,4 +1,4 @@
-"""Loggers of a run: opened with what it is made of, told what came of it, closed at its end.
+"""Loggers of a run: opened with its setup, given its metrics and figures, closed at its end.
 
 They hold no more than the run's folder does, and nothing is ever read back from them.
 """

@@ -9,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from taggant.numbers import level
 from taggant.report import style
-from taggant.report.figures import column
+from taggant.report.axes import column
 from taggant.report.intervals import band
 
 KINDS = {
@@ -41,7 +41,7 @@ def evidence(table: pl.DataFrame) -> Figure:
                 rate, low, high = (rows[f"{prefix}_{end}"] for end in ("rate", "low", "high"))
                 band(ax, rows["p"], rate, low, high, colour, label=name)
         grid = column(table.sort("p"), "p")
-        ax.plot(grid, grid, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
+        ax.plot(grid, grid, color=style.INK, linewidth=1, linestyle=style.DASHED)
         ax.set_xscale("log")
         ax.set_xlim(grid[0], grid[-1])
         ax.minorticks_off()
@@ -79,9 +79,9 @@ def _by_size(ax: Axes, table: pl.DataFrame) -> None:
             rows = table.filter((pl.col("evidence") == kind) & (pl.col("group") == group)).sort(
                 "size"
             )
-            told = name if group == "used" and rows.height else None
+            label = name if group == "used" and rows.height else None
             values = rows["size"], rows["claimed"]
-            ax.plot(*values, color=colour, linestyle=dashes, marker="o", label=told)
+            ax.plot(*values, color=colour, linestyle=dashes, marker="o", label=label)
 
 
 def _percent(ax: Axes, title: str) -> None:

@@ -6,23 +6,28 @@ are taken from the tables as they are (exact binomial ones, 95 %).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, PercentFormatter
-from numpy.typing import NDArray
 from scipy.stats import binom
 
 from taggant.numbers import level, quantity
 from taggant.report import style
+from taggant.report.axes import (
+    Array,
+    column,
+    end_labels,
+    epoch_axis,
+    last,
+    loss_axis,
+    share_axis,
+    whole_percent,
+)
 from taggant.report.groups import groups
 from taggant.report.intervals import band, line
-
-Array = NDArray[np.float64]
 
 RATES = (
     ("detection", "used", style.USED),
@@ -32,8 +37,6 @@ RATES = (
 
 DECADES_ONLY = 500
 """With more versions, an axis of reads has its ticks at powers of ten."""
-NARROWEST = 0.04
-"""An axis in percent shows at least one and a half times this range."""
 
 
 @style.styled
@@ -55,7 +58,7 @@ def curves(table: pl.DataFrame, p: float, utility: str = "test accuracy") -> Fig
     measured = [
         (values, title, colour, scale)
         for values, title, colour, scale in (
-            (column(rows, "train_loss"), "Train loss", style.LOSS, _loss_axis),
+            (column(rows, "train_loss"), "Train loss", style.LOSS, loss_axis),
             (column(rows, "utility"), utility[:1].upper() + utility[1:], style.EXTRA, share_axis),
         )
         if np.isfinite(values).any()
@@ -69,22 +72,10 @@ def curves(table: pl.DataFrame, p: float, utility: str = "test accuracy") -> Fig
         line(ax, epochs, values, colour)
         ax.set_title(title)
         words = scale(ax, values)
-        _end_labels(ax, [(_last(values), words(_last(values)), colour)])
+        end_labels(ax, [(last(values), words(last(values)), colour)])
     bottom = others[-1] if others else rates
     epoch_axis(bottom, epochs)
     return fig
-
-
-def epoch_axis(ax: Axes, epochs: Array) -> None:
-    """Ticks at whole epochs; where few were measured, at these."""
-    ax.set_xlabel("epoch")
-    measured = np.unique(epochs)
-    if len(measured) <= 6:
-        ax.set_xticks(measured, [f"{epoch:.0f}" for epoch in measured])
-    else:
-        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    if len(measured) == 1:
-        ax.set_xlim(measured[0] - 1, measured[0] + 1)
 
 
 def _claimed(ax: Axes, epochs: Array, rows: pl.DataFrame, p: float) -> None:
@@ -92,32 +83,13 @@ def _claimed(ax: Axes, epochs: Array, rows: pl.DataFrame, p: float) -> None:
     labels = []
     for prefix, name, colour in RATES:
         _rate(ax, epochs, rows, prefix, colour)
-        rate = _last(column(rows, f"{prefix}_rate"))
-        labels.append((rate, f"{name} {_percent(rate)}", colour))
-    ax.axhline(p, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+        rate = last(column(rows, f"{prefix}_rate"))
+        labels.append((rate, f"{name} {whole_percent(rate)}", colour))
+    ax.axhline(p, color=style.INK, linestyle=style.DASHED, linewidth=1)
     ax.set_ylim(-0.02, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_title(f"Images claimed at p = {level(p)} (dashed)")
-    _end_labels(ax, labels)
-
-
-def _loss_axis(ax: Axes, values: Array) -> Callable[[float], str]:
-    """A logarithmic axis where the loss allows it; gives how to write a loss."""
-    if np.nanmin(values) > 0:
-        ax.set_yscale("log")
-        ax.minorticks_off()
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, 2)))
-    return quantity
-
-
-def share_axis(ax: Axes, values: Array) -> Callable[[float], str]:
-    """A linear axis in whole percent, wide enough to have ticks that differ; gives how to write."""
-    middle = (np.nanmin(values) + np.nanmax(values)) / 2
-    half = max(float(np.ptp(values[np.isfinite(values)])), NARROWEST) * 0.75
-    ax.set_ylim(max(middle - half, -0.02), min(middle + half, 1.02))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.yaxis.set_major_locator(MaxNLocator(3, steps=[1, 2, 5, 10]))
-    return _percent
+    end_labels(ax, labels)
 
 
 @style.styled
@@ -194,7 +166,7 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
     for prefix, _, colour in RATES:
         _rate(ax, grid, rows, prefix, colour, floor)
     ends = np.array([floor or 0.0, 1.0])
-    ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
+    ax.plot(ends, ends, color=style.INK, linewidth=1, linestyle=style.DASHED)
     if p is not None:
         ax.axvline(p, color=style.FAINT, linewidth=1, zorder=0.9)
     if logarithmic:
@@ -212,9 +184,9 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
     ax.set_title("Images claimed; dashed: claimed = p" + (f"; line: p = {level(p)}" if p else ""))
     labels = []
     for prefix, name, colour in RATES:
-        rate = _last(column(rows, f"{prefix}_rate"))
+        rate = last(column(rows, f"{prefix}_rate"))
         labels.append((max(rate, floor), name, colour))
-    _end_labels(ax, labels)
+    end_labels(ax, labels)
     return fig
 
 
@@ -244,7 +216,7 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     ax.set_xscale("log")
     ax.set_xlim(1, max(n - 1, 2) * 1.12)
     ax.set_ylim(0, 1.02)
-    ax.axvline(n - 1, color=style.FAINT, linewidth=1, linestyle=(0, (4, 3)))
+    ax.axvline(n - 1, color=style.FAINT, linewidth=1, linestyle=style.DASHED)
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if n <= DECADES_ONLY else (1,)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     ax.minorticks_off()
@@ -260,21 +232,6 @@ def reads(instances: pl.DataFrame, n: int) -> Figure:
     return fig
 
 
-def column(table: pl.DataFrame, name: str) -> Array:
-    """A column as floats; null becomes NaN."""
-    return np.asarray(table[name].cast(pl.Float64).fill_null(np.nan).to_numpy(), np.float64)
-
-
-def _last(values: Array) -> float:
-    """The last value that was measured; nan if none was."""
-    measured = values[np.isfinite(values)]
-    return float(measured[-1]) if len(measured) else float("nan")
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f}%"
-
-
 def _rate(
     ax: Axes, x: Array, rows: pl.DataFrame, prefix: str, colour: str, floor: float = 0.0
 ) -> None:
@@ -282,25 +239,6 @@ def _rate(
     rate, low, high = (column(rows, f"{prefix}_{name}") for name in ("rate", "low", "high"))
     shown = np.where(rate > floor, rate, np.nan) if floor else rate
     band(ax, x, shown, np.maximum(low, floor), high, colour)
-
-
-def _end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]]) -> None:
-    """Write (value, text, colour) right of the axes at the value's height, without overlap."""
-    to_axes = ax.transData + ax.transAxes.inverted()
-    ax.autoscale_view()
-    x = ax.get_xlim()[1]
-    known = [label for label in labels if np.isfinite(label[0])]
-    placed = -np.inf
-    height_of_line = 0.17 / (
-        ax.get_window_extent().height / ax.figure.dpi
-    )  # a line of text is 0.17 inches
-    for value, text, colour in sorted(known):
-        height = float(to_axes.transform((x, value))[1])
-        placed = max(min(max(height, 0.0), 1.0), placed + height_of_line)
-        ax.text(
-            1.02, placed, text, color=colour, transform=ax.transAxes, va="center",
-            fontweight="bold", clip_on=False,
-        )  # fmt: skip
 
 
 def _band_behind(ax: Axes, low: Array, high: Array, edges: Array) -> None:

@@ -91,8 +91,8 @@ def _unlearning() -> Iterator[tuple[str, Meaning]]:
             yield f"{group}_over_rate_two_sided{suffix}", _share(over, last)
     for suffix, moment in MOMENTS.items():
         area = f"Membership inference AUC, {moment}"
-        told = "forgotten against unused images by their scores alone; no bound on errors"
-        yield f"auc{suffix}", Meaning(area, told, lambda value: f"{value:.3f}")
+        text = "forgotten against unused images by their scores alone; no bound on errors"
+        yield f"auc{suffix}", Meaning(area, text, lambda value: f"{value:.3f}")
 
 
 def _taken() -> Iterator[tuple[str, Meaning]]:

@@ -72,8 +72,8 @@ def table(runs: Path, all_repeats: bool = False) -> pl.DataFrame:
     )
     if all_repeats:
         return found
-    told = {column for setup, _ in rows for column in setup} - set(NO_RESULT)
-    same = [column for column in found.columns if column in told]
+    asked = {column for setup, _ in rows for column in setup} - set(NO_RESULT)
+    same = [column for column in found.columns if column in asked]
     return found.unique(same, keep="last", maintain_order=True)
 
 
@@ -208,7 +208,7 @@ def _put(frame: pl.DataFrame, out: Path | None) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """What a run was told, and what else is known of it; None, and a word, for a foreign file."""
+    """A run's setup, and what else is known of it; for another file None, and a line on stderr."""
     try:
         return _row(path)
     except (NotARunError, OSError, ValueError) as error:

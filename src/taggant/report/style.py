@@ -36,6 +36,9 @@ GRID = "#e3e6ea"
 BAND = "#d3d7dc"
 PAPER = "#ffffff"
 
+DASHED = (0, (4, 3))
+"""Of lines that say what would be expected, or accepted."""
+
 CSS_NAMES = {
     USED: "--used",
     UNUSED: "--unused",

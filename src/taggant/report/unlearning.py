@@ -43,7 +43,7 @@ def rates(metrics: Mapping[str, Any]) -> Figure:
     ax.invert_yaxis()
     ax.grid(visible=False, axis="y")
     p = float(metrics["p"])
-    ax.axvline(p, color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+    ax.axvline(p, color=style.INK, linestyle=style.DASHED, linewidth=1)
     ax.set_xlim(-0.02, 1.02)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel(f"images claimed at p = {level(p)} (dashed); hollow: two-sided")

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from taggant.numbers import level
 from taggant.report import style
-from taggant.report.figures import column, epoch_axis, share_axis
+from taggant.report.axes import column, epoch_axis, share_axis
 from taggant.report.intervals import line
 
 
@@ -29,7 +29,7 @@ def curve(table: pl.DataFrame, p: float, utility: str = "Test accuracy") -> Figu
     upper, lower = fig.subplots(2, 1, sharex=True, height_ratios=[2.2, 1])
     epochs, share = column(table, "epoch"), column(table, "utility")
     line(upper, epochs, column(table, "log10_p"), style.USED)
-    upper.axhline(np.log10(p), color=style.INK, linestyle=(0, (4, 3)), linewidth=1)
+    upper.axhline(np.log10(p), color=style.INK, linestyle=style.DASHED, linewidth=1)
     upper.set_title(f"log10 p of the set; dashed: p = {level(p)}")
     if np.isfinite(share).any():
         line(lower, epochs, share, style.EXTRA)
@@ -47,7 +47,7 @@ def uniformity(controls: pl.DataFrame, log10_p: float) -> Figure:
     found = np.sort(controls["log10_p"].to_numpy())
     expected = np.log10((np.arange(len(found)) + 0.5) / len(found))
     low = min(float(expected[0]), float(found[0]), log10_p) * 1.05
-    ax.plot([low, 0], [low, 0], color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
+    ax.plot([low, 0], [low, 0], color=style.INK, linewidth=1, linestyle=style.DASHED)
     ax.plot(expected, found, ".", color=style.UNUSED, label="control carriers")
     ax.plot([expected[0]], [log10_p], "X", color=style.USED, markersize=9, label="the owner's")
     for axis in (ax.xaxis, ax.yaxis):

@@ -59,7 +59,7 @@ def clear(folder: Path) -> None:
 
 def _acquire(path: Path, waiting: Callable[[], None], shared: bool) -> int:
     start = time.monotonic()
-    told = False
+    warned = False
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -70,8 +70,8 @@ def _acquire(path: Path, waiting: Callable[[], None], shared: bool) -> int:
         if _try(handle, path, shared) and _same(handle, path):
             return handle
         os.close(handle)
-        if not told and time.monotonic() - start > PATIENCE:
-            told = True
+        if not warned and time.monotonic() - start > PATIENCE:
+            warned = True
             waiting()
         time.sleep(POLL)
 

@@ -28,7 +28,7 @@ class ResNet9(nn.Module):
     channels : int
         Channels of the images.
     image_size : int
-        Side of the images in pixels. Every net is told; this one takes any size from 8 up.
+        Side of the images in pixels. Every net is given it; this one takes any size from 8 up.
     width : int
         Channels of the first layer; the last has eight times as many.
     """

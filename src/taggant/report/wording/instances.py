@@ -74,9 +74,9 @@ def words(run: RunFolder) -> Words:
 def summary(metrics: Metrics) -> str:
     """The outcome in a line."""
     first, *others = _groups(metrics)
-    told = ", ".join(f"{name} images: {_share_of(metrics, *keys)}" for name, keys in others)
+    rest = ", ".join(f"{name} images: {_share_of(metrics, *keys)}" for name, keys in others)
     lead = f"{first[0]} images claimed: {_share_of(metrics, *first[1])}"
-    return f"[bold]{lead}[/bold], {told} at p = {level(float(metrics['p']))}."
+    return f"[bold]{lead}[/bold], {rest} at p = {level(float(metrics['p']))}."
 
 
 def _assumed(metrics: Metrics) -> Iterator[Callout]:
