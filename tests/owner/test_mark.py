@@ -21,10 +21,10 @@ from typer.testing import CliRunner
 from taggant.owner import pictures
 from taggant.owner.cli import app
 from taggant.owner.commands.compose import compose_marking
-from taggant.owner.commitments import PerPicture
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
+from taggant.owner.scheme import PerPicture
 from taggant.store import lock
 
 EPS = 10
@@ -106,7 +106,7 @@ def test_a_second_call_writes_nothing_and_overwrites_nothing(tmp_path):
     first = marked(tmp_path)
     times = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.*")}
     again = marked(tmp_path)
-    assert (again.written, again.kept) == (0, 8)
+    assert (again.written, again.already_there) == (0, 8)
     assert again.ledger.commitment == first.ledger.commitment
     assert times == {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.*")}
 
@@ -117,7 +117,7 @@ def test_a_killed_call_goes_on_where_it_was(tmp_path):
     for entry in whole.ledger.entries[3:]:
         (tmp_path / "out" / entry.published).unlink()
     again = marked(tmp_path)
-    assert (again.written, again.kept) == (5, 3)
+    assert (again.written, again.already_there) == (5, 3)
     for entry in again.ledger.entries:
         assert (tmp_path / "out" / entry.published).read_bytes() == bytes_of[entry.name]
 
@@ -211,7 +211,7 @@ def test_two_calls_on_one_ledger_do_not_run_at_once(tmp_path, monkeypatch):
             marked(tmp_path)
         result.append(True)
 
-    marked(tmp_path, told=another)
+    marked(tmp_path, progress=another)
     assert len(result) == 8
     assert not list(tmp_path.glob(".*"))
 
@@ -372,7 +372,7 @@ def test_a_full_disk_loses_nothing(tmp_path):
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     assert not list(tmp_path.rglob(".*.*"))  # no drafts left behind
-    assert (marked(tmp_path).kept, marked(tmp_path).kept) == (2, 3)
+    assert (marked(tmp_path).already_there, marked(tmp_path).already_there) == (2, 3)
 
 
 def test_pictures_of_a_linked_album_are_found(tmp_path):

@@ -84,11 +84,11 @@ def test_the_authors_words_and_the_camera_stay(photo, form):
 def test_the_place_stays_unless_it_is_stripped(photo, form):
     kept = published(photo, form)
     assert dict(kept.getexif().get_ifd(IFD.GPSInfo)) == HERE
-    assert metadata.publishable(kept).located
-    stripped = published(photo, form, place=False)
+    assert metadata.publishable(kept).has_location
+    stripped = published(photo, form, keep_location=False)
     assert not stripped.getexif().get_ifd(IFD.GPSInfo)
     found = metadata.publishable(stripped)
-    assert not found.located
+    assert not found.has_location
     assert b"GPS" not in found.xmp
     assert found.scene[0x010F] == "Maker"
 
@@ -97,8 +97,8 @@ def test_the_place_stays_unless_it_is_stripped(photo, form):
 def test_the_place_of_an_xmp_packet_counts_too(tmp_path, form):
     path = tmp_path / "a.jpg"
     path.write_bytes(containers.jpeg(photos.scene(2, 30, 20), xmp=WORDS))
-    assert metadata.publishable(published(path, form)).located
-    assert not metadata.publishable(published(path, form, place=False)).located
+    assert metadata.publishable(published(path, form)).has_location
+    assert not metadata.publishable(published(path, form, keep_location=False)).has_location
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -106,10 +106,10 @@ def test_a_published_file_published_again_says_the_same(photo, form):
     first = published(photo, form)
     again = published(photo.with_name(f"out{FORMS[form]}"), form)
     one, other = metadata.publishable(first), metadata.publishable(again)
-    assert (one.scene, one.camera, one.place, one.xmp) == (
+    assert (one.scene, one.camera, one.gps, one.xmp) == (
         other.scene,
         other.camera,
-        other.place,
+        other.gps,
         other.xmp,
     )
 

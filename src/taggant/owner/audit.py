@@ -17,18 +17,18 @@ from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import Published
 from taggant.owner.case import BLOCK, Case
-from taggant.owner.commitments import PerPicture
 from taggant.owner.gather import FoundPicture
 from taggant.owner.journal import Journal
 from taggant.owner.record import SCHEMA, Record, ScoredPicture
-from taggant.owner.transform import Transform, Transformed
+from taggant.owner.scheme import PerPicture, Transformed
+from taggant.owner.transform import Transform
 
 Progress = Callable[[int, int, int], None]
 """Called after each group with (pictures done, queries paid so far, pictures)."""
 
 
 def run(
-    case: Case, found: Sequence[FoundPicture], out: Path, budget: int | None, told: Progress
+    case: Case, found: Sequence[FoundPicture], out: Path, budget: int | None, progress: Progress
 ) -> Record:
     """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again.
 
@@ -45,7 +45,7 @@ def run(
         done = finished(case, out)
         if done is not None:
             return done
-        scored = ask(case, found, journal, told)
+        scored = ask(case, found, journal, progress)
         record = Record.from_values(
             schema=SCHEMA,
             facts=case.setup,
@@ -87,7 +87,7 @@ def finished(case: Case, out: Path) -> Record | None:
 
 
 def ask(
-    case: Case, found: Sequence[FoundPicture], journal: Journal, told: Progress
+    case: Case, found: Sequence[FoundPicture], journal: Journal, progress: Progress
 ) -> list[ScoredPicture]:
     """Scores of every picture, read until its test stops; pictures of one shape go together."""
     groups: dict[tuple[int, ...], list[FoundPicture]] = defaultdict(list)
@@ -96,7 +96,7 @@ def ask(
     scored: dict[str, ScoredPicture] = {}
     for _, group in sorted(groups.items()):
         scored |= {result.id: result for result in _ask_group(case, group, journal)}
-        told(len(scored), journal.paid, len(found))
+        progress(len(scored), journal.paid, len(found))
     return [scored[one.entry.id] for one in found]
 
 

@@ -98,7 +98,7 @@ class OpenedPicture(PictureScores, PictureDescription):
     Attributes
     ----------
     seal : int
-        Its place among the commitments.
+        Its number among the commitments.
     secret, nonce : str
     published : int
         Index of the published version.

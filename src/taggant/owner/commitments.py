@@ -8,15 +8,11 @@ certificate opens those of the claimed pictures and shows the others closed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from pydantic import Field
-from torch import Tensor
 
 from taggant.canonical import canonical_json
 from taggant.marking.draws import DERIVATION, Draws
@@ -75,8 +71,8 @@ class Terms(Schema):
         cls, marking: Marking, scheme: Scheme, file_format: str, quality: int, beacon: str
     ) -> Terms:
         """Terms of a marking as it is made here, with the weights found here."""
-        told = scheme.parameters()
-        network = {key: told[key] for key in Network.model_fields if key in told}
+        parameters = scheme.parameters()
+        network = {key: parameters[key] for key in Network.model_fields if key in parameters}
         return cls.from_values(
             marking=marking,
             network=Network.from_values(**network) if network else None,
@@ -93,7 +89,7 @@ class Terms(Schema):
 
     @property
     def scheme(self) -> dict[str, Any]:
-        """Parameters of the marking scheme, as the scheme tells them itself."""
+        """Parameters of the marking scheme, as the scheme itself says them."""
         network = {} if self.network is None else self.network.plain()
         return {**self.marking.parameters, **network}
 
@@ -183,48 +179,3 @@ def draws_of(secret: bytes, terms: Terms, image_id: str, root: str, value: str) 
         The beacon's value; empty without one.
     """
     return Draws(secret, f"{root}/{value}/{image_id}" if terms.beacon else image_id, terms.n)
-
-
-class PerPicture:
-    """A scheme that marks each picture under its own secret, and leaves transparency alone.
-
-    Parameters
-    ----------
-    scheme : Scheme
-        Marks the colours.
-    secrets : mapping of id to bytes
-        Each picture's secret; the secret that `versions` is called with plays no part.
-    """
-
-    def __init__(self, scheme: Scheme, secrets: Mapping[str, bytes]) -> None:
-        self.scheme = scheme
-        self.secrets = secrets
-        self.n = scheme.n
-
-    def versions(
-        self,
-        secret: bytes,
-        images: Tensor,
-        ids: Sequence[str],
-        indices: NDArray[Any],
-        labels: Tensor | None = None,
-    ) -> Tensor:
-        """See `Scheme.versions`; images uint8 [B, C, H, W] may have an alpha channel, the last."""
-        colours = images.shape[1] - int(images.shape[1] in (2, 4))
-        parts = []
-        for row, image_id in enumerate(ids):
-            one = slice(row, row + 1)
-            marked = self.scheme.versions(
-                self.secrets[image_id],
-                images[one, :colours],
-                [image_id],
-                np.asarray(indices[one]),
-                None if labels is None else labels[one],
-            )
-            alpha = images[one, None, colours:].expand(-1, marked.shape[1], -1, -1, -1)
-            parts.append(torch.cat([marked, alpha], 2))
-        return torch.cat(parts)
-
-    def parameters(self) -> Mapping[str, Any]:
-        """See `Scheme.parameters`."""
-        return self.scheme.parameters()

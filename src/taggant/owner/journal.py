@@ -86,7 +86,7 @@ class Journal:
         lock = self.path.with_name(f".{self.path.name}.lock")
         self._held.enter_context(locked(lock, self._refuse))
         self.path.touch(mode=0o600)
-        with self._told():
+        with self._naming_the_file():
             self.base = sqlite3.connect(self.path, isolation_level=None)
             self._held.callback(self.base.close)
             self.base.executescript(SCHEMA)
@@ -120,7 +120,7 @@ class Journal:
             rows = missing[start : start + self.batch_size]
             self._afford(len(rows))
             fresh = self.oracle.query(images[rows]).float().cpu()
-            self._keep([keys[i] for i in rows], fresh)
+            self._record([keys[i] for i in rows], fresh)
             for row, answer in zip(rows, fresh, strict=True):
                 answers[row] = answer
         return torch.stack([answer for answer in answers if answer is not None])
@@ -132,18 +132,18 @@ class Journal:
         return digest, self.asked[digest]
 
     def _find(self, key: tuple[bytes, int]) -> Tensor | None:
-        with self._told():
+        with self._naming_the_file():
             found = self.base.execute(
                 "SELECT answer FROM answers WHERE image = ? AND occurrence = ?", key
             ).fetchone()
         return None if found is None else torch.from_numpy(np.frombuffer(found[0], "<f4").copy())
 
-    def _keep(self, keys: list[tuple[bytes, int]], fresh: Tensor) -> None:
+    def _record(self, keys: list[tuple[bytes, int]], fresh: Tensor) -> None:
         rows = [
             (*key, answer.numpy().astype("<f4").tobytes())
             for key, answer in zip(keys, fresh, strict=True)
         ]
-        with self._told():
+        with self._naming_the_file():
             self.base.execute("BEGIN")
             try:
                 self.base.executemany("INSERT INTO answers VALUES (?, ?, ?)", rows)
@@ -162,7 +162,7 @@ class Journal:
             )
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _naming_the_file(self) -> Iterator[None]:
         """Troubles of the database, said as troubles of the file."""
         try:
             yield

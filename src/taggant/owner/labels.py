@@ -92,7 +92,7 @@ class Classes:
         self._numbers = {name: number for number, name in enumerate(names)}
 
     def number(self, label: str) -> int:
-        """Place of a label among the classes; a label that is none of them may be a place itself.
+        """Number of a label among the classes; a label that is none of them may be a number itself.
 
         Raises
         ------

@@ -179,7 +179,7 @@ class FolderLedger:
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
-        kept = LedgerFile.from_values(
+        stored = LedgerFile.from_values(
             schema=SCHEMA,
             key=self.key.hex(),
             terms=self.terms,
@@ -188,7 +188,7 @@ class FolderLedger:
             commitment=self.commitment,
             entries=self.entries,
         )
-        write_atomically(path, to_json(kept), mode=0o600)
+        write_atomically(path, to_json(stored), mode=0o600)
 
     @classmethod
     def load(cls, path: Path) -> FolderLedger:
@@ -209,13 +209,15 @@ class FolderLedger:
                 "can make it again: look in your backups"
             )
         try:
-            kept = parse(LedgerFile, read_private(path))
+            stored = parse(LedgerFile, read_private(path))
         except SchemaError as error:
             raise SchemaError(
                 f"{path}: no ledger of `taggant mark`, or damaged: {error}. Nobody can make it "
                 "again: look in your backups"
             ) from None
-        ledger = cls(bytes.fromhex(kept.key), kept.terms, kept.entries, kept.value, kept.made)
-        if ledger.commitment != kept.commitment:
+        ledger = cls(
+            bytes.fromhex(stored.key), stored.terms, stored.entries, stored.value, stored.made
+        )
+        if ledger.commitment != stored.commitment:
             raise ValueError(f"{path}: the ledger was changed: its commitment is another one")
         return ledger

@@ -22,7 +22,7 @@ from taggant.owner.contact_sheet import draw
 from taggant.owner.journal import RunningError
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.publisher import Publisher, Told
+from taggant.owner.publisher import Progress, Publisher
 from taggant.owner.schema import SchemaError, to_json
 from taggant.owner.secret_paths import inside, refuse_inside
 from taggant.store.lock import locked
@@ -35,7 +35,7 @@ class Marked:
     Attributes
     ----------
     ledger : FolderLedger
-    written, kept : int
+    written, already_there : int
         Files written now, and found already there.
     quality : Quality or None
         Mean over the pictures; None while a beacon is awaited.
@@ -45,7 +45,7 @@ class Marked:
 
     ledger: FolderLedger
     written: int
-    kept: int
+    already_there: int
     quality: Quality | None
     notes: tuple[str, ...]
 
@@ -54,11 +54,11 @@ def mark(
     folder: Path,
     out: Path,
     ledger_path: Path,
-    fresh: Callable[[Sequence[Entry]], FolderLedger],
+    draw_ledger: Callable[[Sequence[Entry]], FolderLedger],
     file_format: str,
     beacon_value: str = "",
-    told: Told = lambda _: None,
-    place: bool = True,
+    progress: Progress = lambda _: None,
+    keep_location: bool = True,
     labelling: Labelling | None = None,
 ) -> Marked:
     """Mark the pictures of a folder, or go on where an earlier call stopped.
@@ -72,15 +72,15 @@ def mark(
         Raw pictures, and where their published versions go.
     ledger_path : Path
         The owner's secret file; where it is there already, it is gone on with.
-    fresh : callable
+    draw_ledger : callable
         Makes a new ledger for entries.
     file_format : str
         keep, png, webp, tiff or jpeg.
     beacon_value : str
         What the named beacon said.
-    told : callable
-        Told of each picture.
-    place : bool
+    progress : callable
+        Called after each picture, with its name.
+    keep_location : bool
         Whether published files say where they were taken, as far as the raw ones do.
     labelling : Labelling, optional
         Where labels and captions come from; left out, the first call takes class folders, and a
@@ -96,23 +96,23 @@ def mark(
     """
     _apart(folder, out)
     refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
-    entries, notes = _survey(folder, file_format, place)
+    entries, notes = _survey(folder, file_format, keep_location)
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse, ledger_path)):
-        ledger = _ledger(ledger_path, entries, fresh, labelling)
+        ledger = _ledger(ledger_path, entries, draw_ledger, labelling)
         if beacon_value:
             ledger = ledger.with_value(beacon_value)
             ledger.save(ledger_path)
         write_commitment(ledger, commitment_path(ledger_path))
         if ledger.awaits_beacon:
             return Marked(ledger, 0, 0, None, notes)
-        publisher = Publisher(folder, out, ledger, place)
-        done = [publisher.publish(entry, told) for entry in ledger.entries]
+        publisher = Publisher(folder, out, ledger, keep_location)
+        done = [publisher.publish(entry, progress) for entry in ledger.entries]
         ledger = replace(ledger, entries=tuple(done))
         ledger.save(ledger_path)
         write_atomically(contact_sheet_path(ledger_path), draw(publisher.samples), mode=0o600)
     notes += publisher.notes()
-    return Marked(ledger, publisher.written, publisher.kept, publisher.mean(), notes)
+    return Marked(ledger, publisher.written, publisher.already_there, publisher.mean(), notes)
 
 
 def _refuse(ledger_path: Path) -> None:
@@ -156,7 +156,9 @@ def _apart(folder: Path, out: Path) -> None:
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
 
 
-def _survey(folder: Path, file_format: str, place: bool) -> tuple[list[Entry], tuple[str, ...]]:
+def _survey(
+    folder: Path, file_format: str, keep_location: bool
+) -> tuple[list[Entry], tuple[str, ...]]:
     """Every picture of a folder; all that cannot be marked are named at once."""
     names, others = pictures.find(folder)
     if not names:
@@ -176,20 +178,20 @@ def _survey(folder: Path, file_format: str, place: bool) -> tuple[list[Entry], t
             continue
         notes += [f"{name}: {note}" for note in picture.notes]
         left_out.update(picture.left_out)
-        located += picture.located
+        located += picture.has_location
     if failures:
         raise ValueError(
             f"{len(failures)} of {len(names)} pictures cannot be marked; move them elsewhere:\n  "
             + "\n  ".join(failures)
         )
-    return entries, (*notes, *_on_metadata(left_out, located, place))
+    return entries, (*notes, *_on_metadata(left_out, located, keep_location))
 
 
-def _on_metadata(left_out: Counter[str], located: int, place: bool) -> Iterator[str]:
+def _on_metadata(left_out: Counter[str], located: int, keep_location: bool) -> Iterator[str]:
     if left_out:
         named = ", ".join(f"{what} ({count} files)" for what, count in sorted(left_out.items()))
         yield f"not published, as it can hold the picture without its mark: {named}"
-    if located and place:
+    if located and keep_location:
         yield (
             f"{located} files say where they were taken (GPS), and their published versions do; "
             "--strip-gps leaves it out"
@@ -225,15 +227,15 @@ def published_names(names: Sequence[str], file_format: str) -> dict[str, str]:
 def _ledger(
     path: Path,
     entries: Sequence[Entry],
-    fresh: Callable[[Sequence[Entry]], FolderLedger],
+    draw_ledger: Callable[[Sequence[Entry]], FolderLedger],
     labelling: Labelling | None,
 ) -> FolderLedger:
     if not path.exists():
-        ledger = fresh(_labelled(entries, labelling or Labelling()))
+        ledger = draw_ledger(_labelled(entries, labelling or Labelling()))
         ledger.save(path)
         return ledger
     ledger = FolderLedger.load(path)
-    _same_settings(path, ledger, fresh(entries))
+    _same_settings(path, ledger, draw_ledger(entries))
     before = {e.name: e.replace(pixels=None, label="", caption="") for e in ledger.entries}
     now = {e.name: e for e in entries}
     if before != now:
@@ -249,9 +251,9 @@ def _ledger(
 
 
 def _labelled(entries: Sequence[Entry], labelling: Labelling) -> list[Entry]:
-    told = labelling.for_files([entry.name for entry in entries])
+    given = labelling.for_files([entry.name for entry in entries])
     return [
-        entry.replace(label=told[entry.name][0], caption=told[entry.name][1]) for entry in entries
+        entry.replace(label=given[entry.name][0], caption=given[entry.name][1]) for entry in entries
     ]
 
 

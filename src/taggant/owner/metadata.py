@@ -55,7 +55,7 @@ CAMERA = frozenset(
     }
 )
 """LedgerFile of the EXIF directory of the shot."""
-PLACE = frozenset(range(32))
+GPS = frozenset(range(32))
 """LedgerFile of the GPS directory: all that the standard names."""
 TEXTS = frozenset(
     {
@@ -94,7 +94,7 @@ class Metadata:
     ----------
     orientation : int
         As EXIF counts, 1..8.
-    scene, camera, place : mapping of tag to value
+    scene, camera, gps : mapping of tag to value
         The first EXIF directory, that of the shot, and that of GPS.
     texts : mapping
         Of a PNG file, by keyword.
@@ -110,7 +110,7 @@ class Metadata:
     orientation: int = 1
     scene: Values = field(default_factory=dict)
     camera: Values = field(default_factory=dict)
-    place: Values = field(default_factory=dict)
+    gps: Values = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     xmp: bytes = b""
     icc: bytes = b""
@@ -118,9 +118,9 @@ class Metadata:
     left_out: tuple[str, ...] = ()
 
     @property
-    def located(self) -> bool:
+    def has_location(self) -> bool:
         """Whether it says where the picture was taken."""
-        return bool(self.place) or xmp.says_where(self.xmp)
+        return bool(self.gps) or xmp.has_location(self.xmp)
 
     def options(self, kind: str) -> dict[str, Any]:
         """Options for Pillow to write a png, webp, jpeg or tiff file with them.
@@ -184,7 +184,7 @@ class Metadata:
 
 
 def _nest(exif: Image.Exif, metadata: Metadata) -> None:
-    for tag, values in ((IFD.Exif, metadata.camera), (IFD.GPSInfo, metadata.place)):
+    for tag, values in ((IFD.Exif, metadata.camera), (IFD.GPSInfo, metadata.gps)):
         if values:
             exif[tag] = values
 
@@ -195,19 +195,19 @@ def _entries(content: bytes, start: int) -> list[bytes]:
     return [content[start + 2 + 12 * k :][:12] for k in range(count)]
 
 
-def publishable(raw: Image.Image, place: bool = True) -> Metadata:
+def publishable(raw: Image.Image, keep_location: bool = True) -> Metadata:
     """The metadata of a raw file that its published version may have.
 
     Parameters
     ----------
     raw : PIL image
         Opened from its file, and loaded (some formats hold metadata behind the pixels).
-    place : bool
+    keep_location : bool
         Whether to say where it was taken.
     """
     left_out = {name for key, name in OTHER.items() if key in raw.info}
-    scene, camera, where = _directories(raw, left_out)
-    packet, dropped = xmp.rebuilt(_packet(raw), place, is_plain)
+    scene, camera, gps = _directories(raw, left_out)
+    packet, dropped = xmp.rebuilt(_packet(raw), keep_location, is_plain)
     left_out |= {"other XMP properties"} if dropped else set()
     icc = raw.info.get("icc_profile") or b""
     if holds_picture(icc):
@@ -217,7 +217,7 @@ def publishable(raw: Image.Image, place: bool = True) -> Metadata:
         orientation=1 if raw.format == "TIFF" else orientation(raw),
         scene=scene,
         camera=camera,
-        place=where if place else {},
+        gps=gps if keep_location else {},
         texts=_texts(raw, left_out),
         xmp=packet,
         icc=icc,
@@ -254,24 +254,24 @@ def _directories(raw: Image.Image, left_out: set[str]) -> tuple[Values, Values, 
     try:
         exif = raw.getexif()
         first, camera = dict(exif), dict(exif.get_ifd(IFD.Exif))
-        place, preview = dict(exif.get_ifd(IFD.GPSInfo)), exif.get_ifd(IFD.IFD1)
+        gps, preview = dict(exif.get_ifd(IFD.GPSInfo)), exif.get_ifd(IFD.IFD1)
     except DAMAGED:
-        first, camera, place, preview = {}, {}, {}, {}
+        first, camera, gps, preview = {}, {}, {}, {}
     if raw.info.get("exif") and not first:
         left_out.add("unreadable EXIF data")
     if preview:
         left_out.add("EXIF preview")
     if Base.MakerNote in camera:
         left_out.add("maker note")
-    kept = _kept(first, SCENE | LAYOUT), _kept(camera, CAMERA), _kept(place, PLACE)
-    told = {*POINTERS, Base.MakerNote, Base.Orientation}
-    rest = (first.keys() | camera.keys()) - told - kept[0].keys() - kept[1].keys()
+    kept = _allowed(first, SCENE | LAYOUT), _allowed(camera, CAMERA), _allowed(gps, GPS)
+    handled = {*POINTERS, Base.MakerNote, Base.Orientation}
+    rest = (first.keys() | camera.keys()) - handled - kept[0].keys() - kept[1].keys()
     if rest and raw.format != "TIFF":  # whose first directory also describes its pixels
         left_out.add("other EXIF tags")
     return kept
 
 
-def _kept(values: Values, tags: frozenset[int]) -> Values:
+def _allowed(values: Values, tags: frozenset[int]) -> Values:
     return {tag: value for tag, value in values.items() if tag in tags and _fits(tag, value)}
 
 

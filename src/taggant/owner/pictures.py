@@ -70,14 +70,14 @@ class Picture:
         What of the file's mode cannot be kept in the published one.
     left_out : tuple of str
         Which of its metadata are not published.
-    located : bool
+    has_location : bool
         Whether they say where it was taken.
     """
 
     pixels: Tensor
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    located: bool = False
+    has_location: bool = False
 
 
 def find(folder: Path) -> tuple[list[str], list[str]]:
@@ -128,7 +128,7 @@ def _picture(path: Path, image: Image.Image) -> Picture:
         )
     notes = (CHANGED[mode],) if mode in CHANGED else ()
     found = metadata.publishable(image)
-    return Picture(to_tensor(_markable(turned)), notes, found.left_out, found.located)
+    return Picture(to_tensor(_markable(turned)), notes, found.left_out, found.has_location)
 
 
 def _one_frame(path: Path, image: Image.Image) -> None:
@@ -180,17 +180,19 @@ LOSSLESS: Mapping[str, Mapping[str, Any]] = {
     "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
 }
 SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
-KEEP = "keep"
+KEEP_FORMAT = "keep"
 LOSSY = frozenset({".jpg", ".jpeg"})
 OWN_FORMAT = {".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 
 
 def format_of(name: str, wanted: str) -> str:
     """Format in which a file is published: the wanted one, or its own where that is lossless."""
-    return OWN_FORMAT.get(Path(name).suffix.lower(), "png") if wanted == KEEP else wanted
+    return OWN_FORMAT.get(Path(name).suffix.lower(), "png") if wanted == KEEP_FORMAT else wanted
 
 
-def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95, place: bool = True) -> bytes:
+def encode(
+    pixels: Tensor, source: Path, kind: str, quality: int = 95, keep_location: bool = True
+) -> bytes:
     """The published file: other pixels, with the source file's orientation and short metadata.
 
     Parameters
@@ -203,7 +205,7 @@ def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95, place: bo
         png, webp or tiff (lossless), or jpeg.
     quality : int
         Of jpeg, 1..100.
-    place : bool
+    keep_location : bool
         Whether to say where the picture was taken.
 
     Raises
@@ -216,7 +218,7 @@ def encode(pixels: Tensor, source: Path, kind: str, quality: int = 95, place: bo
     image = to_image(pixels)
     with Image.open(source, formats=FORMATS) as raw:
         raw.load()  # some formats hold metadata behind the pixels
-        kept = metadata.publishable(raw, place)
+        kept = metadata.publishable(raw, keep_location)
         if not _same_colours(raw, image):
             kept = replace(kept, icc=b"")
     if kind == "tiff":  # where the orientation belongs to the layout of the pixels

@@ -12,38 +12,39 @@ from torch import Tensor
 from taggant.files import write_atomically
 from taggant.marking.quality import Quality, quality
 from taggant.owner import pictures
-from taggant.owner.commitments import PerPicture
 from taggant.owner.contact_sheet import Row
 from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.scheme import PerPicture
 
 SAMPLES = 6
 LARGEST_COMPARED = 1024
 """Quality is measured on the central square of at most this side."""
 
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
+"""Called after each picture, with its name."""
 
 
 class Publisher:
     """Writes published files, one at a time."""
 
-    def __init__(self, folder: Path, out: Path, ledger: FolderLedger, place: bool) -> None:
-        self.folder, self.out, self.ledger, self.place = folder, out, ledger, place
+    def __init__(self, folder: Path, out: Path, ledger: FolderLedger, keep_location: bool) -> None:
+        self.folder, self.out, self.ledger, self.keep_location = folder, out, ledger, keep_location
         secrets = {i: own.secret for i, own in ledger.pictures.items()}
         self.scheme = PerPicture(ledger.scheme, secrets)
-        self.written = self.kept = 0
+        self.written = self.already_there = 0
         self.otherwise: list[str] = []
         self.qualities: list[Quality] = []
         self.samples: list[Row] = []
 
-    def publish(self, entry: Entry, told: Told) -> Entry:
+    def publish(self, entry: Entry, progress: Progress) -> Entry:
         raw = pictures.read(self.folder / entry.name).pixels
         made = self._version(entry.id, raw)
         target, source = self.out / entry.published, self.folder / entry.name
         kind = pictures.format_of(entry.name, self.ledger.terms.format)
-        content = pictures.encode(made, source, kind, self.ledger.terms.quality, self.place)
+        content = pictures.encode(made, source, kind, self.ledger.terms.quality, self.keep_location)
         if target.exists():
             self._check_kept(target, content, entry)
-            self.kept += 1
+            self.already_there += 1
         else:
             write_atomically(target, content)
             self.written += 1
@@ -51,7 +52,7 @@ class Publisher:
         if kind != "jpeg" and not torch.equal(shown, made):
             raise RuntimeError(f"{target}: reads back as other pixels than were written")
         self._measure(entry, raw, shown)
-        told(entry.name)
+        progress(entry.name)
         return entry.replace(pixels=pictures.digest(shown))
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:
@@ -64,7 +65,7 @@ class Publisher:
             return
         found = pictures.read(target)
         if entry.pixels and pictures.digest(found.pixels) == entry.pixels:
-            if found.located and not self.place:
+            if found.has_location and not self.keep_location:
                 raise ValueError(
                     f"--strip-gps: {target} is there already and says where it was taken; nothing "
                     "is overwritten. Remove it, and the same command writes it without"

@@ -14,12 +14,12 @@ from taggant.marking.draws import VIEWS
 from taggant.owner import pictures
 from taggant.owner.case import check_score
 from taggant.owner.certificate import Certificate, OpenedPicture
-from taggant.owner.commitments import PerPicture
 from taggant.owner.decision import decide
 from taggant.owner.gather import find_raw
 from taggant.owner.models.model import Model
 from taggant.owner.record import Targets, read_indices
-from taggant.owner.transform import Transform, Transformed
+from taggant.owner.scheme import PerPicture, Transformed
+from taggant.owner.transform import Transform
 from taggant.owner.verify import Check, checked, draws, want
 from taggant.score import AnyOracle, Score
 
@@ -78,7 +78,7 @@ def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
 
 
 def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[np.float32]]:
-    """Scores of each opened picture, by its place among all; the published version's twice, first
+    """Scores of each opened picture, by its number among all; the published version's twice, first
     and last."""
     raw = _raw(c, folder)
     score = c.score.build()

@@ -113,14 +113,14 @@ class Targets:
         """
         if self.needs == "nothing":
             return 0
-        told: str = getattr(picture, self.needs)
-        if not told:
+        value: str = getattr(picture, self.needs)
+        if not value:
             raise ValueError(
                 f"{picture.name} has no {self.needs}, which this score needs. They are committed "
                 f"to when pictures are marked (`taggant mark --{self.needs}s FILE.csv`): chosen "
                 "later, they would choose the claims"
             )
-        return told if self.needs == "caption" else self.classes.number(told)
+        return value if self.needs == "caption" else self.classes.number(value)
 
 
 class PictureScores(Schema):

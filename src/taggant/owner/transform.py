@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
-from taggant.marking.scheme import Scheme
 from taggant.owner import pictures
 from taggant.owner.commitments import Terms
 from taggant.owner.schema import Schema, SchemaError
@@ -80,35 +78,6 @@ class Transform(Schema):
             image.save(stream, "JPEG", quality=self.quality)
             image = Image.open(stream)
         return pictures.to_tensor(image)
-
-
-class Transformed:
-    """A scheme whose versions arrive as a platform shows them: all through the same transform."""
-
-    def __init__(self, scheme: Scheme, transform: Transform) -> None:
-        self.scheme = scheme
-        self.transform = transform
-        self.n = scheme.n
-
-    def versions(
-        self,
-        secret: bytes,
-        images: Tensor,
-        ids: Sequence[str],
-        indices: NDArray[Any],
-        labels: Tensor | None = None,
-    ) -> Tensor:
-        """See `Scheme.versions`; the size may be another one than the raw images'."""
-        made = self.scheme.versions(secret, images, ids, indices, labels)
-        if not self.transform:
-            return made
-        flat = [self.transform(version) for version in made.cpu().flatten(0, 1)]
-        shown: Tensor = torch.stack(flat).unflatten(0, made.shape[:2])
-        return shown
-
-    def parameters(self) -> Mapping[str, Any]:
-        """See `Scheme.parameters`."""
-        return {**self.scheme.parameters(), "transform": str(self.transform)}
 
 
 def fit(copies: Sequence[Path], published: Sequence[Tensor]) -> Transform:

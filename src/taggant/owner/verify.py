@@ -209,13 +209,13 @@ def _decision(c: Certificate) -> None:
 
 
 def _same_pictures(c: Certificate, rows: list[NDArray[np.bool_]], verdict: Verdict) -> None:
-    for number, (told, found) in enumerate(
+    for number, (stated, recomputed) in enumerate(
         zip(c.pictures, picture_results(rows, verdict), strict=True)
     ):
-        for key, value in found.plain().items():
-            said = getattr(told, key)
-            same = _near(said, value) if isinstance(value, float) else said == value
-            want(same, f"pictures.{number}.{key} = {said}: the test says {value}")
+        for key, value in recomputed.plain().items():
+            given = getattr(stated, key)
+            same = _near(given, value) if isinstance(value, float) else given == value
+            want(same, f"pictures.{number}.{key} = {given}: the test says {value}")
 
 
 def _near(a: float, b: float) -> bool:

@@ -27,7 +27,7 @@ WORDS = {
     "plus": ("DataMining", "OtherConstraints"),
     "cc": ("license", "attributionName", "attributionURL"),
 }
-PLACE = {
+LOCATION_WORDS = {
     "photoshop": ("City", "State", "Country"),
     "Iptc4xmpCore": ("CountryCode", "Location"),
     "exif": ("GPSLatitude", "GPSLongitude", "GPSAltitude", "GPSAltitudeRef", "GPSTimeStamp"),
@@ -38,7 +38,7 @@ def _named(properties: dict[str, tuple[str, ...]]) -> frozenset[str]:
     return frozenset(f"{{{SPACES[k]}}}{name}" for k, names in properties.items() for name in names)
 
 
-KEPT, WHERE = _named(WORDS), _named(PLACE)
+KEPT, LOCATION = _named(WORDS), _named(LOCATION_WORDS)
 MOST_ITEMS = 100
 """Of one list, of keywords say."""
 HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -48,14 +48,14 @@ for _prefix, _space in {**SPACES, "rdf": RDF[1:-1], "x": "adobe:ns:meta/"}.items
     ET.register_namespace(_prefix, _space)
 
 
-def rebuilt(packet: bytes, place: bool, fits: Callable[[str], bool]) -> tuple[bytes, bool]:
+def rebuilt(packet: bytes, keep_location: bool, fits: Callable[[str], bool]) -> tuple[bytes, bool]:
     """A packet with the properties of `packet` that are named here, and whether some were not.
 
     Parameters
     ----------
     packet : bytes
         As a file holds it; whatever cannot be read is left out.
-    place : bool
+    keep_location : bool
         Whether to keep those that say where the picture was taken.
     fits : callable
         Whether a text may be published.
@@ -68,7 +68,7 @@ def rebuilt(packet: bytes, place: bool, fits: Callable[[str], bool]) -> tuple[by
         tree = ET.fromstring(packet.decode().strip("\0 \n\r\t\ufeff"))
     except (ET.ParseError, UnicodeDecodeError):
         return b"", True
-    allowed = KEPT | WHERE if place else KEPT
+    allowed = KEPT | LOCATION if keep_location else KEPT
     found = ET.Element(f"{RDF}Description", {f"{RDF}about": ""})
     dropped = False
     for one in _properties(tree):
@@ -79,9 +79,11 @@ def rebuilt(packet: bytes, place: bool, fits: Callable[[str], bool]) -> tuple[by
     return (_packed(found) if len(found) else b""), dropped
 
 
-def says_where(packet: bytes) -> bool:
+def has_location(packet: bytes) -> bool:
     """Whether a packet that `rebuilt` made says where the picture was taken."""
-    return bool(packet) and any(one.tag in WHERE for one in ET.fromstring(packet.decode()).iter())
+    return bool(packet) and any(
+        one.tag in LOCATION for one in ET.fromstring(packet.decode()).iter()
+    )
 
 
 def _properties(tree: ET.Element) -> Iterator[ET.Element]:

@@ -42,7 +42,7 @@ STRATEGIES = ", ".join(options_of("marking/strategy"))
         ("jacobian", ["marking/marker=trainde"], "Could not find 'marking/marker/trainde'"),
     ],
 )
-def test_a_marking_that_is_parse_wrong_is_told(strategy, words, says):
+def test_a_marking_that_is_typed_wrong_is_told(strategy, words, says):
     with pytest.raises(ValueError, match=says) as found:
         compose_marking(strategy, 30, 10, words)
     assert "search path" not in str(found.value)
@@ -69,7 +69,7 @@ def test_keys_of_the_strategy_and_its_network_are_taken():
         ("margin", "", ["seed=3"], "--set seed=3: accepted are keys of score"),
     ],
 )
-def test_a_score_that_is_parse_wrong_is_told(score, access, words, says):
+def test_a_score_that_is_typed_wrong_is_told(score, access, words, says):
     with pytest.raises(ValueError, match=says) as found:
         compose_score(score, access, words)
     assert "search path" not in str(found.value)
@@ -110,7 +110,7 @@ def folder(marked, monkeypatch):
     ],
     ids=" ".join,
 )
-def test_an_audit_that_is_parse_wrong_is_told_before_a_model_is_opened(words, says):
+def test_an_audit_that_is_typed_wrong_is_told_before_a_model_is_opened(words, says):
     files = ["--ledger", "ledger", "--raw", "raw", "--published", "out", "--model", "no:model"]
     result = CliRunner().invoke(app, ["audit", *files, "--out", "audit", *words])
     assert result.exit_code in (1, 2)

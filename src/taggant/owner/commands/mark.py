@@ -16,7 +16,7 @@ from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice
 from taggant.owner.labels import FOLDERS, Labelling
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.pictures import KEEP, SUFFIX_OF
+from taggant.owner.pictures import KEEP_FORMAT, SUFFIX_OF
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class PublishedFiles(OptionGroup):
     heading: ClassVar[str] = "Published files"
     file_format: Annotated[
         str, typer.Option("--format", help="keep (lossless: WebP, TIFF, else PNG), or one of all")
-    ] = KEEP
+    ] = KEEP_FORMAT
     quality: Annotated[int, typer.Option(min=1, max=100, help="of JPEG")] = 95
     strip_gps: Annotated[
         bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
@@ -91,7 +91,7 @@ def mark(
     public: Beacon,
 ) -> None:
     """Mark a folder of pictures before you publish it."""
-    parse_choice("--format", files.file_format, (KEEP, *SUFFIX_OF))
+    parse_choice("--format", files.file_format, (KEEP_FORMAT, *SUFFIX_OF))
 
     def fresh(entries: Sequence[Entry]) -> FolderLedger:
         scheme = compose_marking(versions.scheme, versions.n, versions.eps, versions.set_ or [])
@@ -110,7 +110,7 @@ def mark(
         fresh,
         files.file_format,
         public.beacon_value,
-        place=not files.strip_gps,
+        keep_location=not files.strip_gps,
         labelling=contents.labelling,
     )
     _report(marked, out, ledger)
@@ -129,7 +129,8 @@ def _report(marked: marking.Marked, out: Path, ledger: Path) -> None:
     else:
         q = marked.quality
         note(
-            f"{marked.written} pictures written to {out}, {marked.kept} were there already.\n"
+            f"{marked.written} pictures written to {out}, {marked.already_there} were there "
+            "already.\n"
             f"PSNR {q.psnr:.1f} dB, SSIM {q.ssim:.3f}, no pixel changed by more than {q.linf} of "
             f"255. Contact sheet: {marking.contact_sheet_path(ledger)} (keep it to yourself).\n"
             f"Commitment {marked.ledger.commitment} ({public})."
