@@ -135,10 +135,10 @@ class _Float(torch.nn.Module):
 
     project = forward
 
-    def pictures(self, data):
+    def image_embeddings(self, data):
         return torch.nn.functional.normalize(self(data.images).float(), dim=1)
 
-    targets = pictures  # an image-text model's would be of captions
+    targets = image_embeddings  # an image-text model's would be of captions
 
     def captioning_loss(self, seen, captions):
         return (seen - captions).square().sum(1)

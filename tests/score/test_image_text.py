@@ -36,7 +36,7 @@ def test_contrastive_is_minus_the_loss_of_the_pair_in_a_batch_with_the_public_on
     got = scores_of(Contrastive(pairs=10, temperature=0.1))
     for i in range(len(OWN)):
         batch = [OWN.select([i]), PUBLIC.select(range(10))]
-        images = torch.cat([VICTIM.pictures(part) for part in batch])
+        images = torch.cat([VICTIM.image_embeddings(part) for part in batch])
         texts = torch.cat([VICTIM.targets(part) for part in batch])
         logits, own = images @ texts.T / 0.1, torch.zeros(1, dtype=torch.int64)
         loss = (cross_entropy(logits[:1], own) + cross_entropy(logits.T[:1], own)) / 2
@@ -44,7 +44,7 @@ def test_contrastive_is_minus_the_loss_of_the_pair_in_a_batch_with_the_public_on
 
 
 def test_margin_is_to_the_nearest_public_captions():
-    images, others = VICTIM.pictures(OWN), VICTIM.targets(PUBLIC)
+    images, others = VICTIM.image_embeddings(OWN), VICTIM.targets(PUBLIC)
     nearest = (images @ others.T).sort(1, descending=True).values[:, :3].mean(1)
     expected = cosine(images, VICTIM.targets(OWN)) - nearest
     assert torch.allclose(scores_of(HardNegatives(3, 100)), expected, atol=1e-5)
@@ -85,7 +85,7 @@ def test_a_model_without_a_temperature_is_asked_for_one():
     class Answering:
         """Image and text embeddings, and no more."""
 
-        pictures, targets = VICTIM.pictures, VICTIM.targets
+        pictures, targets = VICTIM.image_embeddings, VICTIM.targets
 
     said = r"score\.statistic\.temperature = null: Answering tells none of its own"
     with pytest.raises(ValueError, match=said):
@@ -96,10 +96,10 @@ def test_pairs_that_are_all_but_certain_are_told_apart():
     """Cosines of nearly 1 with each other and 0 with the rest, over .04: float32 would end at 0."""
 
     class Axes:
-        def pictures(self, data):
+        def image_embeddings(self, data):
             return torch.eye(6)[: len(data)]
 
-        targets = pictures
+        targets = image_embeddings
 
     statistic = Contrastive(4, 0.04).prepare(Axes(), PUBLIC, Embedding())
     angles = torch.linspace(0, 0.3, 50)

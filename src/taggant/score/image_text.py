@@ -60,7 +60,7 @@ class Contrastive:
         """The statistic beside public pairs, as this victim embeds them."""
         temperature = self._of(victim)
         others = _first(public, self.pairs)
-        pictures, texts = victim.pictures(others), victim.targets(others)
+        pictures, texts = victim.image_embeddings(others), victim.targets(others)
 
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             own = cosine(images, captions)[:, None]

@@ -191,11 +191,11 @@ class Clip(Victim):
         )
 
     def targets(self, data: ImageSet) -> Tensor:
-        """Embeddings of the captions: `texts`."""
-        return self.texts(data)
+        """`caption_embeddings`."""
+        return self.caption_embeddings(data)
 
     @torch.no_grad()
-    def texts(self, data: ImageSet) -> Tensor:
+    def caption_embeddings(self, data: ImageSet) -> Tensor:
         """Embeddings of the captions, unit rows float32 [N, D], on the CPU.
 
         All are computed in one shape, in eval mode.
@@ -205,8 +205,8 @@ class Clip(Victim):
         return normalize(torch.cat(parts)[: len(data)].float(), dim=1).cpu()
 
     @torch.no_grad()
-    def pictures(self, data: ImageSet) -> Tensor:
-        """Embeddings of the images, unit rows float32 [N, D], on the CPU; as `texts`."""
+    def image_embeddings(self, data: ImageSet) -> Tensor:
+        """Embeddings of the images, unit rows float32 [N, D], on the CPU, in eval mode."""
         with evaluating(self):
             parts = [self.embed(part) for part in self._padded(data.images)]
         return normalize(torch.cat(parts)[: len(data)].float(), dim=1).cpu()
@@ -219,7 +219,7 @@ class Clip(Victim):
 
         ``utility`` is recall at 1, ``utility_baseline`` what chance reaches; ``recall_at_5``.
         """
-        likeness = self.pictures(data) @ self.texts(data).T
+        likeness = self.image_embeddings(data) @ self.caption_embeddings(data).T
         return {
             "utility": recall(likeness, 1),
             "utility_baseline": 1 / len(data),
