@@ -31,7 +31,7 @@ from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
 from taggant.owner.schema import to_json
 from taggant.owner.serve import Service
-from taggant.owner.verify import verify, whole
+from taggant.owner.verify import read_certificate, verify
 from taggant.score.oracle import QueryError
 from taggant.score.remote import Endpoint
 from taggant.store import lock
@@ -212,7 +212,7 @@ def test_only_asked_openings_leave_the_ledger(home, done):
 
 
 def test_forged_scores_are_rejected_by_the_model(home, done):
-    c = whole((home / "cert.json").read_bytes())
+    c = read_certificate((home / "cert.json").read_bytes())
     model = open_model(done, ModelOptions(classes=CLASSES))
     assert all(check.ok for check in verify_scores(c, model, home / "raw"))
     first, *rest = c.opened
@@ -225,7 +225,7 @@ def test_forged_scores_are_rejected_by_the_model(home, done):
 
 def test_versions_that_tie_are_put_into_no_order_by_the_room_left_to_arithmetic(home, done):
     """A forger of a constant model moves scores by less than is held against another machine."""
-    c = whole((home / "cert.json").read_bytes())
+    c = read_certificate((home / "cert.json").read_bytes())
 
     class Constant(Learnt):
         def forward(self, images):

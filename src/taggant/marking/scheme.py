@@ -18,7 +18,10 @@ class Scheme(Protocol):
     in which order, changes no bit (at one device class, precision and thread count).
     """
 
-    n: int
+    @property
+    def n(self) -> int:
+        """Versions of each image."""
+        ...
 
     def versions(
         self,

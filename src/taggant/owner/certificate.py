@@ -40,7 +40,7 @@ SCHEMA: SchemaName = "taggant certificate 5"
 Version = Annotated[int, Field(ge=0, lt=LARGEST_N)]
 
 
-class Picture(Schema):
+class PictureResult(Schema):
     """What is said of every picture, opened or not.
 
     Attributes
@@ -68,7 +68,7 @@ class Picture(Schema):
     taken: bool
 
     @model_validator(mode="after")
-    def _fits(self) -> Picture:
+    def _fits(self) -> PictureResult:
         for key in ("bits", "doubtful"):
             digits = len(getattr(self, key))
             if digits != 2 * -(-self.read // 8):
@@ -76,7 +76,7 @@ class Picture(Schema):
         return self
 
     @property
-    def row(self) -> NDArray[np.bool_]:
+    def comparisons(self) -> NDArray[np.bool_]:
         """Exceedances and doubtful comparisons, bool [2, read]."""
         return np.stack([unpacked(text, self.read) for text in (self.bits, self.doubtful)])
 
@@ -123,7 +123,7 @@ class Certificate(AuditSetup):
     made: RecordedDevice
     seals: Annotated[tuple[Hex32, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
     size: Probability
-    pictures: Annotated[tuple[Picture, ...], Field(max_length=MOST_PICTURES), FailFast()]
+    pictures: Annotated[tuple[PictureResult, ...], Field(max_length=MOST_PICTURES), FailFast()]
     set_p: Probability
     opened: Annotated[tuple[OpenedPicture, ...], Field(max_length=MOST_PICTURES), FailFast()]
     queries: Count

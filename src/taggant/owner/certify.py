@@ -15,7 +15,7 @@ from taggant.owner.certificate import (
     SCHEMA,
     Certificate,
     OpenedPicture,
-    Picture,
+    PictureResult,
     digest_of,
     packed,
     page,
@@ -84,10 +84,12 @@ def software() -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def picture_results(rows: Sequence[NDArray[np.bool_]], verdict: Verdict) -> tuple[Picture, ...]:
+def picture_results(
+    rows: Sequence[NDArray[np.bool_]], verdict: Verdict
+) -> tuple[PictureResult, ...]:
     """What is said of every picture, opened or not."""
     return tuple(
-        Picture.from_values(
+        PictureResult.from_values(
             bits=packed(row[0]),
             doubtful=packed(row[1]),
             read=int(verdict.read[k]),

@@ -34,7 +34,7 @@ from taggant.owner.schema import (
 SCHEMA = "taggant commitment 4"
 
 
-class Network(Schema):
+class MarkerNetwork(Schema):
     """The network that a marking looks through, where it needs one."""
 
     marker: Named
@@ -47,7 +47,7 @@ class Terms(Schema):
     Attributes
     ----------
     marking : Marking
-    network : Network or None
+    network : MarkerNetwork or None
     format : str
         In which format files are published.
     quality : int
@@ -60,7 +60,7 @@ class Terms(Schema):
     """
 
     marking: Marking
-    network: Network | None
+    network: MarkerNetwork | None
     format: Literal["keep", "png", "jpeg", "webp", "tiff"]
     quality: Annotated[int, Field(ge=1, le=100)]
     beacon: Line
@@ -72,10 +72,10 @@ class Terms(Schema):
     ) -> Terms:
         """Terms of a marking as it is made here, with the weights found here."""
         parameters = scheme.parameters()
-        network = {key: parameters[key] for key in Network.model_fields if key in parameters}
+        network = {key: parameters[key] for key in MarkerNetwork.model_fields if key in parameters}
         return cls.from_values(
             marking=marking,
-            network=Network.from_values(**network) if network else None,
+            network=MarkerNetwork.from_values(**network) if network else None,
             format=file_format,
             quality=quality,
             beacon=beacon,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,13 @@ from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
 from taggant.stats.sets import POWER_SHARE_IN_SETS, plan_set
 
 Test = Literal["optimal", "rank", "pprm", "besag_clifford"]
-TESTS: tuple[str, ...] = get_args(Test)
+TESTS: Mapping[Test, Callable[[int, Fraction], Boundary]] = {
+    "optimal": stats.optimal,
+    "rank": stats.rank,
+    "pprm": stats.pprm,
+    "besag_clifford": stats.besag_clifford,
+}
+"""Tests of one picture: versions and level -> boundary."""
 EXPECTED_USED = stats.Beta(1, 50)
 AT_ONCE = 1 << 22
 """Bits that a test is run on at once."""
@@ -71,9 +77,10 @@ class DecisionRule(Schema):
         ValueError
             If there is none of that level.
         """
-        options: dict[str, Any] = {} if self.q is None else {"min_power_share": POWER_SHARE_IN_SETS}
-        made: Boundary = getattr(stats, self.test)(n, Fraction(self.level), **options)
-        return made
+        level = Fraction(self.level)
+        if self.q is None:
+            return TESTS[self.test](n, level)
+        return stats.optimal(n, level, min_power_share=POWER_SHARE_IN_SETS)
 
 
 @dataclass(frozen=True)
@@ -115,16 +122,16 @@ def decide(rule: DecisionRule, boundary: Boundary, rows: Sequence[NDArray[np.boo
     width = max(1, *(row.shape[1] for row in rows))
     step = max(1, AT_ONCE // width)
     parts = [_run(boundary, rows[start : start + step]) for start in range(0, len(rows), step)]
-    asis, sure = (_together(some) for some in zip(*parts, strict=True))
-    claim, adjusted = _claims(rule, sure)
+    asis, firmly = (_joined(some) for some in zip(*parts, strict=True))
+    claim, adjusted = _claims(rule, firmly)
     return Verdict(
         claim,
         _claims(rule, asis)[0] & ~claim,
-        sure.read,
-        sure.exceedances,
-        sure.p_value,
+        firmly.read,
+        firmly.exceedances,
+        firmly.p_value,
         adjusted,
-        float(np.exp(fisher(np.log(sure.p_value)))),
+        float(np.exp(fisher(np.log(firmly.p_value)))),
     )
 
 
@@ -144,7 +151,7 @@ def _run(boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> tuple[Decisio
     return firm(boundary, bits, doubtful, reads)
 
 
-def _together(parts: Sequence[Decisions]) -> Decisions:
+def _joined(parts: Sequence[Decisions]) -> Decisions:
     """Decisions of several lots of pictures as one; p-values of at most 1."""
     every = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])

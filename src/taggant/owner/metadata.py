@@ -22,7 +22,7 @@ from taggant.data.decode import DAMAGED, orientation
 from taggant.owner import xmp
 
 Base, IFD = ExifTags.Base, ExifTags.IFD
-Values = dict[int, Any]
+Values = dict[int, object]
 
 SCENE = frozenset(
     {
@@ -275,7 +275,7 @@ def _allowed(values: Values, tags: frozenset[int]) -> Values:
     return {tag: value for tag, value in values.items() if tag in tags and _fits(tag, value)}
 
 
-def _fits(tag: int, value: Any) -> bool:
+def _fits(tag: int, value: object) -> bool:
     """Whether a value is too small for a picture, and can be written."""
     if isinstance(value, bytes):
         small = len(value) <= MOST_BYTES or is_plain(_text(tag, value))
@@ -294,7 +294,7 @@ def _text(tag: int, value: bytes) -> str:
     return value.decode("utf-16-le", "replace").rstrip("\0") if tag in WIDE else "\0"
 
 
-def _can_be_written(tag: int, value: Any) -> bool:
+def _can_be_written(tag: int, value: object) -> bool:
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     try:
         directory[tag] = value

@@ -20,7 +20,7 @@ from taggant.owner.models.model import Model
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.scheme import PerPicture, Transformed
 from taggant.owner.transform import Transform
-from taggant.owner.verify import Check, checked, draws, want
+from taggant.owner.verify import Check, draws, require, run_checks
 from taggant.score import AnyOracle, Score
 
 NEAR = 1e-3
@@ -45,9 +45,9 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
     same = model.fingerprint == c.model.fingerprint
     fresh: dict[int, NDArray[np.float32]] = {}
     return list(
-        checked(
+        run_checks(
             [
-                ("the model is the one named", lambda: want(same, "it is another model")),
+                ("the model is the one named", lambda: require(same, "it is another model")),
                 ("the model gives the scores", lambda: fresh.update(_ask_again(c, model, raw))),
                 ("the claims follow from those", lambda: _claims(c, fresh)),
             ]
@@ -59,12 +59,12 @@ def _raw(c: Certificate, folder: Path) -> dict[str, Tensor]:
     wanted = {opened.id: opened for opened in c.opened}
     found = find_raw(folder, wanted)
     missing = [opened.name for i, opened in wanted.items() if i not in found]
-    want(not missing, f"{len(missing)} raw pictures are not in {folder}: {missing[:3]}")
+    require(not missing, f"{len(missing)} raw pictures are not in {folder}: {missing[:3]}")
     return found
 
 
 def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
-    rows = [picture.row for picture in c.pictures]
+    rows = [picture.comparisons for picture in c.pictures]
     for one in c.opened:
         scores = fresh[one.seal]
         own = [*one.again, scores[0], scores[-1]]  # asked first, and once more last
@@ -74,7 +74,9 @@ def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
         rows[one.seal] = again.comparisons(draws(c, one))
     found = decide(c.rule, c.rule.boundary(c.terms.n), rows).claim
     gone = [one.name for one in c.opened if c.pictures[one.seal].claim and not found[one.seal]]
-    want(not gone, f"{len(gone)} claims are not made of the scores that it gives here: {gone[:3]}")
+    require(
+        not gone, f"{len(gone)} claims are not made of the scores that it gives here: {gone[:3]}"
+    )
 
 
 def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[np.float32]]:
@@ -85,7 +87,9 @@ def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[
     check_score(score, model)
     oracle = model.oracle(score.access)
     made = c.terms.marking.build()
-    want(dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here")
+    require(
+        dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here"
+    )
     secrets = {one.id: bytes.fromhex(one.secret) for one in c.opened}
     scheme = Transformed(PerPicture(made, secrets), Transform.from_terms(c.terms))
     targets = Targets(c)
@@ -108,7 +112,7 @@ def _ask_one(
     own, image_id = draws(c, opened), opened.id
     indices = read_indices(own, len(opened.scores) - 1)
     made = c.made.build().versions(scheme, b"", raw[None], [image_id], indices[None])[0]
-    want(pictures.digest(made[0].cpu()) == opened.published_sha256, "other published pixels")
+    require(pictures.digest(made[0].cpu()) == opened.published_sha256, "other published pixels")
     made = torch.cat([made, made[:1]])
     images = torch.stack([c.transform(one) for one in made.cpu()])
     targets = target.expand(len(images), *target.shape[1:])
@@ -116,5 +120,5 @@ def _ask_one(
     scores: NDArray[np.float32] = score(oracle, images, targets, views).float().cpu().numpy()
     before = np.array([*opened.scores, opened.scores[0]], np.float32)
     far = np.abs(scores - before) > NEAR * (1 + np.abs(before))
-    want(not far.any(), f"{opened.name}: {int(far.sum())} of {len(far)} scores differ")
+    require(not far.any(), f"{opened.name}: {int(far.sum())} of {len(far)} scores differ")
     return scores

@@ -61,7 +61,7 @@ class Schema(BaseModel):
     """How many times as large a file may be as a stranger's."""
 
     @classmethod
-    def from_values(cls: type[AnySchema], **values: Any) -> AnySchema:
+    def from_values(cls: type[AnySchema], **values: object) -> AnySchema:
         """Check Python's own values, tuples and other schemas among them.
 
         Raises
@@ -74,11 +74,11 @@ class Schema(BaseModel):
         except ValidationError as error:
             raise SchemaError(describe(error, values)) from None
 
-    def replace(self: AnySchema, **values: Any) -> AnySchema:
+    def replace(self: AnySchema, **values: object) -> AnySchema:
         """The same with other values of some fields, checked like all."""
         return self.from_values(**{**self._fields(), **values})
 
-    def _fields(self) -> dict[str, Any]:
+    def _fields(self) -> dict[str, object]:
         return {
             field.alias or name: getattr(self, name)
             for name, field in type(self).model_fields.items()
@@ -134,7 +134,7 @@ def _sane(content: bytes, times: int) -> None:
         raise SchemaError(f"it is no JSON: {printable(str(error))[: SHOWN * 2]}") from None
 
 
-def _few(pairs: Sequence[tuple[str, Any]]) -> None:
+def _few(pairs: Sequence[tuple[str, object]]) -> None:
     names = {name for name, _ in pairs}
     if len(pairs) > MOST_FIELDS:
         raise ValueError(f"{len(pairs)} fields of one object, accepted are at most {MOST_FIELDS}")
@@ -148,7 +148,7 @@ def to_json(values: Schema) -> bytes:
     return (text + "\n").encode()
 
 
-def parse_values(kind: type[AnySchema], values: Mapping[str, Any]) -> AnySchema:
+def parse_values(kind: type[AnySchema], values: Mapping[str, object]) -> AnySchema:
     """Check plain values as `parse` checks those of a file.
 
     Raises
@@ -162,7 +162,7 @@ def parse_values(kind: type[AnySchema], values: Mapping[str, Any]) -> AnySchema:
         raise SchemaError(str(error)) from None
 
 
-def describe(error: ValidationError, values: Any) -> str:
+def describe(error: ValidationError, values: object) -> str:
     """The first fault, in a line: the key as it stands in the file, the value, what is accepted."""
     fault = error.errors(include_url=False)[0]
     where = ".".join(map(str, _keys(fault["loc"], values)))
@@ -188,7 +188,7 @@ def describe(error: ValidationError, values: Any) -> str:
     return f"{printable(where)} = {_short(fault['input'])}: {printable(message)}"
 
 
-def _keys(loc: Sequence[int | str], values: Any) -> Iterator[int | str]:
+def _keys(loc: Sequence[int | str], values: object) -> Iterator[int | str]:
     """Where a fault is, without the kinds of components that pydantic names on the way."""
     kind = None
     for step in loc:
@@ -200,14 +200,16 @@ def _keys(loc: Sequence[int | str], values: Any) -> Iterator[int | str]:
         kind = values.get("kind") if isinstance(values, Mapping) else None
 
 
-def _inside(values: Any, step: int | str) -> Any:
+def _inside(values: object, step: int | str) -> object:
     if isinstance(values, Mapping):
         return values.get(step)
-    listed = isinstance(values, list) and isinstance(step, int) and step < len(values)
-    return values[step] if listed else None
+    if isinstance(values, list) and isinstance(step, int) and step < len(values):
+        inner: object = values[step]
+        return inner
+    return None
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     """A value as a message repeats it; a long one is cut before it is written out."""
     if isinstance(value, str):
         value = value[: SHOWN + 1]

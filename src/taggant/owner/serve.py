@@ -14,11 +14,10 @@ import struct
 import threading
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.data.decode import square
 
@@ -42,7 +41,9 @@ class Service(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, model: Any, size: int, port: int = 0, labels_only: bool = False) -> None:
+    def __init__(
+        self, model: nn.Module, size: int, port: int = 0, labels_only: bool = False
+    ) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.model = model.eval()
         self.size = size
@@ -55,7 +56,7 @@ class Service(ThreadingHTTPServer):
         """Where it listens."""
         return f"http://127.0.0.1:{self.server_address[1]}/"
 
-    def answer(self, texts: Sequence[str]) -> dict[str, Any]:
+    def answer(self, texts: Sequence[str]) -> dict[str, object]:
         """Answer to a request's images; ValueError for what are none."""
         images = torch.stack([_decode(text, self.size) for text in texts])
         with self.alone, torch.inference_mode():
@@ -97,5 +98,5 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def log_message(self, *_: Any) -> None:
+    def log_message(self, *_: object) -> None:
         """Say nothing of each request."""

@@ -6,10 +6,11 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import Field
 from torch import Tensor
 
@@ -113,15 +114,15 @@ def fit(copies: Sequence[Path], published: Sequence[Tensor]) -> Transform:
 def jpeg_quality(path: Path) -> int | None:
     """Quality at which this JPEG library has the file's tables; None for other formats."""
     with Image.open(path) as image:
-        if image.format != "JPEG":
+        if image.format != "JPEG" or not isinstance(image, JpegImageFile):
             return None
-        tables: Any = getattr(image, "quantization", None)
+        tables = image.quantization
     for quality in range(100, 0, -1):
         stream = io.BytesIO()
         mode = "RGB" if len(tables) > 1 else "L"
         Image.new(mode, (16, 16)).save(stream, "JPEG", quality=quality)
         with Image.open(stream) as sample:
-            if getattr(sample, "quantization", None) == tables:
+            if isinstance(sample, JpegImageFile) and sample.quantization == tables:
                 return quality
     raise ValueError(f"{path}: its JPEG tables are of no standard quality; name the --transform")
 

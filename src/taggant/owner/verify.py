@@ -91,7 +91,7 @@ def verify(
         The model's, in the order that the verifier knows.
     """
     try:
-        c = whole(content)
+        c = read_certificate(content)
     except ValueError as error:
         return Verified((Check("the file is whole", str(error)),), None)
     steps: list[tuple[str, Callable[[], None]]] = [
@@ -109,11 +109,11 @@ def verify(
         steps.append(("the beacon's value", lambda: _beacon(c, beacon_value)))
     if classes is not None:
         steps.append(("the classes are the model's", lambda: _classes(c, classes)))
-    checks = [Check("the file is whole"), *checked(steps)]
+    checks = [Check("the file is whole"), *run_checks(steps)]
     return Verified(tuple(checks), c if checks[-1].ok else None)
 
 
-def checked(steps: list[tuple[str, Callable[[], None]]]) -> Iterator[Check]:
+def run_checks(steps: list[tuple[str, Callable[[], None]]]) -> Iterator[Check]:
     """Take steps until one finds something wrong."""
     for name, step in steps:
         try:
@@ -124,7 +124,7 @@ def checked(steps: list[tuple[str, Callable[[], None]]]) -> Iterator[Check]:
         yield Check(name)
 
 
-def whole(content: bytes) -> Certificate:
+def read_certificate(content: bytes) -> Certificate:
     """A certificate as it was written.
 
     Raises
@@ -133,19 +133,19 @@ def whole(content: bytes) -> Certificate:
         If it is none, or any byte was changed without renewing its digest.
     """
     c = parse(Certificate, content)
-    want(digest_of(c) == c.sha256, "its SHA-256 is another one: it was changed")
-    want(to_json(c) == content, "it is not written as certificates are: it was changed")
+    require(digest_of(c) == c.sha256, "its SHA-256 is another one: it was changed")
+    require(to_json(c) == content, "it is not written as certificates are: it was changed")
     return c
 
 
-def want(holds: bool, what: str) -> None:
+def require(holds: bool, what: str) -> None:
     """Say what is wrong."""
     if not holds:
         raise MismatchError(what)
 
 
 def _commitment(c: Certificate) -> None:
-    want(
+    require(
         folder_commitment(c.terms, c.seals) == c.commitment,
         "the seals (commitments to the pictures) give another one",
     )
@@ -160,7 +160,7 @@ def _commitment(c: Certificate) -> None:
             published=(),
             derivation=c.terms.derivation,
         )
-        want(
+        require(
             picture_commitment(own, opened.description) == c.seals[opened.seal],
             f"seal {opened.seal} does not open",
         )
@@ -169,7 +169,7 @@ def _commitment(c: Certificate) -> None:
 def _published(c: Certificate) -> None:
     for opened in c.opened:
         index = draws(c, opened).index()
-        want(index == opened.published, f"version {opened.published} was not drawn")
+        require(index == opened.published, f"version {opened.published} was not drawn")
 
 
 def draws(c: Certificate, opened: OpenedPicture) -> Draws:
@@ -178,17 +178,17 @@ def draws(c: Certificate, opened: OpenedPicture) -> Draws:
 
 
 def _rows(c: Certificate) -> list[NDArray[np.bool_]]:
-    rows = [picture.row for picture in c.pictures]
+    rows = [picture.comparisons for picture in c.pictures]
     again = [(packed(bits), packed(doubtful)) for bits, doubtful in rows]
-    want(again == [(p.bits, p.doubtful) for p in c.pictures], "bits beyond those read")
+    require(again == [(p.bits, p.doubtful) for p in c.pictures], "bits beyond those read")
     return rows
 
 
 def _bits(c: Certificate) -> None:
     for opened in c.opened:
-        row = c.pictures[opened.seal].row
+        row = c.pictures[opened.seal].comparisons
         same = np.array_equal(opened.comparisons(draws(c, opened)), row)
-        want(same, f"picture {opened.seal}: other bits")
+        require(same, f"picture {opened.seal}: other bits")
 
 
 def _targets(c: Certificate) -> None:
@@ -200,12 +200,12 @@ def _targets(c: Certificate) -> None:
 def _decision(c: Certificate) -> None:
     rows = _rows(c)
     boundary = c.rule.boundary(c.terms.n)
-    want(_near(boundary.size(), c.size), f"the test's size is {boundary.size()}")
+    require(_near(boundary.size(), c.size), f"the test's size is {boundary.size()}")
     verdict = decide(c.rule, boundary, rows)
     _same_pictures(c, rows, verdict)
-    want(_near(verdict.set_p, c.set_p), f"the set's p-value is {verdict.set_p}")
+    require(_near(verdict.set_p, c.set_p), f"the set's p-value is {verdict.set_p}")
     opened = {one.seal for one in c.opened}
-    want(set(np.flatnonzero(verdict.claim).tolist()) <= opened, "a claim is not opened")
+    require(set(np.flatnonzero(verdict.claim).tolist()) <= opened, "a claim is not opened")
 
 
 def _same_pictures(c: Certificate, rows: list[NDArray[np.bool_]], verdict: Verdict) -> None:
@@ -215,7 +215,7 @@ def _same_pictures(c: Certificate, rows: list[NDArray[np.bool_]], verdict: Verdi
         for key, value in recomputed.plain().items():
             given = getattr(stated, key)
             same = _near(given, value) if isinstance(value, float) else given == value
-            want(same, f"pictures.{number}.{key} = {given}: the test says {value}")
+            require(same, f"pictures.{number}.{key} = {given}: the test says {value}")
 
 
 def _near(a: float, b: float) -> bool:
@@ -223,7 +223,7 @@ def _near(a: float, b: float) -> bool:
 
 
 def _page(c: Certificate, html: bytes) -> None:
-    want(html == page(c).encode(), "it was changed")
+    require(html == page(c).encode(), "it was changed")
 
 
 def _public(c: Certificate, content: bytes) -> None:
@@ -236,14 +236,14 @@ def _public(c: Certificate, content: bytes) -> None:
         ("pictures", len(c.seals)),
         ("beacon", c.terms.beacon),
     ):
-        want(getattr(public, key) == value, f"the public file has another {key}")
+        require(getattr(public, key) == value, f"the public file has another {key}")
 
 
 def _beacon(c: Certificate, value: str) -> None:
-    want(bool(c.terms.beacon), "the commitment names no beacon")
-    want(value == c.value, f"the certificate has {c.value!r}")
+    require(bool(c.terms.beacon), "the commitment names no beacon")
+    require(value == c.value, f"the certificate has {c.value!r}")
 
 
 def _classes(c: Certificate, names: Sequence[str]) -> None:
     same = c.model.classes in ((), tuple(names))  # none where the score needs no labels
-    want(same, f"the certificate has {', '.join(c.model.classes)}")
+    require(same, f"the certificate has {', '.join(c.model.classes)}")

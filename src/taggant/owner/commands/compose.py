@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -78,7 +77,7 @@ def _check_keys(overrides: Sequence[str], keys: dict[str, str], others: str) -> 
             )
 
 
-def _section(key: str, overrides: Sequence[str]) -> dict[str, Any]:
+def _section(key: str, overrides: Sequence[str]) -> dict[str, object]:
     try:
         return dict(plain(OmegaConf.select(compose_config(overrides), key)))
     except (HydraException, OmegaConfBaseException) as error:

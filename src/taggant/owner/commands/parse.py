@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection
 
 from taggant.owner.schema import decimal
 
@@ -40,7 +40,7 @@ def parse_numbers(option: str, text: str, least: float = float("-inf")) -> tuple
     return numbers
 
 
-def parse_choice(option: str, name: str, names: Sequence[str]) -> str:
+def parse_choice(option: str, name: str, names: Collection[str]) -> str:
     """One of several names.
 
     Raises
@@ -49,7 +49,7 @@ def parse_choice(option: str, name: str, names: Sequence[str]) -> str:
         If it is none.
     """
     if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
+        near = difflib.get_close_matches(name, list(names), n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         raise ValueError(f"{option} {name}: accepted are {', '.join(names)}{hint}")
     return name

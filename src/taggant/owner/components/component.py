@@ -19,7 +19,7 @@ class Component(Schema):
     factory: ClassVar[Callable[..., Any]]
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """Arguments of `factory`, components among them built."""
         values = {key: getattr(self, key) for key in type(self).model_fields if key != "kind"}
         return {key: v.build() if isinstance(v, Component) else v for key, v in values.items()}
@@ -52,7 +52,7 @@ def short_name(component: type[Component]) -> str:
 
 
 def parse_config(
-    kind: type[AnySchema], config: Mapping[str, Any], names: TargetNames, key: str
+    kind: type[AnySchema], config: Mapping[str, object], names: TargetNames, key: str
 ) -> AnySchema:
     """What a config that hydra composed says, as files hold it.
 
@@ -71,14 +71,14 @@ def parse_config(
     SchemaError
         For a ``_target_`` that is in no table, or arguments that are unknown or out of range.
     """
-    own = {name: value for name, value in config.items() if name not in HYDRA}
+    own = {k: _named(value, names) for k, value in config.items() if k not in HYDRA}
     try:
-        return parse_values(kind, _named(own, names))
+        return parse_values(kind, own)
     except SchemaError as error:
         raise SchemaError(f"{key}.{error}") from None
 
 
-def _named(config: Any, names: TargetNames) -> Any:
+def _named(config: object, names: TargetNames) -> object:
     if isinstance(config, Mapping):
         inner = {str(k): _named(value, names) for k, value in config.items() if k not in HYDRA}
         if "_target_" not in config:

@@ -77,7 +77,7 @@ class Trained(Load):
     seed: Seed
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """As `taggant.marking.trained.trained` takes them: the components as configs."""
         return {
             "exclude": _config(self.exclude),
@@ -241,12 +241,10 @@ class Marking(Schema):
 
     def build(self) -> Scheme:
         """The scheme; the network is loaded when it is first needed."""
-        made: Any = n_version.NVersion(self.n, self.epsilon, self.strategy.build())
-        scheme: Scheme = made
-        return scheme
+        return n_version.NVersion(self.n, self.epsilon, self.strategy.build())
 
 
-def marking_from_config(config: Mapping[str, Any]) -> Marking:
+def marking_from_config(config: Mapping[str, object]) -> Marking:
     """A composed ``marking.scheme`` config, as files hold it.
 
     Raises
@@ -259,7 +257,7 @@ def marking_from_config(config: Mapping[str, Any]) -> Marking:
     return parse_config(Marking, config, NAMES, "marking")
 
 
-def _config(component: Component, **more: Any) -> Any:
+def _config(component: Component, **more: object) -> Any:
     """The config that hydra would make a component of."""
     values = {key: value for key, value in component.plain().items() if key != "kind"}
     factory = type(component).factory

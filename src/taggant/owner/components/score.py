@@ -197,7 +197,7 @@ class ScoreConfig(Schema):
         )
 
 
-def score_from_config(config: Mapping[str, Any]) -> ScoreConfig:
+def score_from_config(config: Mapping[str, object]) -> ScoreConfig:
     """A composed ``score`` config, as files hold it.
 
     Raises

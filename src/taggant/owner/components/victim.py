@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import open_clip
 from pydantic import Field, StringConstraints
@@ -38,7 +38,7 @@ TRAINING = frozenset(
     }
 )
 """What a victim's config says of its training."""
-UNTRAINED: Mapping[str, Any] = {
+UNTRAINED: Mapping[str, object] = {
     **{"epochs": 1, "batch_size": 1, "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0},
     "snapshots": 1,
 }
@@ -66,7 +66,7 @@ class Images:
 class VictimConfig(Component):
     """A victim; what makes it takes the facts of its images besides."""
 
-    untrained: ClassVar[Mapping[str, Any]] = UNTRAINED
+    untrained: ClassVar[Mapping[str, object]] = UNTRAINED
 
     def build_untrained(self, images: Images) -> base.Victim:
         """One that answers as the trained one does once it has its weights."""
@@ -95,13 +95,13 @@ class Distilled(Networked):
 class LabelNoise(Networked):
     kind: Literal["label_noise"]
     factory = label_noise.LabelNoise
-    untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "label_noise": 0.0}
+    untrained: ClassVar[Mapping[str, object]] = {**UNTRAINED, "label_noise": 0.0}
 
 
 class DPClassifier(Networked):
     kind: Literal["dp_sgd"]
     factory = dp_sgd.DPClassifier
-    untrained: ClassVar[Mapping[str, Any]] = {
+    untrained: ClassVar[Mapping[str, object]] = {
         **UNTRAINED,
         **{"noise_multiplier": 0.0, "max_grad_norm": 1.0, "delta": 0.5},
     }
@@ -119,7 +119,7 @@ class PurifiedInput(Networked):
     purify: Annotated[Purify, Field(discriminator="kind")]
 
 
-def _no_probe(*_: Any) -> float:
+def _no_probe(*_: object) -> float:
     """What an encoder is good for is not asked here."""
     return float("nan")
 
@@ -127,7 +127,7 @@ def _no_probe(*_: Any) -> float:
 class Encoder(Networked):
     """A victim that answers with features."""
 
-    untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "probe": _no_probe}
+    untrained: ClassVar[Mapping[str, object]] = {**UNTRAINED, "probe": _no_probe}
     hidden: Wide
 
 
@@ -147,7 +147,10 @@ class VICReg(Encoder):
 class MomentumEncoder(Encoder):
     """A victim that a slow copy of itself taught, which is among its weights."""
 
-    untrained: ClassVar[Mapping[str, Any]] = {**Encoder.untrained, "teacher_momentum": (1.0, 1.0)}
+    untrained: ClassVar[Mapping[str, object]] = {
+        **Encoder.untrained,
+        "teacher_momentum": (1.0, 1.0),
+    }
 
 
 class BYOL(MomentumEncoder):
@@ -221,7 +224,7 @@ class ImageText(VictimConfig):
     normalisation: Literal["data", "model"]
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """Without the weights that training started from: they are never looked for."""
         config = self.config.model_dump(exclude_none=True)
         return {"model": self.model, "config": config, "pretrained": None}
@@ -251,11 +254,11 @@ class Clip(ImageText):
 class Captioner(ImageText):
     kind: Literal["captioner"]
     factory = captioner.Captioner
-    untrained: ClassVar[Mapping[str, Any]] = {**UNTRAINED, "caption_weight": 1.0}
+    untrained: ClassVar[Mapping[str, object]] = {**UNTRAINED, "caption_weight": 1.0}
     decoder: Decoder
 
     @property
-    def arguments(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, object]:
         """See `ImageText.arguments`."""
         return {**super().arguments, "decoder": self.decoder.plain()}
 
@@ -282,7 +285,7 @@ class _Named(Schema):
     victim: Annotated[AnyVictim, Field(discriminator="kind")]
 
 
-def victim_from_config(config: Mapping[str, Any]) -> VictimConfig:
+def victim_from_config(config: Mapping[str, object]) -> VictimConfig:
     """A run's ``victim`` config, as files hold it.
 
     Raises

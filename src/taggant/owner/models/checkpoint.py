@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.files import sha256
 from taggant.owner.models.model import (
@@ -72,7 +72,7 @@ def _note(path: Path, state: StateDict) -> str:
     )
 
 
-def _heads(net: Any, options: ModelOptions) -> tuple[str, ...]:
+def _heads(net: nn.Module, options: ModelOptions) -> tuple[str, ...]:
     """Modules of a checkpoint that an encoder is asked without."""
     if options.victim != "encoder":
         return ()
@@ -100,7 +100,7 @@ def _architecture(library: str, name: str, classes: int) -> Any:
     )
 
 
-def _torchvision(name: str, classes: int) -> Any:
+def _torchvision(name: str, classes: int) -> nn.Module:
     import torchvision
 
     if classes == 0:
@@ -109,10 +109,11 @@ def _torchvision(name: str, classes: int) -> Any:
             "open_clip, an ONNX file or module:function"
         )
     _known(name, torchvision.models.list_models(module=torchvision.models), "torchvision")
-    return torchvision.models.get_model(name, weights=None, num_classes=classes)
+    net: nn.Module = torchvision.models.get_model(name, weights=None, num_classes=classes)
+    return net
 
 
-def _timm(name: str, classes: int) -> Any:
+def _timm(name: str, classes: int) -> nn.Module:
     import timm
 
     _known(name.partition(".")[0], timm.list_models(), "timm")

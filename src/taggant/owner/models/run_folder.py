@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import torch
 from pydantic import ConfigDict, Field, StringConstraints
@@ -71,7 +71,7 @@ class Result(Excerpt):
 class Config(Excerpt):
     """``config.json``."""
 
-    victim: dict[str, Any]
+    victim: dict[str, object]
 
 
 class Data(Excerpt):

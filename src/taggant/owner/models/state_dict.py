@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,7 +46,7 @@ class StateDict:
 
 
 def find_state_dict(
-    loaded: Any, wanted: Mapping[str, Tensor], heads: Collection[str] = ()
+    loaded: object, wanted: Mapping[str, Tensor], heads: Collection[str] = ()
 ) -> StateDict:
     """The weights of a network, under whatever keys and prefixes they were saved.
 
@@ -55,7 +54,7 @@ def find_state_dict(
 
     Parameters
     ----------
-    loaded : Any
+    loaded : object
         See `taggant.owner.models.weights.read_weights`.
     wanted : mapping
         The network's own state.
@@ -91,7 +90,7 @@ def find_state_dict(
     return StateDict(chosen.location, kept, others)
 
 
-def _mappings(loaded: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
+def _mappings(loaded: object) -> Iterator[tuple[str, Mapping[object, object]]]:
     """Every mapping in a nest, those above first, with the keys that lead to it."""
     level, seen = [("", loaded)], set()
     for _ in range(DEPTH):
@@ -105,11 +104,11 @@ def _mappings(loaded: Any) -> Iterator[tuple[str, Mapping[Any, Any]]]:
         level = below
 
 
-def _tensors(found: Mapping[Any, Any]) -> dict[str, Tensor]:
+def _tensors(found: Mapping[object, object]) -> dict[str, Tensor]:
     return {
         WRAPPERS.sub("", key): value
         for key, value in found.items()
-        if isinstance(key, str) and torch.is_tensor(value)
+        if isinstance(key, str) and isinstance(value, Tensor)
     }
 
 

@@ -52,19 +52,19 @@ DICTIONARIES = (
 class Inert:
     """Stands in for what a file says is an object of one of the `HARMLESS` kinds."""
 
-    def __new__(cls, *_: Any, **__: Any) -> Inert:
+    def __new__(cls, *_: object, **__: object) -> Inert:
         """Whatever it is made of."""
         return super().__new__(cls)
 
-    def __setstate__(self, _: Any) -> None:
+    def __setstate__(self, _: object) -> None:
         """Whatever its state is."""
 
 
 class Items:
     """Stands in for one of the `DICTIONARIES`."""
 
-    def __new__(cls, *_: Any, **__: Any) -> OrderedDict[Any, Any]:  # type: ignore[misc]
-        """An empty dictionary, of the kind that torch fills."""
+    def __new__(cls, *_: object, **__: object) -> Any:
+        """An empty dictionary, of the one kind that torch fills; none of this class."""
         return OrderedDict()
 
 
@@ -74,7 +74,7 @@ STAND_INS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
 ]
 
 
-def read_weights(path: Path) -> Any:
+def read_weights(path: Path) -> object:
     """What a checkpoint holds: tensors, and mappings, sequences and plain values around them.
 
     Raises
