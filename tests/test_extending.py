@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,10 @@ from tests.conftest import ROOT
 
 TEXT = (ROOT / "docs" / "extending.md").read_text()
 FILES = dict(re.findall(r"^`([\w/.]+)`:\n\n```\w+\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
-COMMAND = re.findall(r"^python run\.py (.*)$", TEXT, re.MULTILINE)[0].split()
+COMMANDS = [
+    shlex.split(one, comments=True)
+    for one in re.findall(r"^python run\.py (.*)$", TEXT, re.MULTILINE)
+]
 SMALL = ("progress=false", "threads=1", "trainer=cpu", "victim.epochs=1", "victim.snapshots=1")
 
 
@@ -22,10 +26,11 @@ SMALL = ("progress=false", "threads=1", "trainer=cpu", "victim.epochs=1", "victi
 def tree(tmp_path_factory) -> Path:
     """A copy of what a run needs, with every file of the recipes in its place."""
     root = tmp_path_factory.mktemp("tree")
-    for name in ("src", "conf", "experiments"):
+    for name in ("src", "conf", "experiments", "tests"):
         unread = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / name, root / name, ignore=unread, copy_function=os.link)
-    shutil.copy(ROOT / "run.py", root)
+    for name in ("run.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
     for name, text in FILES.items():
         assert not (ROOT / name).exists(), f"{name} is there already"
         (root / name).parent.mkdir(exist_ok=True)
@@ -49,8 +54,25 @@ def called(tree: Path, *arguments: str) -> str:
 
 
 def test_every_recipe_runs_as_written(tree):
-    assert len(FILES) == 14
-    assert "forgotten images claimed" in called(tree, "run.py", *COMMAND, *SMALL)
+    assert len(FILES) == 18
+    methods, parts = COMMANDS
+    assert "forgotten images claimed" in called(tree, "run.py", *methods, *SMALL)
+    assert "used images claimed" in called(tree, "run.py", *parts, *SMALL, "score.views=2")
+
+
+def test_nothing_central_changes_for_them(tree):
+    """What tests every victim, score, scheme and strategy, with those of the recipes among them."""
+    pages = ("test_combinations.py", "test_contracts.py", "victim/ssl/test_methods.py")
+    asked = [f"tests/{page}" for page in pages]
+    said = called(tree, "-m", "pytest", "-rA", "-p", "no:cacheprovider", "-k", "mine", *asked)
+    for name in (
+        "test_combinations.py::test_what_fits_can_be_audited[classifier-mine]",
+        "test_combinations.py::test_what_fits_can_be_audited[mine-n_version]",
+        "victim/ssl/test_methods.py::test_steps_on_a_batch_lower_its_loss[mine]",
+        "test_contracts.py::test_strategies_are_pure_and_stay_in_the_ball[mine]",
+        "test_contracts.py::test_scores_are_functions_of_one_image[1-mine-full]",
+    ):
+        assert f"PASSED tests/{name}" in said
 
 
 @pytest.mark.parametrize(
@@ -62,7 +84,7 @@ def test_an_edited_method_is_noticed_and_a_reworded_one_is_the_same(tree, old, n
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
-    table = called(tree, "run.py", *COMMAND, *SMALL, "plan=true")
+    table = called(tree, "run.py", *COMMANDS[0], *SMALL, "plan=true")
     path.write_text(text)
     rows = [re.split(r" *[│┃] *", line) for line in table.splitlines()]
     states = {row[1]: row[5] for row in rows if len(row) > 6}
