@@ -27,7 +27,7 @@ class Table(Schema):
     n: Annotated[int, Field(ge=1, le=10)]
     x: float
     level: schema.Decimal
-    at: schema.Moment
+    at: schema.Timestamp
     says: schema.Line
     rows: Annotated[tuple[Row, ...], Field(max_length=3), FailFast()]
 

@@ -1,1 +1,12 @@
-"""The owner's own tool: mark a folder, publish it, audit a model, hand over a certificate."""
+"""The owner's own tool: mark a folder, publish it, audit a model, hand over a certificate.
+
+- The command line: `cli`, and a file for each command in `commands`.
+- Marking: `mark` (a folder), `publisher` (its files), `pictures`, `metadata` and `xmp` (what is in
+  a file), `labels`, `scheme` (versions), `commitments`, `ledger`, `contact_sheet`.
+- Asking a model: `case` (an audit before its first query), `gather` (its pictures), `cost`,
+  `audit`, `journal` (answers so far), `record` (what was found), `decision` (what is claimed),
+  `transform` (what a platform does to files), and `models` for each kind of model.
+- Showing it: `certificate` (what it says), `certify` (made of an audit), `verify` (checked alone)
+  and `reask` (with the model).
+- Files are read by `schema`; what they may name are the `components`.
+"""

@@ -88,11 +88,14 @@ class Case:
             If the model does not answer what the score reads, or a picture has no label.
         """
         check_score(self.score, self.model)
-        self.targets  # noqa: B018 - made here, so that a missing label is told before any question
+        self.targets  # noqa: B018 - made here, so that a missing label ends it before any question
 
     @property
     def key(self) -> str:
-        """What a journal's answers belong to; under the owner's key, as a URL may hold keys."""
+        """Digest of all that a journal's answers depend on.
+
+        The model's whole address enters as a hash under the owner's key: a URL may hold a secret.
+        """
         asked = hmac.digest(self.ledger.key, self.model.address.encode(), "sha256").hex()
         return hashlib.sha256(canonical_json([self.setup.plain(), asked])).hexdigest()
 

@@ -29,10 +29,10 @@ from taggant.owner.schema import (
     Count,
     Hex32,
     Line,
-    Moment,
-    Named,
+    NonEmptyLine,
     Probability,
     Schema,
+    Timestamp,
 )
 
 SchemaName = Literal["taggant certificate 5"]
@@ -117,7 +117,7 @@ class Certificate(AuditSetup):
     """What an audit proves, and to be checked by."""
 
     schema_: Annotated[SchemaName, Field(alias="schema")]
-    created: Moment
+    created: Timestamp
     terms: Terms
     value: Line
     made: RecordedDevice
@@ -127,7 +127,7 @@ class Certificate(AuditSetup):
     set_p: Probability
     opened: Annotated[tuple[OpenedPicture, ...], Field(max_length=MOST_PICTURES), FailFast()]
     queries: Count
-    software: Named
+    software: NonEmptyLine
     sha256: Hex32
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ from taggant.owner.schema import (
     Hex32,
     Label,
     Line,
-    Named,
+    NonEmptyLine,
     RelativeName,
     Schema,
 )
@@ -37,7 +37,7 @@ SCHEMA = "taggant commitment 4"
 class MarkerNetwork(Schema):
     """The network that a marking looks through, where it needs one."""
 
-    marker: Named
+    marker: NonEmptyLine
     weights: ContentId
 
 
@@ -131,7 +131,7 @@ class PictureDescription(Schema):
 
     @property
     def description(self) -> PictureDescription:
-        """This alone, of what holds more."""
+        """The description alone, of an object that holds more."""
         return PictureDescription.from_values(
             **{key: getattr(self, key) for key in PictureDescription.model_fields}
         )

@@ -85,14 +85,14 @@ class DecisionRule(Schema):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the bits prove. Arrays are [pictures].
+    """What the comparisons with hidden versions prove. Arrays are [pictures].
 
     Attributes
     ----------
     claim : bool array
         Claims that no doubtful comparison decides (`taggant.audit.comparison`).
     withheld : bool array
-        What would be claimed otherwise: by tie keys, or by an answer that moved. No claims.
+        No claims; they would be if tie keys decided, or an answer that moved later.
     read, exceedances : int array
         Hidden versions read until the test stopped, and those that beat the published one.
     p_value : float array

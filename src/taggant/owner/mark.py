@@ -94,12 +94,12 @@ def mark(
     RunningError
         If another call with this ledger is running: each would draw a ledger of its own.
     """
-    _apart(folder, out)
+    _refuse_overlap(folder, out)
     refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
     entries, notes = _survey(folder, file_format, keep_location)
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
-    with locked(lock, partial(_refuse, ledger_path)):
-        ledger = _ledger(ledger_path, entries, draw_ledger, labelling)
+    with locked(lock, partial(_refuse_running, ledger_path)):
+        ledger = _load_or_draw(ledger_path, entries, draw_ledger, labelling)
         if beacon_value:
             ledger = ledger.with_value(beacon_value)
             ledger.save(ledger_path)
@@ -112,10 +112,12 @@ def mark(
         ledger.save(ledger_path)
         write_atomically(contact_sheet_path(ledger_path), draw(publisher.samples), mode=0o600)
     notes += publisher.notes()
-    return Marked(ledger, publisher.written, publisher.already_there, publisher.mean(), notes)
+    return Marked(
+        ledger, publisher.written, publisher.already_there, publisher.mean_quality(), notes
+    )
 
 
-def _refuse(ledger_path: Path) -> None:
+def _refuse_running(ledger_path: Path) -> None:
     raise RunningError(
         f"another call with --ledger {ledger_path} is running; wait until it ends, or give this "
         "one another --ledger and --out"
@@ -151,7 +153,7 @@ def write_commitment(ledger: FolderLedger, path: Path) -> None:
         subprocess.run([*command, path, "-out", query], check=False, capture_output=True)
 
 
-def _apart(folder: Path, out: Path) -> None:
+def _refuse_overlap(folder: Path, out: Path) -> None:
     if inside(folder, out) or inside(out, folder):
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
 
@@ -224,7 +226,7 @@ def published_names(names: Sequence[str], file_format: str) -> dict[str, str]:
     }
 
 
-def _ledger(
+def _load_or_draw(
     path: Path,
     entries: Sequence[Entry],
     draw_ledger: Callable[[Sequence[Entry]], FolderLedger],

@@ -25,25 +25,48 @@ Progress = Callable[[str], None]
 
 
 class Publisher:
-    """Writes published files, one at a time."""
+    """Writes published files, one at a time.
+
+    Parameters
+    ----------
+    folder, out : Path
+        Raw pictures, and where their published versions go.
+    ledger : FolderLedger
+    keep_location : bool
+        Whether published files say where they were taken, as far as the raw ones do.
+
+    Attributes
+    ----------
+    written, already_there : int
+        Files written now, and found there.
+    """
 
     def __init__(self, folder: Path, out: Path, ledger: FolderLedger, keep_location: bool) -> None:
         self.folder, self.out, self.ledger, self.keep_location = folder, out, ledger, keep_location
         secrets = {i: own.secret for i, own in ledger.pictures.items()}
         self.scheme = PerPicture(ledger.scheme, secrets)
         self.written = self.already_there = 0
-        self.otherwise: list[str] = []
+        self.old_metadata: list[str] = []
         self.qualities: list[Quality] = []
         self.samples: list[Row] = []
 
     def publish(self, entry: Entry, progress: Progress) -> Entry:
+        """Write a picture's published file, unless it is there; its entry with the pixels' digest.
+
+        Raises
+        ------
+        ValueError
+            If another file of that name is there: nothing is overwritten.
+        RuntimeError
+            If a file that holds all of a picture reads back otherwise.
+        """
         raw = pictures.read(self.folder / entry.name).pixels
         made = self._version(entry.id, raw)
         target, source = self.out / entry.published, self.folder / entry.name
         kind = pictures.format_of(entry.name, self.ledger.terms.format)
         content = pictures.encode(made, source, kind, self.ledger.terms.quality, self.keep_location)
         if target.exists():
-            self._check_kept(target, content, entry)
+            self._check_present(target, content, entry)
             self.already_there += 1
         else:
             write_atomically(target, content)
@@ -60,7 +83,7 @@ class Publisher:
         made = self.ledger.made.build().versions(self.scheme, b"", raw[None], [image_id], index)
         return made[0, 0].cpu()
 
-    def _check_kept(self, target: Path, content: bytes, entry: Entry) -> None:
+    def _check_present(self, target: Path, content: bytes, entry: Entry) -> None:
         if target.read_bytes() == content:
             return
         found = pictures.read(target)
@@ -71,7 +94,7 @@ class Publisher:
                     "is overwritten. Remove it, and the same command writes it without"
                 )
             if found.left_out:
-                self.otherwise.append(entry.published)
+                self.old_metadata.append(entry.published)
             return
         raise ValueError(
             f"{target} is there already and is not what this ledger publishes; nothing is "
@@ -89,11 +112,11 @@ class Publisher:
     def notes(self) -> tuple[str, ...]:
         """What should be known of the published folder."""
         notes = []
-        if self.otherwise:
+        if self.old_metadata:
             notes.append(
-                f"{len(self.otherwise)} published files were there with metadata that can hold the "
-                f"picture without its mark (the first: {self.otherwise[0]}): remove them, and the "
-                "same command writes them again"
+                f"{len(self.old_metadata)} published files were there with metadata that can hold "
+                f"the picture without its mark (the first: {self.old_metadata[0]}): remove them, "
+                "and the same command writes them again"
             )
         ours = {entry.published for entry in self.ledger.entries}
         others = [name for name in files_in(self.out) if name not in ours]
@@ -104,7 +127,8 @@ class Publisher:
             )
         return tuple(notes)
 
-    def mean(self) -> Quality:
+    def mean_quality(self) -> Quality:
+        """Over all pictures; the largest change of all."""
         count = len(self.qualities)
         return Quality(
             sum(q.psnr for q in self.qualities) / count,

@@ -24,7 +24,7 @@ from taggant.owner.schema import (
     ContentId,
     Count,
     Hex32,
-    Named,
+    NonEmptyLine,
     Schema,
     SchemaError,
     parse,
@@ -66,10 +66,10 @@ class AskedModel(Schema):
         In the model's order, by which labels become numbers; empty for scores that need no label.
     """
 
-    spec: Named
+    spec: NonEmptyLine
     fingerprint: Hex32
     answers: Literal["logits", "embedding"]
-    classes: Annotated[tuple[Named, ...], Field(max_length=100_000), FailFast()]
+    classes: Annotated[tuple[NonEmptyLine, ...], Field(max_length=100_000), FailFast()]
 
 
 class AuditSetup(Schema):
@@ -171,11 +171,12 @@ class ScoredPicture(PictureScores):
 
 
 class Record(Schema):
-    """What an audit found; the owner's, for it holds the scores of every picture.
+    """What an audit found. The owner keeps it to herself: it holds the scores of every picture.
 
     Attributes
     ----------
     facts : AuditSetup
+        What was fixed before the first query.
     scored : tuple of ScoredPicture
         In the order of the commitments.
     paid : int

@@ -52,7 +52,7 @@ AnySchema = TypeVar("AnySchema", bound="Schema")
 
 
 class Schema(BaseModel):
-    """Fields of which none is unknown, missing or of another type: 1 is no truth, "1" no number."""
+    """Fields. None may be unknown, missing or of another type: 1 is no bool, and "1" no int."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
@@ -75,7 +75,7 @@ class Schema(BaseModel):
             raise SchemaError(describe(error, values)) from None
 
     def replace(self: AnySchema, **values: object) -> AnySchema:
-        """The same with other values of some fields, checked like all."""
+        """The same with other values of some fields, which are checked too."""
         return self.from_values(**{**self._fields(), **values})
 
     def _fields(self) -> dict[str, object]:
@@ -108,14 +108,14 @@ def parse(kind: type[AnySchema], content: bytes) -> AnySchema:
         Naming the first field that is wrong, its value, and what is accepted. No more than a few
         times the memory of `LARGEST_FILE` is taken, whatever the content.
     """
-    _sane(content, kind.size_factor)
+    _check_size(content, kind.size_factor)
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
         raise SchemaError(describe(error, json.loads(content))) from None
 
 
-def _sane(content: bytes, times: int) -> None:
+def _check_size(content: bytes, times: int) -> None:
     """Refuse what is no JSON, and what takes long to read, before any field is looked at."""
     objects = content.count(b"{")
     values = content.count(b",") + content.count(b"[") + objects
@@ -127,14 +127,14 @@ def _sane(content: bytes, times: int) -> None:
         if count > most * times:
             raise SchemaError(f"it holds {count} {what}, accepted are at most {most * times}")
     try:
-        json.loads(content, object_pairs_hook=_few)
+        json.loads(content, object_pairs_hook=_check_fields)
     except RecursionError:
         raise SchemaError("it is nested too deeply") from None
     except ValueError as error:
         raise SchemaError(f"it is no JSON: {printable(str(error))[: SHOWN * 2]}") from None
 
 
-def _few(pairs: Sequence[tuple[str, object]]) -> None:
+def _check_fields(pairs: Sequence[tuple[str, object]]) -> None:
     names = {name for name, _ in pairs}
     if len(pairs) > MOST_FIELDS:
         raise ValueError(f"{len(pairs)} fields of one object, accepted are at most {MOST_FIELDS}")
@@ -225,7 +225,7 @@ def _short(value: object) -> str:
 
 def printable(text: str) -> str:
     """Text that no terminal takes for commands, in one line."""
-    return "".join(c if _shows(c) else "?" for c in text)
+    return "".join(c if _is_visible(c) else "?" for c in text)
 
 
 def read_bounded(path: Path) -> bytes:
@@ -246,12 +246,12 @@ def read_bounded(path: Path) -> bytes:
 # --- kinds of values ---------------------------------------------------------------------------
 
 
-def _shows(character: str) -> bool:
+def _is_visible(character: str) -> bool:
     return unicodedata.category(character) not in ("Cc", "Cs", "Zl", "Zp") and character not in BIDI
 
 
 def _line(text: str) -> str:
-    if not all(map(_shows, text)):
+    if not all(map(_is_visible, text)):
         raise ValueError("accepted is text without control characters")
     return text
 
@@ -305,7 +305,7 @@ Bits = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2})*$", max_length=
 """Packed bits in lower-case hex."""
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_line)]
 """Text of one line."""
-Named = Annotated[Line, StringConstraints(min_length=1)]
+NonEmptyLine = Annotated[Line, StringConstraints(min_length=1)]
 Label = Annotated[str, StringConstraints(max_length=200), AfterValidator(_line)]
 Caption = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_line)]
 RelativeName = Annotated[
@@ -314,6 +314,6 @@ RelativeName = Annotated[
 """A file's name inside a folder."""
 Decimal = Annotated[str, AfterValidator(_decimal)]
 """A probability, written in the one way that `decimal` writes it."""
-Moment = Annotated[str, StringConstraints(max_length=25), AfterValidator(_moment)]
+Timestamp = Annotated[str, StringConstraints(max_length=25), AfterValidator(_moment)]
 Count = Annotated[int, Field(ge=0, le=10**12)]
 Probability = Annotated[float, Field(ge=0, le=1)]
