@@ -18,9 +18,9 @@ from PIL import Image
 from tests.conftest import ROOT
 
 from taggant.answers import HIDDEN
-from taggant.owner.models.model import ModelOptions
+from taggant.models.model import ModelOptions
+from taggant.models.preprocessing import IMAGENET, squares
 from taggant.owner.models.open import open_model
-from taggant.owner.models.preprocessing import IMAGENET, squares
 from taggant.score import contract
 from taggant.score.access import Full, Label, TopK
 from taggant.score.oracle import QueryError

@@ -2,7 +2,7 @@
 
 import torch
 
-from taggant.owner.models.preprocessing import IMAGENET, squares
+from taggant.models.preprocessing import IMAGENET, squares
 from taggant.score.remote import Endpoint
 
 SIZE, INPUT, OUTPUT, KEY = 224, "input", "output", "logits"  # GET v2/models/NAME tells the names

@@ -1,6 +1,6 @@
 """TensorFlow Serving's REST API, and KServe v1: {"instances": ...} -> {"predictions": ...}."""
 
-from taggant.owner.models.preprocessing import squares
+from taggant.models.preprocessing import squares
 from taggant.score.remote import Endpoint
 
 SIZE = 224  # side of the model's input

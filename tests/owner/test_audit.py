@@ -19,13 +19,13 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
+from taggant.models.model import ModelOptions
 from taggant.owner import certify
 from taggant.owner.cli import app
 from taggant.owner.gather import gather
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
-from taggant.owner.models.model import ModelOptions
 from taggant.owner.models.open import open_model
 from taggant.owner.reask import verify_scores
 from taggant.owner.record import Record
@@ -62,8 +62,8 @@ def home(tmp_path_factory):
 
 def marked(root, known):
     """Mark what is in ``raw``, and let a model learn the first `known` published pictures."""
-    from taggant.data.decode import square
-    from taggant.owner.pictures import read, to_image
+    from taggant.data.decode import square, to_image
+    from taggant.owner.pictures import read
 
     torch.set_num_threads(1)
     mark(root / "raw", root / "out", root / "ledger", fresh(n=N), "keep")

@@ -11,11 +11,11 @@ from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
 from taggant.audit.published import AuditError
+from taggant.data.decode import to_image
 from taggant.owner.cli import app
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
-from taggant.owner.pictures import to_image
 from taggant.owner.transform import Transform, fit
 
 PALE = """

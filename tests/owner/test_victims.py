@@ -12,11 +12,11 @@ from tests.owner.test_mark import fresh
 from tests.victim.pairs import tiny_clip
 from typer.testing import CliRunner
 
+from taggant.models import checkpoint
+from taggant.models.model import ModelOptions
 from taggant.owner.cli import app
 from taggant.owner.labels import Labelling
 from taggant.owner.mark import mark
-from taggant.owner.models import checkpoint
-from taggant.owner.models.model import ModelOptions
 from taggant.owner.models.open import open_model
 from taggant.owner.models.run_folder import captioned
 from taggant.owner.serve import Service

@@ -77,3 +77,8 @@ def _on_grey(image: Image.Image) -> Image.Image:
         return image.convert("RGB")
     ground = Image.new("RGBA", image.size, (GREY, GREY, GREY, 255))
     return Image.alpha_composite(ground, image.convert("RGBA")).convert("RGB")
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """uint8 [C, H, W] as a PIL image of mode L, LA, RGB or RGBA."""
+    return Image.fromarray(pixels.permute(1, 2, 0).squeeze(-1).contiguous().numpy())

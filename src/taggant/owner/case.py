@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from taggant.canonical import canonical_json
+from taggant.models.model import Model
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
-from taggant.owner.models.model import Model
 from taggant.owner.record import AskedModel, AuditSetup, Targets
 from taggant.owner.transform import Transform
 from taggant.score import Score

@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from taggant.data.decode import to_image
 from taggant.marking.quality import Quality
-from taggant.owner.pictures import to_image
 from taggant.report.pictures import GAIN
 
 TILE = 192

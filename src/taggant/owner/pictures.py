@@ -14,7 +14,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from taggant.data.decode import eight_bit, upright
+from taggant.data.decode import eight_bit, to_image, upright
 from taggant.data.image_folder import UNREADABLE
 from taggant.data.walk import below, walk
 from taggant.owner import metadata
@@ -159,11 +159,6 @@ def to_tensor(image: Image.Image) -> Tensor:
     """An 8-bit PIL image as uint8 [C, H, W]."""
     pixels = np.array(image)
     return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
-
-
-def to_image(pixels: Tensor) -> Image.Image:
-    """uint8 [C, H, W] as a PIL image of mode L, LA, RGB or RGBA."""
-    return Image.fromarray(pixels.permute(1, 2, 0).squeeze(-1).contiguous().numpy())
 
 
 def digest(pixels: Tensor) -> str:

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.draws import VIEWS
+from taggant.models.model import Model
 from taggant.owner import pictures
 from taggant.owner.case import check_score
 from taggant.owner.certificate import Certificate, OpenedPicture
 from taggant.owner.decision import decide
 from taggant.owner.gather import find_raw
-from taggant.owner.models.model import Model
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.scheme import PerPicture, Transformed
 from taggant.owner.transform import Transform

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, FailFast, Field, model_validator
 from taggant.audit.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
+from taggant.models.model import Target
 from taggant.owner.commitments import PictureDescription
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
 from taggant.owner.labels import Classes
-from taggant.owner.models.model import Target
 from taggant.owner.schema import (
     LARGEST_N,
     MOST_PICTURES,
@@ -61,7 +61,7 @@ class AskedModel(Schema):
     Attributes
     ----------
     spec, fingerprint, answers
-        See `taggant.owner.models.model.Model`.
+        See `taggant.models.model.Model`.
     classes : tuple of str
         In the model's order, by which labels become numbers; empty for scores that need no label.
     """

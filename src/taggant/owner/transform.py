@@ -14,6 +14,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from pydantic import Field
 from torch import Tensor
 
+from taggant.data.decode import to_image
 from taggant.owner import pictures
 from taggant.owner.commitments import Terms
 from taggant.owner.schema import Schema, SchemaError
@@ -67,7 +68,7 @@ class Transform(Schema):
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 [C, H, W] -> uint8 [C, H', W']."""
-        image = pictures.to_image(pixels)
+        image = to_image(pixels)
         if self.side is not None and max(image.size) > self.side:
             scale = self.side / max(image.size)
             size = (round(image.width * scale), round(image.height * scale))

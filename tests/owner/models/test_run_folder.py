@@ -10,8 +10,8 @@ from tests.conftest import random_set
 from tests.owner.components.test_components import CLASSIFIER, DATA, FACTS
 
 from taggant.files import sha256
+from taggant.models.model import ModelOptions
 from taggant.owner.components import victim
-from taggant.owner.models.model import ModelOptions
 from taggant.owner.models.open import open_model
 from taggant.owner.models.run_folder import victim_of
 from taggant.score.access import Full

@@ -10,12 +10,12 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from taggant.models.model import VICTIMS, Model, ModelOptions
+from taggant.models.preprocessing import IMAGENET
 from taggant.owner.commands.console import note
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_numbers
-from taggant.owner.models.model import VICTIMS, Model, ModelOptions
 from taggant.owner.models.open import open_model
-from taggant.owner.models.preprocessing import IMAGENET
 
 MEAN, STD = (",".join(map(str, numbers)) for numbers in IMAGENET)
 

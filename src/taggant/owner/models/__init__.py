@@ -1,1 +1,1 @@
-"""Models that an owner may ask, one file for each kind that ``--model`` opens; see `open_model`."""
+"""What of a model only the owner's tool opens: run folders; see `open_model`."""

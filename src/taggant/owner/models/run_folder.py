@@ -22,8 +22,7 @@ from torch import Tensor
 from taggant.canonical import canonical_json
 from taggant.data.imageset import ImageSet
 from taggant.files import sha256
-from taggant.owner.components.victim import Images, VictimConfig, victim_from_config
-from taggant.owner.models.model import (
+from taggant.models.model import (
     Model,
     ModelOptions,
     Target,
@@ -31,7 +30,8 @@ from taggant.owner.models.model import (
     class_numbers,
     local_model,
 )
-from taggant.owner.models.preprocessing import WithPreprocessing
+from taggant.models.preprocessing import WithPreprocessing
+from taggant.owner.components.victim import Images, VictimConfig, victim_from_config
 from taggant.owner.schema import Hex32, Line, Schema, SchemaError, parse, read_bounded
 from taggant.store.manifest import MANIFEST
 from taggant.victim import training

@@ -7,9 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from taggant.owner.models.model import ModelOptions
+from taggant.models.model import ModelOptions
+from taggant.models.preprocessing import IMAGENET, squares
 from taggant.owner.models.open import open_model
-from taggant.owner.models.preprocessing import IMAGENET, squares
 from taggant.score.access import Full, Label
 
 PICTURES = torch.randint(256, (3, 3, 20, 24), generator=torch.Generator().manual_seed(0)).to(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from taggant.files import sha256
-from taggant.owner.models.model import (
+from taggant.models.model import (
     LIBRARIES,
     Model,
     ModelOptions,
@@ -20,9 +20,9 @@ from taggant.owner.models.model import (
     class_numbers,
     local_model,
 )
-from taggant.owner.models.preprocessing import WithPreprocessing
-from taggant.owner.models.state_dict import NoFitError, StateDict, find_state_dict
-from taggant.owner.models.weights import read_weights
+from taggant.models.preprocessing import WithPreprocessing
+from taggant.models.state_dict import NoFitError, StateDict, find_state_dict
+from taggant.models.weights import read_weights
 
 HEADS = (
     *("fc", "head", "classifier", "last_linear", "predictor", "projector", "projection"),

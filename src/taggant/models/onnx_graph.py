@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from taggant.files import sha256
-from taggant.owner.models.model import Model, ModelOptions, local_model
-from taggant.owner.models.preprocessing import WithPreprocessing
-from taggant.owner.models.weights import check_binary
+from taggant.models.model import Model, ModelOptions, local_model
+from taggant.models.preprocessing import WithPreprocessing
+from taggant.models.weights import check_binary
 
 TYPES = {
     "tensor(float)": torch.float32,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from taggant.owner.models.preprocessing import IMAGENET
+from taggant.models.preprocessing import IMAGENET
 from taggant.score import AnyOracle, Oracle
 from taggant.score.oracle import Access
 

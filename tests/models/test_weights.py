@@ -17,9 +17,9 @@ from omegaconf import OmegaConf
 from pytorch_lightning.utilities.parsing import AttributeDict
 from safetensors.torch import save_file
 
-from taggant.owner.models.model import ModelOptions
+from taggant.models.model import ModelOptions
+from taggant.models.weights import STAND_INS, Inert, Items, read_weights
 from taggant.owner.models.open import open_model
-from taggant.owner.models.weights import STAND_INS, Inert, Items, read_weights
 
 WEIGHTS = {"fc.weight": torch.arange(6.0).view(2, 3)}
 

@@ -55,7 +55,7 @@ def find_state_dict(
     Parameters
     ----------
     loaded : object
-        See `taggant.owner.models.weights.read_weights`.
+        See `taggant.models.weights.read_weights`.
     wanted : mapping
         The network's own state.
     heads : collection of str

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from taggant.files import sha256
-from taggant.owner.models.endpoint import check_access, transport
-from taggant.owner.models.model import ACCEPTED, Model, ModelOptions, local_model
+from taggant.models.endpoint import check_access, transport
+from taggant.models.model import ACCEPTED, Model, ModelOptions, local_model
 from taggant.score.oracle import Access, QueryError
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from taggant.owner.models.state_dict import NoFitError, find_state_dict
+from taggant.models.state_dict import NoFitError, find_state_dict
 
 
 def network(depth: int = 2, classes: int = 3) -> torch.nn.Module:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TypedDict
 
-from taggant.owner.models.model import Model, ModelOptions
+from taggant.models.model import Model, ModelOptions
 from taggant.score.access import Embedding, Full
 from taggant.score.oracle import Access
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote

@@ -9,8 +9,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from taggant.models.model import ModelOptions
 from taggant.owner.cli import app
-from taggant.owner.models.model import ModelOptions
 from taggant.owner.models.open import open_model
 from taggant.score.access import Full
 from taggant.score.oracle import QueryError

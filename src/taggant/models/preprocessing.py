@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from taggant.data.decode import square
-from taggant.owner.pictures import to_image
+from taggant.data.decode import square, to_image
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """Mean and standard deviation of a channel, of pixels of 0..1."""
