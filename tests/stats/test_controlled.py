@@ -64,6 +64,12 @@ def test_spread_makes_the_p_value_uniform():
         assert np.mean(np.concatenate(found) <= x) == pytest.approx(x, abs=0.002)
 
 
+def test_images_that_all_come_last_prove_nothing_to_the_last_digit():
+    """Unclamped, the sum over strata is 9e-16 above log 1."""
+    scores, published = np.tile([5, 4, 3, 2, 1], 3), np.tile([0, 0, 0, 0, 1], 3).astype(bool)
+    assert stats.control_set(scores, published, np.arange(15), np.repeat([0, 1, 2], 5)) == 0
+
+
 @pytest.mark.parametrize("few", [1, 3, 5])
 def test_the_set_test_counts_every_split(few):
     """Its p-value is the share of splits that look at least as much like use."""

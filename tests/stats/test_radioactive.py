@@ -51,6 +51,16 @@ def test_known_values():
         assert both.sum() == pytest.approx(1, rel=1e-12)
 
 
+def test_weights_that_are_their_carriers_are_no_division_by_zero():
+    with np.errstate(all="raise"):
+        found = stats.radioactive_p(np.eye(2, 512), np.eye(2, 512))
+    assert np.all(found.log_p == -np.inf)
+
+
+def test_a_cosine_beyond_one_by_rounding_is_one():
+    assert stats.log_cosine_p([1 + 1e-9, -1 - 1e-9], 9).tolist() == [-np.inf, 0]
+
+
 def test_uniform_under_the_null():
     rng = np.random.default_rng(0)
     weights = rng.standard_normal((10, 64))

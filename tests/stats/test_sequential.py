@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from taggant import stats
-from taggant.stats import NULL, Beta
+from taggant.stats import NULL, Beta, levels
 from taggant.stats.alternatives import log_hypergeometric
 from taggant.stats.sequential import PriorPosteriorRatio
 
@@ -155,3 +155,12 @@ def test_levels_are_read_as_they_are_written():
             stats.rank(100, text)
     with pytest.raises(ValueError, match="from 1e-300 on"):
         stats.rank(100, "1e-301")
+
+
+def test_versions_and_levels_have_the_limits_that_messages_tell():
+    assert levels.versions(1_000_000) == 1_000_000
+    with pytest.raises(ValueError, match=r"n=1000001: accepted are integers 2\.\.1000000"):
+        levels.versions(1_000_001)
+    assert levels.level("1e-300") == Fraction(1, 10**300)
+    with pytest.raises(ValueError, match=r"p='9e-301' is outside .* \(from 1e-300 on\)"):
+        levels.level("9e-301")

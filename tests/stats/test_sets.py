@@ -8,7 +8,7 @@ import pytest
 from taggant import stats
 from taggant.stats import Beta
 from taggant.stats.discoveries import claims_law
-from taggant.stats.sets import _Outlook, plan_set
+from taggant.stats.sets import _design, _Outlook, plan_set
 
 
 @pytest.mark.parametrize("m", [1, 2, 17, 400])
@@ -80,6 +80,20 @@ def test_few_images():
     rank = stats.rank(100, 0.05)
     full = 0.5 * rank.power(Beta(1, 50)) + 0.5 * rank.size()
     assert one.discoveries_full == pytest.approx(full, rel=1e-9)
+
+
+def test_one_image_may_be_claimed_with_as_few_versions_as_q_allows():
+    law = Beta(1, 500)
+    made = plan_set(1, 0.05, 1.0, law, 20)  # its published version ranks first
+    assert made.level == Fraction(1, 20)
+    assert made.discoveries == pytest.approx(500 / 519)
+
+
+def test_the_design_is_the_law_or_the_nearest_against_which_few_exceedances_are_evidence():
+    laws = (Beta(1, 50), Beta(0.2, 0.8), Beta(2, 98), Beta(3, 4.5))
+    assert [_design(law) for law in laws] == [
+        Beta(1, 50), Beta(0.2, 1), Beta(1, 49), Beta(1, 1.5)
+    ]  # fmt: skip
 
 
 def test_levels_are_never_below_one_version_in_n():

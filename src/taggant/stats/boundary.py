@@ -122,7 +122,7 @@ class Boundary(Thresholds):
         7.5
         """
         last = self.n - 1
-        if self.claim_high is None and np.all(self.stop[:last] > np.arange(last)):
+        if np.all(self.stop[:last] > np.arange(last)):
             saved = last - self._claiming.t  # who makes no claim reads everything
             return float(last - self._claiming.mass(alternative) @ saved)
         return float(self.states.mass(alternative) @ self.states.t)
