@@ -58,7 +58,7 @@ FIRST = decided(
         "stats.exact stats.intervals stats.mirrored stats.programme stats.sequential "
         "stats.spending stats.stopping"
     ),
-    report="numbers pipeline.record pipeline.stages.report report",
+    report="configs numbers pipeline.record pipeline.stages.report report",
     none="report.__main__ report.flat report.runs",
 )
 """Of the default run. A package stands for what is in it; what is not listed decides nothing.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import pytorch_lightning as lightning
 from omegaconf import DictConfig
@@ -22,14 +21,15 @@ from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.store.store import Stage
+from taggant.victim.victim import Victim
 
 
-def check_data(victim: Any, data: ImageSet) -> None:
+def check_data(victim: Victim | type[Victim], data: ImageSet) -> None:
     """Refuse images without the labels or captions that a victim learns from.
 
     Parameters
     ----------
-    victim : LightningModule or its class
+    victim : Victim or its class
         Says with its ``against`` what these are.
     data : ImageSet
 
@@ -125,7 +125,7 @@ class AuditRun(ABC):
         """What tells this run's results from any other's, 32 hex digits."""
         return run_digest(self.stages)
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """``result.json``: what ran, what it took, what came out."""
         return record(self.context.cfg.name, self.store, self.stages)
 

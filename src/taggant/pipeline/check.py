@@ -5,10 +5,9 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import PurePath
-from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -57,7 +56,7 @@ TRAINER = (
     "sync_batchnorm",
 )
 """Lightning's other arguments have no effect here, or are the run's own affair."""
-KINDS: Mapping[str, tuple[Any, str]] = {
+KINDS: Mapping[str, tuple[type, str]] = {
     "bool": (bool, "true and false"),
     "int": (Integral, "whole numbers"),
     "float": (Real, "numbers"),
@@ -156,7 +155,7 @@ def _check_keys(key: str, given: Sequence[str], accepted: Sequence[str]) -> None
             )
 
 
-def _parameters(target: Any) -> dict[str, inspect.Parameter] | None:
+def _parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter] | None:
     """What a function or class takes by name; None where it takes anything.
 
     What it hands on to its base counts; the base may get what it needs from the class itself.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 
-from taggant.configs import plain
+from taggant.configs import Plain, plain
 from taggant.store.store import Store
-
-Plain = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,17 +34,17 @@ class RunContext:
 
     cfg: DictConfig
     store: Store
-    loggers: Sequence[Any] = ()
+    loggers: Sequence[Logger] = ()
     sibling_audits: Sequence[Plain] = ()
 
     @classmethod
     def from_config(
-        cls, cfg: DictConfig, loggers: Sequence[Any] = (), sibling_audits: Sequence[Plain] = ()
+        cls, cfg: DictConfig, loggers: Sequence[Logger] = (), sibling_audits: Sequence[Plain] = ()
     ) -> RunContext:
         """The context of a composed config, with the store that it names."""
         return cls(cfg, Store(Path(cfg.paths.store)), loggers, sibling_audits)
 
-    def config(self, group: str) -> dict[str, Any]:
+    def config(self, group: str) -> Plain:
         """A config group, resolved to plain values."""
         return {str(key): value for key, value in plain(self.cfg[group]).items()}
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 import torch
+from torch import nn
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def device_of(accelerator: str) -> torch.device:
@@ -21,12 +24,14 @@ def native_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("avx512_bf16", False))
 
 
-def placed(victim: Any, accelerator: str) -> tuple[Any, torch.device]:
+def placed(victim: Model, accelerator: str) -> tuple[Model, torch.device]:
     """The victim on the device where it answers: where it is in training, else a GPU if any."""
-    if victim.device.type == "cpu":
-        victim = victim.to(device_of(accelerator))
-    return victim, victim.device
+    device = next(victim.parameters()).device
+    if device.type == "cpu":
+        device = device_of(accelerator)
+        victim = victim.to(device)
+    return victim, device

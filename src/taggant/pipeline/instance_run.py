@@ -18,6 +18,7 @@ from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.reference import Reference
 from taggant.pipeline.stages.score import Scores
 from taggant.store.store import Stage
+from taggant.victim.victim import Victim
 
 OF_WHOLE_SETS = {"pool": None, "balanced": True}
 """Marking keys that only audits of a whole set look at, as they are where nobody set them."""
@@ -89,6 +90,7 @@ class InstanceRun(AuditRun):
         return [AuditCallback(epochs, self._audit_live)] if wanted else []
 
     def _audit_live(self, epoch: int, victim: lightning.LightningModule) -> dict[str, float]:
+        assert isinstance(victim, Victim)
         stage = self.scores.at_epoch(epoch, victim)
         self.store.get(stage, needs_ready=True)
         rates = self.audit.rates_at(self.scores.readings(stage))

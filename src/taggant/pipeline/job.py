@@ -6,9 +6,8 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from taggant.cli import carried, explain
-from taggant.configs import plain
+from taggant.configs import Plain, plain
 from taggant.pipeline.jobs import ERROR, Job
 from taggant.pipeline.loggers import CSV
 from taggant.pipeline.run import execute
@@ -81,7 +80,7 @@ def _job(cfg: DictConfig) -> float | None:
     """One job of a sweep; its failure is written down, and the others go on."""
     hydra, sweep = HydraConfig.get(), sweep_folder()
     job = Job(int(hydra.job.num), hydra.runtime.output_dir, list(hydra.overrides.task))
-    metrics: Mapping[str, Any] = {}
+    metrics: Plain = {}
     try:
         job.begin(sweep)
         one_device(cfg, job.number)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from hydra.utils import get_class
 
@@ -29,8 +28,7 @@ def run_from_context(context: RunContext) -> AuditRun:
     ValueError
         For an audit that names no kind of run that there is.
     """
-    audit: Any = get_class(context.cfg.audit._target_)
-    kind = str(getattr(audit, "kind", None))
+    kind = str(getattr(get_class(context.cfg.audit._target_), "kind", None))
     if kind not in RUNS:
         raise ValueError(
             f"audit._target_ = {context.cfg.audit._target_}: its kind is {kind}; accepted are "

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from PIL import Image
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
+from taggant.configs import Plain
 from taggant.report.flat import flat_metrics
 
 CSV = "csv"
@@ -40,11 +40,11 @@ class About:
 
     key: str
     group: str | None
-    setup: Mapping[str, Any]
+    setup: Plain
 
 
 @contextmanager
-def opened(nodes: Mapping[str, DictConfig], about: About, loggers: list[Any]) -> Iterator[None]:
+def opened(nodes: Mapping[str, DictConfig], about: About, loggers: list[Logger]) -> Iterator[None]:
     """Fill `loggers` for the time of a run, each a log of its own.
 
     Parameters
@@ -69,9 +69,7 @@ def opened(nodes: Mapping[str, DictConfig], about: About, loggers: list[Any]) ->
         loggers.clear()
 
 
-def tell(
-    loggers: Sequence[Any], about: About, metrics: Mapping[str, Any], folder: Path, step: int
-) -> None:
+def tell(loggers: Sequence[Logger], about: About, metrics: Plain, folder: Path, step: int) -> None:
     """Log what came out of a run, and the figures of its report.
 
     Parameters
@@ -104,15 +102,17 @@ def tell(
             logger.log_metrics(numbers, step)
 
 
-def _made(node: DictConfig, about: About) -> Any:
+def _made(node: DictConfig, about: About) -> Logger:
     """A logger; one that keeps logs apart by id is given that of the run."""
     if node._target_.rpartition(".")[2] != WandbLogger.__name__:
-        return instantiate(node)
+        logger: Logger = instantiate(node)
+        return logger
     given = {"id": about.key, "group": about.group}
-    return instantiate(node, **{key: value for key, value in given.items() if key not in node})
+    named: Logger = instantiate(node, **{k: v for k, v in given.items() if k not in node})
+    return named
 
 
-def _close(logger: Any, failed: bool) -> None:
+def _close(logger: Logger, failed: bool) -> None:
     logger.finalize("failed" if failed else "success")
     if isinstance(logger, WandbLogger):
         import wandb

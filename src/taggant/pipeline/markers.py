@@ -16,7 +16,8 @@ from taggant.store.store import Stage
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from taggant.pipeline.context import Plain, RunContext
+    from taggant.configs import Plain
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
 
 OPTIONAL = ("_target_", "_partial_", "_recursive_", "store")
@@ -29,7 +30,7 @@ class Markers:
         self.context = context
         self.data = data
 
-    def apart(self, config: Plain) -> tuple[dict[str, Any], tuple[Stage, ...]]:
+    def apart(self, config: Plain) -> tuple[dict[str, object], tuple[Stage, ...]]:
         """A config without the markers in it, and their stages."""
         stages: list[Stage] = []
 
@@ -37,10 +38,11 @@ class Markers:
             stages.append(self._stage(_training(node)))
             return "a stage"
 
-        left: dict[str, Any] = _replaced(config, left_out)
+        left = _replaced(config, left_out)
+        assert isinstance(left, dict)
         return left, tuple(stages)
 
-    def instantiate(self, config: DictConfig, **arguments: Any) -> Any:
+    def instantiate(self, config: DictConfig, **arguments: object) -> Any:
         """What a config names, its markers loaded from the store when first used."""
         values = plain(config)
         if not self.apart(values)[1]:
@@ -62,7 +64,7 @@ def _training(node: Plain) -> Training:
     return Training(**{key: value for key, value in node.items() if key not in OPTIONAL})
 
 
-def _replaced(config: Any, marker: Callable[[Plain], Any]) -> Any:
+def _replaced(config: object, marker: Callable[[Plain], object]) -> object:
     """Plain values in which what `marker` gives stands in place of each marker's config."""
     if isinstance(config, Mapping):
         if config.get("_target_") == TARGET:

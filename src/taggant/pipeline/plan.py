@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import mean
-from typing import Any
 
 from rich.table import Table
 
+from taggant.configs import Plain
 from taggant.numbers import duration
 from taggant.pipeline.audit_run import AuditRun
 from taggant.store.identity import digest
@@ -71,7 +71,7 @@ class Past:
         took = self._took.get(digest([_kind_of(stage), extent]))
         return None if took is None else mean(took)
 
-    def _kind(self, manifest: Mapping[str, Any] | None) -> str:
+    def _kind(self, manifest: Plain | None) -> str:
         if manifest is None:  # removed from the store since
             return ""
         needs = [self._kind(self._by_digest.get(key)) for _, key in manifest["inputs"]]
@@ -82,13 +82,13 @@ def _kind_of(stage: Stage) -> str:
     return _kind(stage.name, stage.identity, [_kind_of(need) for need in stage.needs])
 
 
-def _kind(name: str, identity: Mapping[str, Any], needs: Sequence[str]) -> str:
+def _kind(name: str, identity: Plain, needs: Sequence[str]) -> str:
     """What tells how much work a stage is."""
     counted = {key: value for key, value in identity.items() if key not in NO_WORK}
     return digest([name, _seedless(counted), *needs])
 
 
-def _seedless(value: Any) -> Any:
+def _seedless(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _seedless(inner) for key, inner in value.items() if key != "seed"}
     return value

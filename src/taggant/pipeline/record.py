@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from taggant.store.identity import digest
 from taggant.store.store import Stage, Store
 
 
-def record(name: str, store: Store, stages: Mapping[str, Stage]) -> dict[str, Any]:
+def record(name: str, store: Store, stages: Mapping[str, Stage]) -> dict[str, object]:
     """The record of a run whose stages are finished.
 
     Parameters
@@ -46,7 +45,7 @@ def _code(stages: Mapping[str, Stage]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _entry(store: Store, stage: Stage) -> dict[str, Any]:
+def _entry(store: Store, stage: Stage) -> dict[str, object]:
     manifest = store.manifest(stage)
     return {
         "digest": stage.digest,

@@ -7,21 +7,21 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 from rich.console import Console
 
-from taggant.configs import plain
+from taggant.configs import Plain, plain
 from taggant.files import write_atomically
 from taggant.pipeline.audit_run import AuditRun
 from taggant.pipeline.check import check
-from taggant.pipeline.context import Plain, RunContext
+from taggant.pipeline.context import RunContext
 from taggant.pipeline.instance_run import InstanceRun
 from taggant.pipeline.kinds import run_from_context
 from taggant.pipeline.loggers import About, opened, tell
@@ -35,7 +35,7 @@ OUTSIDE = ("logger", "paths", "plan", "progress", "threads", "objective")
 """Config that no result depends on; the others become columns of the table of results."""
 
 
-def execute(cfg: DictConfig, sibling_audits: Sequence[Plain] = ()) -> Mapping[str, Any]:
+def execute(cfg: DictConfig, sibling_audits: Sequence[Plain] = ()) -> Plain:
     """Run a composed config.
 
     Parameters
@@ -60,7 +60,7 @@ def execute(cfg: DictConfig, sibling_audits: Sequence[Plain] = ()) -> Mapping[st
         console.print(plan([run_from_context(context)]))
         return {}
     folder = Path(HydraConfig.get().runtime.output_dir)
-    loggers: list[Any] = []
+    loggers: list[Logger] = []
     run = run_from_context(RunContext.from_config(cfg, loggers, sibling_audits))
     run.store.clear_locks()
     with run.store.in_use():
@@ -77,19 +77,19 @@ def execute(cfg: DictConfig, sibling_audits: Sequence[Plain] = ()) -> Mapping[st
     return metrics
 
 
-def write(run: AuditRun, folder: Path) -> Mapping[str, Any]:
+def write(run: AuditRun, folder: Path) -> Plain:
     """Go through the stages and fill the run folder, which figures and tables read."""
     report = run.store.get(run.report.stage).path
     shutil.copytree(report, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MANIFEST))
-    record = {**run.record(), "choices": choices()}
+    record: Plain = {**run.record(), "choices": choices()}
     config = json.dumps(kept_config(run), indent=1)
     write_atomically(folder / "config.json", config.encode())
     write_atomically(folder / "result.json", json.dumps(record, indent=1).encode())
-    metrics: Mapping[str, Any] = record["metrics"]
+    metrics: Plain = record["metrics"]
     return metrics
 
 
-def kept_config(run: AuditRun) -> dict[str, Any]:
+def kept_config(run: AuditRun) -> dict[str, object]:
     """The config that belongs to the results."""
     cfg = run.context.cfg
     return {str(key): plain(value) for key, value in cfg.items() if key not in OUTSIDE}

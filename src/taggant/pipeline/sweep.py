@@ -11,11 +11,11 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
+from hydra.conf import HydraConf
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,7 +25,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from taggant.cli import afterwards, carried
-from taggant.configs import plain
+from taggant.configs import Plain, plain
 from taggant.data.options import typed
 from taggant.files import write_atomically
 from taggant.pipeline.jobs import account, clear
@@ -43,7 +43,7 @@ class Sweep(Callback):
 
     asked: int | None = None
 
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+    def on_multirun_start(self, config: DictConfig, **_: object) -> None:
         """Write down what all jobs will ask of their models; with ``plan=true``, only plan."""
         with carried():
             self._begin(config)
@@ -64,7 +64,7 @@ class Sweep(Callback):
         write_atomically(folder / SWEEP, json.dumps(asked, indent=1).encode())
         afterwards.append(lambda: account(folder, self.asked))
 
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+    def on_multirun_end(self, config: DictConfig, **_: object) -> None:
         """List all failures; a sweep with any does not exit with 0."""
         afterwards.clear()
         with carried():
@@ -91,7 +91,7 @@ def check_objective(cfg: DictConfig) -> None:
         )
 
 
-def objective(cfg: DictConfig, metrics: Mapping[str, Any]) -> float | None:
+def objective(cfg: DictConfig, metrics: Plain) -> float | None:
     """The number that a sweeper optimises; None for one that goes through given jobs.
 
     Raises
@@ -133,7 +133,7 @@ def own_folders(composed: Sequence[DictConfig]) -> None:
         taken[folder] = number
 
 
-def sibling_audits(cfg: DictConfig) -> list[Mapping[str, Any]]:
+def sibling_audits(cfg: DictConfig) -> list[Plain]:
     """``audit`` configs of the sweep's jobs that read the same models as this one."""
     path = sweep_folder() / SWEEP
     asked = json.loads(path.read_text()) if path.exists() else []
@@ -146,7 +146,7 @@ def sweep_folder() -> Path:
     return Path(hydra.runtime.cwd) / hydra.sweep.dir
 
 
-def audits_of(mine: str, asked: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def audits_of(mine: str, asked: Sequence[Plain]) -> list[Plain]:
     """The different audits among the jobs of one model."""
     audits = [job["audit"] for job in asked if job["model"] == mine]
     return list({digest(audit): audit for audit in audits}.values())
@@ -157,7 +157,7 @@ def model(cfg: DictConfig) -> str:
     return digest({key: plain(cfg[key]) for key in MODEL})
 
 
-def all_given(hydra: Any) -> bool:
+def all_given(hydra: DictConfig | HydraConf) -> bool:
     """Whether the jobs of a sweep are all given, where others draw them as they go."""
     return str(hydra.sweeper._target_).endswith(".BasicSweeper")
 
@@ -196,7 +196,7 @@ def choices(overrides: Sequence[Override]) -> list[list[str]]:
     return list(found.values())
 
 
-def _plan(composed: Sequence[DictConfig], asked: Sequence[Mapping[str, Any]]) -> None:
+def _plan(composed: Sequence[DictConfig], asked: Sequence[Plain]) -> None:
     from rich.console import Console
 
     from taggant.pipeline.check import check

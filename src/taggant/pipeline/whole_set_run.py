@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 import pytorch_lightning as lightning
 from hydra.utils import get_class
@@ -12,10 +11,11 @@ from hydra.utils import get_class
 from taggant.audit.callback import AuditCallback
 from taggant.pipeline.audit_run import AuditRun, check_marking
 from taggant.pipeline.context import RunContext
-from taggant.pipeline.stages.audit_set import AuditSet
+from taggant.pipeline.stages.audit_set import AuditSet, WholeSetAudit
 from taggant.pipeline.stages.data import Data
 from taggant.pipeline.stages.mark_set import MarkSet
 from taggant.store.store import Stage
+from taggant.victim.victim import Victim
 
 OF_INSTANCES = {"withhold": 0}
 """Marking keys that only audits image by image look at, as they are where nobody set them."""
@@ -27,7 +27,7 @@ class WholeSetRun(AuditRun):
     mark: MarkSet
 
     def __init__(self, context: RunContext) -> None:
-        audit: Any = get_class(context.cfg.audit._target_)
+        audit: type[WholeSetAudit] = get_class(context.cfg.audit._target_)
         data = Data(context)
         super().__init__(context, data, MarkSet(context, data, bool(audit.together)))
 
@@ -83,4 +83,5 @@ class WholeSetRun(AuditRun):
         return [AuditCallback(epochs, self._live)] if self.audit.method.live else []
 
     def _live(self, _: int, victim: lightning.LightningModule) -> Mapping[str, float]:
+        assert isinstance(victim, Victim)
         return self.audit.watch(victim)

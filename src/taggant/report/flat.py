@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from taggant.configs import Plain
 
 
-def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     """Leaves of nested config by dotted name; lists as their text."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -16,7 +17,7 @@ def flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, leaf(value)
 
 
-def flat_metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flat_metrics(metrics: Plain) -> Iterator[tuple[str, object]]:
     """Metrics by name, the ends of an interval ``x_ci`` as ``x_low`` and ``x_high``.
 
     Raises
@@ -35,6 +36,6 @@ def flat_metrics(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"{name.removesuffix('_ci')}_high", high
 
 
-def leaf(value: Any) -> Any:
+def leaf(value: object) -> object:
     """A list or mapping as its text, any other value as it is."""
     return json.dumps(value) if isinstance(value, (list, dict)) else value

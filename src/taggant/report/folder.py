@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
+
+from taggant.configs import Plain
 
 SCHEMA = 1
 
@@ -83,14 +84,14 @@ class Folder:
     """
 
     path: Path
-    result: Mapping[str, Any]
-    context: Mapping[str, Any]
+    result: Plain
+    context: Plain
     samples: Samples | None
 
     @property
-    def metrics(self) -> Mapping[str, Any]:
+    def metrics(self) -> Plain:
         """``metrics`` of ``result.json``."""
-        found: Mapping[str, Any] = self.result["metrics"]
+        found: Plain = self.result["metrics"]
         return found
 
 
@@ -189,7 +190,7 @@ def load(path: Path) -> RunFolder | SetFolder:
     )
 
 
-def _json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+def _json(path: Path, keys: tuple[str, ...]) -> Plain:
     _must_exist(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from taggant.configs import Plain
 from taggant.numbers import interval, known, level, percent, quantity
 
 Write = Callable[[Any], str]
@@ -240,7 +241,7 @@ METRICS = {name: meaning for part in TABLE.values() for name, meaning in part.it
 _HEADINGS = {name: heading for heading, part in TABLE.items() for name in part}
 
 
-def rows(metrics: Mapping[str, Any], own: Mapping[str, Meaning] | None = None) -> list[Row]:
+def rows(metrics: Plain, own: Mapping[str, Meaning] | None = None) -> list[Row]:
     """All metrics in words: the known ones in the order of `METRICS`, then any others.
 
     Parameters
@@ -259,7 +260,7 @@ def rows(metrics: Mapping[str, Any], own: Mapping[str, Meaning] | None = None) -
     return [_row(name, metrics, named.get(name) or _unknown(name)) for name in order]
 
 
-def _row(name: str, metrics: Mapping[str, Any], meaning: Meaning) -> Row:
+def _row(name: str, metrics: Plain, meaning: Meaning) -> Row:
     value, bounds = metrics[name], metrics.get(f"{name}_ci")
     written = meaning.write(value) if known(value) else as_text(value)
     between = _between(meaning, bounds)

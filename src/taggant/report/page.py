@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from taggant.configs import Plain
 from taggant.numbers import MISSING, duration, known, level
 from taggant.report import style
 from taggant.report.folder import RunFolder, SetFolder
@@ -89,7 +90,7 @@ def _svg(section: Section) -> Markup:
     return Markup(style.inline_svg(section.figure, section.name))
 
 
-def _stages(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str, str]]:
+def _stages(stages: Mapping[str, Plain]) -> list[tuple[str, str, str, str]]:
     """(stage, digest, time, cached) in the order of the run."""
     return [
         (
@@ -102,7 +103,7 @@ def _stages(stages: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str, str
     ]
 
 
-def _spent(stages: Mapping[str, Mapping[str, Any]]) -> str:
+def _spent(stages: Mapping[str, Plain]) -> str:
     """The time of this run: of the stages that were not taken from the store."""
     seconds = (
         stage["seconds"]
@@ -112,7 +113,7 @@ def _spent(stages: Mapping[str, Mapping[str, Any]]) -> str:
     return duration(sum(seconds))
 
 
-def _setting(context: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _setting(context: Plain) -> list[tuple[str, str]]:
     """What the run was asked for; what does not apply (None, no classes) is left out."""
     write: dict[str, Callable[[Any], str]] = {"p": lambda value: level(float(value)), "seed": str}
     return [

@@ -11,13 +11,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import polars as pl
 
 from taggant import code
+from taggant.configs import Plain
 from taggant.report.flat import flat, flat_metrics
 from taggant.report.folder import SCHEMA
 
@@ -40,6 +41,9 @@ CHANGED = "changed"
 """In the column `CODE`: the run was made by other code than there is now."""
 NO_RESULT = ("logger", "paths")
 """Choices that no result depends on: runs that differ in nothing else are repetitions."""
+
+NOTHING: Plain = {}
+Part = TypeVar("Part")
 
 
 class NotARunError(ValueError):
@@ -155,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def code_of(folder: Path) -> dict[str, str]:
     """Digests of the code that made a run, by module; empty where they were not noted."""
-    known = _part(_object(folder / "result.json"), CODE, {})
+    known = _part(_object(folder / "result.json"), CODE, NOTHING)
     if not all(isinstance(digest, str) for digest in known.values()):
         raise NotARunError(f"its {CODE!r} holds more than text")
     return dict(known)
@@ -207,7 +211,7 @@ def _put(frame: pl.DataFrame, out: Path | None) -> None:
     print(f"{frame.height} rows, {frame.width} columns: {out}")
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def _read(path: Path) -> tuple[dict[str, object], dict[str, object]] | None:
     """A run's setup, and what else is known of it; for another file None, and a line on stderr."""
     try:
         return _row(path)
@@ -216,23 +220,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
         return None
 
 
-def _row(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _row(path: Path) -> tuple[dict[str, object], dict[str, object]]:
     result = _object(path)
     if result.get("schema") != SCHEMA:
         raise NotARunError(f"schema {result.get('schema')!r}; accepted: {SCHEMA}")
-    choices = _part(result, "choices", {})
+    choices = _part(result, "choices", NOTHING)
     setup = {"experiment": choices.get("experiment")}
     setup |= {"name": _part(result, "experiment", ""), "digest": _part(result, "digest", "")}
     config = path.with_name("config.json")
-    known = [("choices", choices.items())]
+    known: list[tuple[str, Iterable[tuple[str, object]]]] = [("choices", choices.items())]
     if config.exists():
         known.append(("config", [item for item in flat(_object(config)) if item[0] != "name"]))
     for source, items in known:
         for key, value in items:
             if key != "experiment":
                 setup[_free(key, source, setup)] = value
-    rest: dict[str, Any] = {"folder": str(path.parent), CODE: _age(code_of(path.parent))}
-    for key, value in (*flat_metrics(_part(result, "metrics", {})), *_seconds(result)):
+    rest: dict[str, object] = {"folder": str(path.parent), CODE: _age(code_of(path.parent))}
+    for key, value in (*flat_metrics(_part(result, "metrics", NOTHING)), *_seconds(result)):
         rest[_free(key, "metrics", setup)] = value
     return setup, rest
 
@@ -241,9 +245,9 @@ def _age(known: Mapping[str, str]) -> str | None:
     return (CHANGED if code.changed(known) else "same") if known else None
 
 
-def _seconds(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _seconds(result: Plain) -> Iterator[tuple[str, object]]:
     spent = 0.0
-    for name, stage in _part(result, "stages", {}).items():
+    for name, stage in _part(result, "stages", NOTHING).items():
         if not isinstance(stage, Mapping) or not {"seconds", "cached"} <= set(stage):
             raise NotARunError(f"stage {name!r} has no seconds")
         yield f"seconds.{name}", stage["seconds"]
@@ -251,14 +255,14 @@ def _seconds(result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "seconds.spent", spent
 
 
-def _object(path: Path) -> dict[str, Any]:
+def _object(path: Path) -> Plain:
     found = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(found, dict):
         raise NotARunError(f"{path.name} holds a {type(found).__name__}, no object")
     return found
 
 
-def _part(result: Mapping[str, Any], key: str, default: Any) -> Any:
+def _part(result: Plain, key: str, default: Part) -> Part:
     """An entry of a record, of the default's type."""
     value = result.get(key, default if key in ("choices", CODE) else None)
     if not isinstance(value, type(default)):
@@ -266,12 +270,12 @@ def _part(result: Mapping[str, Any], key: str, default: Any) -> Any:
     return value
 
 
-def _free(key: str, source: str, taken: Mapping[str, Any]) -> str:
+def _free(key: str, source: str, taken: Plain) -> str:
     """A column's name; one that another part of the record has keeps its own."""
     return f"{source}.{key}" if key in taken else key
 
 
-def _is(known: Any, asked: str) -> bool:
+def _is(known: object, asked: str) -> bool:
     """Whether a value is the one that somebody typed: 0.050 is 0.05, True is true."""
     if known is None:
         return asked.lower() in ("null", "none", "~")
@@ -280,12 +284,12 @@ def _is(known: Any, asked: str) -> bool:
     if asked == known:
         return True
     try:
-        return bool(_parsed(asked) == _parsed(known))
+        return bool(_parsed(asked) == _parsed(str(known)))
     except ValueError:
         return False
 
 
-def _parsed(value: Any) -> Any:
+def _parsed(value: str) -> object:
     """A number, or a list written as text; two spellings of one value are equal."""
     try:
         return float(value)
@@ -293,7 +297,7 @@ def _parsed(value: Any) -> Any:
         return json.loads(value)
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return (
         "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     )

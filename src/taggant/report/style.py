@@ -95,7 +95,7 @@ def applied() -> Iterator[None]:
     """Apply the style whatever the user's matplotlibrc says, and put back what was there."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(cast(Any, SETTINGS))
+        matplotlib.rcParams.update(cast(Any, SETTINGS))  # the stubs list every name
         yield
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import polars as pl
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from taggant.configs import Plain
 from taggant.numbers import level
 from taggant.report import style
 from taggant.report.groups import COLOURS, groups
@@ -17,7 +15,7 @@ from taggant.report.meanings import GROUPS, MOMENTS
 
 
 @style.styled
-def rates(metrics: Mapping[str, Any]) -> Figure:
+def rates(metrics: Plain) -> Figure:
     """Images of each group that are claimed before and after, with exact 95 % intervals.
 
     Full: used; hollow: used or over-forgotten, by the two-sided test at the same p.

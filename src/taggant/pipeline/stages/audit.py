@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -20,6 +20,7 @@ from taggant.store.store import Stage
 
 if TYPE_CHECKING:
     from taggant.audit.readings import Readings
+    from taggant.configs import Plain
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
@@ -62,7 +63,7 @@ class Audit:
         raw = self.scores.raw if self.unlearn.forget else ()
         return Stage("audit", identity, self._compute, needs=(*self.scores.stages, *raw))
 
-    def rates_at(self, readings: Readings) -> dict[float, dict[str, Any]]:
+    def rates_at(self, readings: Readings) -> dict[float, Plain]:
         """Rates of both groups at each p."""
         return {p: self._decide(readings, p).rates() for p in self.scores.boundaries}
 
@@ -106,12 +107,14 @@ class Audit:
             }
         )
 
-    def _before_and_after(self, readings: Readings) -> tuple[dict[str, pl.Series], dict[str, Any]]:
+    def _before_and_after(
+        self, readings: Readings
+    ) -> tuple[dict[str, pl.Series], dict[str, object]]:
         """Columns of the instances, and metrics, that compare the model with its former self."""
         members = groups(self.mark.published.used, self.unlearn.forgotten)
         part = np.select(list(members.values()), list(members), "")
         columns = {"part": pl.Series(part)}
-        metrics: dict[str, Any] = {}
+        metrics: dict[str, object] = {}
         trained = self.scores.readings(self.scores.trained)
         boundary = self.scores.boundaries[self.scores.audit.p]
         for suffix, bits in (("_before", trained), ("", readings)):
@@ -134,7 +137,7 @@ class Audit:
         rows = []
         for epoch, stage in self.scores.curve.items():
             for p, rates in self.rates_at(self.scores.readings(stage)).items():
-                row: dict[str, Any] = {"epoch": epoch, "p": p}
+                row: dict[str, object] = {"epoch": epoch, "p": p}
                 for kind in ("detection", "false_detection"):
                     row[f"{kind}_rate"] = rates[f"{kind}_rate"]
                     low, high = rates[f"{kind}_rate_ci"] or (None, None)
@@ -144,7 +147,7 @@ class Audit:
                 rows.append({**row, **history[epoch]})
         return pl.DataFrame(rows)
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, object]:
         """What a reader needs beside the rates."""
         train_images, used = len(self.mark.training_set), self.mark.published.used
         last = self.train.history[-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -65,7 +65,7 @@ class AuditControlled(Audit):
         kinds = found.of(self.asked.weight)
         final = list(kinds.values())[-1]
         claim = (final <= p) & (fault is None)
-        metrics: dict[str, Any] = {"p": p, "size": p, "used": int(used.sum())}
+        metrics: dict[str, object] = {"p": p, "size": p, "used": int(used.sum())}
         metrics |= {"unused": int((~used).sum()), "withheld": found.withheld, "fault": fault}
         metrics |= rate_row("detection_rate", claim[used], fault)
         metrics |= rate_row("false_detection_rate", claim[~used], fault)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.whole_set.case import SetCase
+from taggant.audit.whole_set.case import Evidence, SetCase
 from taggant.marking.draws import VIEWS
 from taggant.pipeline.device import placed
 from taggant.pipeline.samples import save_samples
@@ -25,13 +25,52 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
+    from taggant.marking.scheme import Scheme
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark_set import MarkSet
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
+    from taggant.victim.finite_answers import FiniteAnswers
+    from taggant.victim.victim import Victim
 
 NO_RESULT = ("batch_size", "live")
+
+
+class WholeSetAudit(Protocol):
+    """What audits of a whole set are made of; their config holds its own parameters besides.
+
+    Attributes
+    ----------
+    kind : str
+        ``whole_set``.
+    together : bool
+        Whether all images share one published index.
+    batch_size : int
+        Images per forward.
+    live : bool
+        Whether `watch` is asked after each snapshot's epoch, in training.
+    """
+
+    kind: ClassVar[str]
+    together: ClassVar[bool]
+
+    @property
+    def batch_size(self) -> int: ...
+
+    @property
+    def live(self) -> bool: ...
+
+    def check(self, scheme: Scheme, kind: type[Victim]) -> None:
+        """Refuse marks, or a class of victims, that this audit cannot read, by a ValueError."""
+
+    def watch(self, case: SetCase) -> Mapping[str, float]:
+        """What is cheap enough to follow in training, by name."""
+        ...
+
+    def __call__(self, case: SetCase) -> Evidence:
+        """All that the audit finds."""
+        ...
 
 
 class AuditSet:
@@ -47,9 +86,10 @@ class AuditSet:
         self.unlearn = unlearn
 
     @cached_property
-    def method(self) -> Any:
-        """The audit object: ``watch`` and a call take a `SetCase`."""
-        return instantiate(self.context.cfg.audit)
+    def method(self) -> WholeSetAudit:
+        """The audit that is asked for."""
+        method: WholeSetAudit = instantiate(self.context.cfg.audit)
+        return method
 
     @cached_property
     def score(self) -> Score:
@@ -69,7 +109,7 @@ class AuditSet:
         needs = (self.mark.stage, self.train.stage, self.unlearn.stage)
         return Stage("audit", identity, self._compute, needs=needs)
 
-    def case(self, model: Any) -> SetCase:
+    def case(self, model: Victim | FiniteAnswers) -> SetCase:
         """A model, with the owner's side of the case."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         owner = self.mark.instances
@@ -96,10 +136,9 @@ class AuditSet:
             score=ask,
         )
 
-    def watch(self, model: Any) -> Mapping[str, float]:
+    def watch(self, model: Victim | FiniteAnswers) -> Mapping[str, float]:
         """What is followed during training."""
-        seen: Mapping[str, float] = self.method.watch(self.case(model))
-        return seen
+        return self.method.watch(self.case(model))
 
     def _compute(self, folder: Path) -> None:
         found = self.method(self.case(self.unlearn.final()))
@@ -118,7 +157,7 @@ class AuditSet:
             rows.append({"epoch": epoch, **self.watch(self.train.at_epoch(epoch)), **known})
         return pl.DataFrame(rows)
 
-    def _facts(self) -> dict[str, Any]:
+    def _facts(self) -> dict[str, object]:
         """What a reader needs beside the p-values."""
         train, used = len(self.mark.training_set), int(self.mark.published.used.sum())
         last = self.train.history[-1]

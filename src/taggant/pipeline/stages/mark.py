@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
+    from taggant.configs import Plain
     from taggant.data.imageset import ImageSet
     from taggant.marking.scheme import Scheme
     from taggant.pipeline.context import RunContext
@@ -100,10 +101,10 @@ class Mark:
         return Published.load(self.context.store.get(self.stage).path)
 
     @property
-    def quality(self) -> Mapping[str, Any]:
+    def quality(self) -> Plain:
         """PSNR, SSIM and the like of the published versions."""
         path = self.context.store.get(self.stage).path / QUALITY
-        measured: Mapping[str, Any] = json.loads(path.read_text())
+        measured: Plain = json.loads(path.read_text())
         return measured
 
     @cached_property

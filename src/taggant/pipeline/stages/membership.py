@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hydra.utils import instantiate
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
+    from taggant.victim.finite_answers import FiniteAnswers
+    from taggant.victim.victim import Victim
 
 FILE = "membership.safetensors"
 
@@ -98,7 +100,7 @@ class Membership:
     def _of(self, stage: Stage) -> NDArray[np.float64]:
         return load_file(self.context.store.get(stage).path / FILE)["scores"]
 
-    def _stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
+    def _stage(self, made_by: Stage, model: Callable[[], Victim | FiniteAnswers]) -> Stage:
         config = self.context.config("score")
 
         def compute(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.train import Train
     from taggant.score.reference import References
+    from taggant.victim.victim import Victim
 
 PUBLIC = "reference.public"
 
@@ -49,7 +50,7 @@ class Reference:
         rows = [position[image_id] for image_id in ids]
         return np.stack([self._half(number)[rows] for number in range(self.asked.count)])
 
-    def model(self, number: int) -> Any:
+    def model(self, number: int) -> Victim:
         """A trained reference model."""
         folder = self.context.store.get(self.stages[number]).path
         return self.train.load(folder / training.FINAL)

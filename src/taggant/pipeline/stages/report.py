@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -51,7 +51,7 @@ class Report:
         (folder / "result.json").write_text(json.dumps(made, indent=1))
         report.write(folder)
 
-    def _context(self) -> dict[str, Any]:
+    def _context(self) -> dict[str, object]:
         """The context, for the reader of a report."""
         cfg, mark, splits = self.context.cfg, self.audit.mark, self.audit.data.splits
         parameters = mark.scheme.parameters().items()

@@ -13,7 +13,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -35,12 +35,15 @@ from taggant.store.store import Stage
 
 if TYPE_CHECKING:
     from taggant.audit.instance import InstanceAudit
-    from taggant.pipeline.context import Plain, RunContext
+    from taggant.configs import Plain
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
     from taggant.stats import Boundary
+    from taggant.victim.finite_answers import FiniteAnswers
+    from taggant.victim.victim import Victim
 
 RAW = "raw.safetensors"
 WHOLE = (0, 1)
@@ -124,10 +127,10 @@ class Scores:
         """Readings of each snapshot, by epoch."""
         return {epoch: self.at_epoch(epoch) for epoch in self.train.snapshots}
 
-    def at_epoch(self, epoch: int, victim: Any = None) -> Stage:
+    def at_epoch(self, epoch: int, victim: Victim | None = None) -> Stage:
         """Readings after an epoch: of the snapshot, or of a victim in training."""
 
-        def model() -> Any:
+        def model() -> Victim:
             return self.train.at_epoch(epoch) if victim is None else victim
 
         return self._stage(self.train.stage, epoch, model, f"epoch {epoch}", full=False)
@@ -162,7 +165,7 @@ class Scores:
         self,
         made_by: Stage,
         epoch: int,
-        model: Callable[[], Any],
+        model: Callable[[], Victim | FiniteAnswers],
         title: str,
         full: bool,
         same: Stage | None = None,
@@ -194,7 +197,7 @@ class Scores:
         stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
         return stage
 
-    def _raw_stage(self, made_by: Stage, model: Callable[[], Any]) -> Stage:
+    def _raw_stage(self, made_by: Stage, model: Callable[[], Victim | FiniteAnswers]) -> Stage:
         def compute(folder: Path) -> None:
             oracle, score, targets = self._oracle(model())
             published = self.mark.published
@@ -220,7 +223,7 @@ class Scores:
             "sources": sources(config, type(self)),
         }
 
-    def _oracle(self, model: Any) -> tuple[Oracle, Score, Tensor]:
+    def _oracle(self, model: Victim | FiniteAnswers) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         audit = self.audit
@@ -241,7 +244,7 @@ class Scores:
 
     def _read(
         self,
-        model: Any,
+        model: Victim | FiniteAnswers,
         records: Sequence[Readings],
         until: Sequence[Boundary] | None,
         title: str,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytorch_lightning as lightning
 import torch
@@ -21,8 +21,9 @@ from taggant.victim import training
 from taggant.victim.victim import snapshot_epochs
 
 if TYPE_CHECKING:
+    from taggant.configs import Plain
     from taggant.data.imageset import ImageSet
-    from taggant.pipeline.context import Plain, RunContext
+    from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
     from taggant.victim.victim import Victim
@@ -172,14 +173,14 @@ def by_content(config: Plain) -> Plain:
     return {**config, "pretrained": sha256(Path(weights))}
 
 
-def precision(trainer: Plain) -> Any:
+def precision(trainer: Plain) -> str | int:
     """Lightning's precision; "auto" is bf16-mixed where the device has bfloat16 arithmetic.
 
     Elsewhere it is 32-true: emulated bfloat16 was eight times slower on a CPU with no more than
     AVX2. As part of a victim's identity the outcome is recorded, and a store that is carried to
     another kind of machine trains anew.
     """
-    asked = trainer.get("precision", "32-true")
+    asked: str | int = trainer.get("precision", "32-true")
     if asked != "auto":
         return asked
     native = native_bfloat16(device_of(trainer["accelerator"]))

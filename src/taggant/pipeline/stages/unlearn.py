@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hydra.utils import instantiate
@@ -26,6 +26,7 @@ from taggant.victim.finite_answers import FiniteAnswers, answers_finite
 from taggant.victim.victim import Victim
 
 if TYPE_CHECKING:
+    from taggant.configs import Plain
     from taggant.data.imageset import ImageSet
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
@@ -57,7 +58,7 @@ class Unlearn:
         return method
 
     @cached_property
-    def forget(self) -> Mapping[str, Any]:
+    def forget(self) -> Plain:
         """How the instances to forget are chosen, in plain values; empty if none are."""
         count = forget_count(self.method.forget, int(self.context.cfg.marking.used))
         return {"count": count, "seed": self.context.seed("forget")} if count else {}
@@ -109,7 +110,7 @@ class Unlearn:
         """Depends on the victim and on as much of the request as the method heeds."""
         config, depends = self.context.config("unlearning"), self.method.depends
         kept = {key: value for key, value in config.items() if key not in set(COMMON) - {*depends}}
-        identity: dict[str, Any] = {"config": kept, "sources": sources(config, type(self))}
+        identity: dict[str, object] = {"config": kept, "sources": sources(config, type(self))}
         if depends:
             if not self.forget:
                 raise ValueError("unlearning.forget = 0: there is nothing to forget")
@@ -123,14 +124,14 @@ class Unlearn:
         return victim if self.outcome["status"] == "ok" else FiniteAnswers(victim)
 
     @cached_property
-    def outcome(self) -> Mapping[str, Any]:
+    def outcome(self) -> Plain:
         """Status (ok, diverged or collapsed), costs, and the victim's measures before and after."""
         path = self.context.store.get(self.stage).path / OUTCOME
-        outcome: Mapping[str, Any] = json.loads(path.read_text())
+        outcome: Plain = json.loads(path.read_text())
         return outcome
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """What unlearning cost, in utility and in work; empty if nothing was to be forgotten."""
         if not self.forget:
             return {}

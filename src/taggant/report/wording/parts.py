@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from taggant.configs import Plain
 from taggant.numbers import MISSING, interval, known, level, percent
 from taggant.report.folder import Folder
 from taggant.report.meanings import METRICS, Meaning
 
-Metrics = Mapping[str, Any]
+Metrics = Plain
 
 NO_UNLEARNING = "none"
 FORGOTTEN = "forgotten"
