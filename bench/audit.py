@@ -23,6 +23,7 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -43,6 +44,7 @@ from taggant.marking.ledger import Ledger
 from taggant.marking.marker import Backbone, Marker
 from taggant.marking.n_version import NVersion, Sign
 from taggant.marking.publish import publish, raw_sha256
+from taggant.marking.scheme import Strategy
 from taggant.marking.strategies.jacobian import Jacobian
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
@@ -87,17 +89,17 @@ class Victim(nn.Module):
 
 
 @dataclass(frozen=True)
-class Made:
+class Made(Strategy):
     """A strategy whose versions lie in memory, uint8 [images, n, C, H, W]."""
 
-    place: dict[str, int]
+    rows: dict[str, int]
     versions: Tensor
 
     def __call__(
-        self, secret: bytes, images: Tensor, ids: Any, indices: Any, epsilon: int
+        self, secrets: Sequence[bytes], images: Tensor, ids: Any, indices: Any, epsilon: int
     ) -> Tensor:
-        rows = torch.tensor([self.place[i] for i in ids])[:, None]
-        return self.versions[rows, torch.from_numpy(indices)].to(images.device)
+        chosen = torch.tensor([self.rows[i] for i in ids])[:, None]
+        return self.versions[chosen, torch.from_numpy(indices)].to(images.device)
 
     def parameters(self) -> dict[str, Any]:
         return {"made": True}
@@ -109,11 +111,11 @@ def instances(strategy: Any, count: int, n: int, device: str) -> Instances:
     if strategy is None:
         indices = np.arange(n)[None]
         made = [
-            scheme.versions(bytes(32), image[None].to(device), [name], indices)[0]
+            scheme.versions([bytes(32)], image[None].to(device), [name], indices)[0]
             for name, image in zip(raw.ids, raw.images, strict=True)
         ]
-        place = {name: row for row, name in enumerate(raw.ids)}
-        scheme = NVersion(n, 10, Made(place, torch.stack(made)))
+        rows = {name: row for row, name in enumerate(raw.ids)}
+        scheme = NVersion(n, 10, Made(rows, torch.stack(made)))
     parameters, digests = scheme.parameters(), raw_sha256(raw.images)
     ledger = Ledger.draw(bytes(32), "bench", parameters, n, raw.ids, digests)
     return Instances(raw, scheme, ledger, publish(scheme, ledger, raw, count // 2))

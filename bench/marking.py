@@ -91,7 +91,9 @@ def radioactive(
         own = dataclasses.replace(marker, precision=precision, _lanes={})
         for count in lanes:
             scheme = Radioactive(own, lanes=count, memory=0)
-            mark = partial(scheme.versions, SECRET, data.images, data.ids, index, data.labels)
+            mark = partial(
+                scheme.versions, [SECRET] * len(data.ids), data.images, data.ids, index, data.labels
+            )
             agree = own.lanes_agree(count, data.images[0])
             name = f"{count} lanes, {precision}"
             sides[name] = lambda mark=mark: len(data) / seconds(mark)
@@ -154,12 +156,12 @@ def publishing(marker: Marker, data: ImageSet) -> list[dict[str, Any]]:
     rows = []
     for name, scheme, reference in schemes:
         index = np.zeros((len(data), 1), np.int64)
-        scheme.versions(SECRET, data.images[:1], data.ids[:1], index[:1], data.labels[:1])
+        scheme.versions([SECRET], data.images[:1], data.ids[:1], index[:1], data.labels[:1])
         fresh = [f"{i}/again" for i in data.ids]
         made: list[Tensor] = []
         taken = seconds(
             lambda scheme=scheme, fresh=fresh, index=index, made=made: made.append(
-                scheme.versions(SECRET, data.images, fresh, index, data.labels)[:, 0]
+                scheme.versions([SECRET] * len(fresh), data.images, fresh, index, data.labels)[:, 0]
             )
         )
         each = taken / len(data)
@@ -203,7 +205,7 @@ def hidden(marker: Marker, data: ImageSet, n: int) -> list[dict[str, Any]]:
             took.append(
                 seconds(
                     lambda s=strategy, x=image, i=image_id, j=indices, e=epsilon, m=made: m.append(
-                        s(SECRET, x[None], [i], j[None], e)[0]
+                        s([SECRET], x[None], [i], j[None], e)[0]
                     )
                 )
                 / count

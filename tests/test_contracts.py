@@ -63,8 +63,10 @@ def test_strategies_are_pure_and_stay_in_the_ball(name, markers, monkeypatch):
     tiny = ("marking.n=20", "++marking.marker.load.epochs=1")
     scheme = instantiate(config(f"marking/strategy={name}", *tiny).marking.scheme)
     data = random_set(3, size=32)
-    every = scheme.versions(bytes(32), data.images, data.ids, np.tile(np.arange(20), (3, 1)))
-    some = scheme.versions(bytes(32), data.images[1:2], data.ids[1:2], np.array([[4, 17]]))
+    every = scheme.versions(
+        [bytes(32)] * len(data.ids), data.images, data.ids, np.tile(np.arange(20), (3, 1))
+    )
+    some = scheme.versions([bytes(32)], data.images[1:2], data.ids[1:2], np.array([[4, 17]]))
     assert torch.equal(some[0], every[1, [4, 17]])
     moved = (every.int() - data.images[:, None].int()).abs()
     assert moved.max() <= scheme.radius

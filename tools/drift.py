@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -28,6 +27,7 @@ from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import publish, raw_sha256
+from taggant.marking.scheme import Parameters, Scheme
 from taggant.score import Oracle, Score
 
 P = 0.05
@@ -36,7 +36,7 @@ FLATTENING = (0.0, 0.0003, 0.001, 0.003, 0.018)
 LEVELS = {"of one sign, 60 ± 10": (60.0, 10.0), "of both signs, 0 ± 30": (0.0, 30.0)}
 
 
-class Numbered:
+class Numbered(Scheme):
     """A scheme whose versions say which they are: image and version stand in the pixels."""
 
     def __init__(self, n: int) -> None:
@@ -44,10 +44,10 @@ class Numbered:
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`."""
@@ -56,7 +56,7 @@ class Numbered:
         made[..., 0, 4:] = torch.from_numpy(numbers.view(np.uint8)).view(*numbers.shape, 1, 4)
         return made
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         return {"n": self.n}
 

@@ -19,7 +19,7 @@ from taggant.marking.draws import Draws
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion, Sign
-from taggant.marking.publish import publish, published_indices, raw_sha256
+from taggant.marking.publish import publish, raw_sha256
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
 from taggant.score.oracle import PRECISIONS
@@ -75,9 +75,9 @@ def test_full_reading_gives_the_rank_a_plain_loop_gives():
     readings = read(oracle(Pixels()), SCORE, audited)
     assert readings.full
     secret, raw = audited.ledger.secret, audited.raw
-    for i, j in enumerate(published_indices(audited.ledger, raw.ids)):
+    for i, j in enumerate(audited.ledger.indices(raw.ids)):
         every = audited.scheme.versions(
-            secret, raw.images[i : i + 1], raw.ids[i : i + 1], np.arange(60)[None]
+            [secret], raw.images[i : i + 1], raw.ids[i : i + 1], np.arange(60)[None]
         )[0]
         logits = Pixels()(every).float().log_softmax(1)
         scores = membership.hinge(logits, raw.labels[i].expand(60))
@@ -132,11 +132,11 @@ def test_versions_are_read_in_the_order_that_the_secret_gives():
     seen: list[list[int]] = [[] for _ in range(50)]
 
     class Recorder(NVersion):
-        def versions(self, secret, images, ids, indices, labels=None):
+        def versions(self, secrets, images, ids, indices, labels=None):
             if len(ids) < 50:  # the published ones are remade together, and the probe is one batch
                 for image_id, row in zip(ids, indices, strict=True):
                     seen[audited.raw.ids.index(image_id)].extend(row.tolist())
-            return super().versions(secret, images, ids, indices, labels)
+            return super().versions(secrets, images, ids, indices, labels)
 
     recorded = dataclasses.replace(audited, scheme=Recorder(10, 10, Sign(2)))
     read(oracle(Pixels(), 1), SCORE, recorded, [stats.rank(10, 0.5)], block=1)
@@ -150,8 +150,20 @@ def test_another_secret_gives_other_bits_and_nothing_else_does():
     audited = instances()
     first = read(oracle(Pixels()), SCORE, audited)
     assert np.array_equal(first.bits, read(oracle(Pixels(), 7), SCORE, audited, block=3).bits)
-    apart = {i: Draws(bytes([7] * 32), i, 60) for i in audited.raw.ids}
-    other = read(oracle(Pixels()), SCORE, dataclasses.replace(audited, apart=apart))
+
+    class Marked(NVersion):
+        def versions(self, secrets, images, ids, indices, labels=None):
+            own = [audited.ledger.secret] * len(ids)
+            return super().versions(own, images, ids, indices, labels)
+
+    class Redrawn:
+        indices = audited.ledger.indices
+
+        def draws(self, name):
+            return Draws(bytes([7] * 32), name, 60)
+
+    redrawn = dataclasses.replace(audited, scheme=Marked(60, 10, Sign(2)), ledger=Redrawn())
+    other = read(oracle(Pixels()), SCORE, redrawn)
     assert np.array_equal(first.exceedances(), other.exceedances())
     assert (first.bits != other.bits).any(1).all()
 
@@ -328,16 +340,16 @@ def test_bfloat16_is_the_models_arithmetic_and_not_the_scores():
         Oracle(net, Full(), 4, precision="half")
 
 
-def test_no_more_instances_are_read_in_turns_than_the_scheme_keeps_at_hand():
+def test_no_more_instances_are_read_in_turns_than_the_scheme_can_cache():
     asked = []
 
     class Careful(NVersion):
-        def at_hand(self, image):
+        def cache_capacity(self, image):
             return 2
 
-        def versions(self, secret, images, ids, indices, labels=None):
+        def versions(self, secrets, images, ids, indices, labels=None):
             asked.append(set(ids))
-            return super().versions(secret, images, ids, indices, labels)
+            return super().versions(secrets, images, ids, indices, labels)
 
     audited = instances(count=8, n=40)
     careful = dataclasses.replace(audited, scheme=Careful(40, 10, Sign(2)))

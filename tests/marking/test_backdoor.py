@@ -13,7 +13,9 @@ SCHEME = Backdoor(n=8, side=4)
 
 def test_a_class_carries_its_patch_and_nothing_else_changes():
     data = random_set(12, classes=3)
-    made = SCHEME.versions(SECRET, data.images, data.ids, np.full((12, 1), 5), data.labels)[:, 0]
+    made = SCHEME.versions(
+        [SECRET] * len(data.ids), data.images, data.ids, np.full((12, 1), 5), data.labels
+    )[:, 0]
     patches = SCHEME.patches(SECRET, 5, range(3), 3)
     assert torch.equal(made[:, :, -5:-1, -5:-1], patches[data.labels])
     changed = (made != data.images).any(1)
@@ -25,10 +27,14 @@ def test_a_class_carries_its_patch_and_nothing_else_changes():
 def test_versions_do_not_depend_on_what_else_is_asked_for():
     data = random_set(6, classes=3)
     every = SCHEME.versions(
-        SECRET, data.images, data.ids, np.tile(np.arange(8), (6, 1)), data.labels
+        [SECRET] * len(data.ids), data.images, data.ids, np.tile(np.arange(8), (6, 1)), data.labels
     )
     some = SCHEME.versions(
-        SECRET, data.images[2:3], data.ids[2:3], np.array([[6, 1]]), data.labels[2:3]
+        [SECRET],
+        data.images[2:3],
+        data.ids[2:3],
+        np.array([[6, 1]]),
+        data.labels[2:3],
     )
     assert torch.equal(some[0], every[2, [6, 1]])
 
@@ -56,9 +62,11 @@ def test_what_makes_no_mark_is_refused():
     data = random_set(1, size=8)
     index = np.zeros((1, 1), int)
     with pytest.raises(ValueError, match="labels are needed"):
-        SCHEME.versions(SECRET, data.images, data.ids, index)
+        SCHEME.versions([SECRET] * len(data.ids), data.images, data.ids, index)
     with pytest.raises(ValueError, match="take up to 6"):
-        Backdoor(side=7).versions(SECRET, data.images, data.ids, index, data.labels)
+        Backdoor(side=7).versions(
+            [SECRET] * len(data.ids), data.images, data.ids, index, data.labels
+        )
     for wrong in ({"n": 1}, {"side": 0}):
         with pytest.raises(ValueError, match="marking"):
             Backdoor(**wrong)

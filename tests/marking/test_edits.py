@@ -25,12 +25,12 @@ def drawn(**values: float) -> np.ndarray:
 
 
 def test_light_is_the_bilinear_interpolation_of_the_signs():
-    light = Smooth(8).light(SECRET, GREY, ["x"], np.arange(6)[None], 100)[0]
-    coins = drawn_cells(SECRET, ["x"], np.arange(6)[None], (3, 4, 2))[0]
+    light = Smooth(8).light([SECRET], GREY, ["x"], np.arange(6)[None], 100)[0]
+    coins = drawn_cells([SECRET], ["x"], np.arange(6)[None], (3, 4, 2))[0]
     cells = torch.cat([coins, coins.flip(-1)], -1).float() * 200 - 100
     expected = torch.nn.functional.interpolate(cells, size=(32, 32), mode="bilinear")
     assert float((light - expected).abs().max()) <= 0.5 + 200 / 256
-    blocks = Sign(8, mirror=True)(SECRET, GREY, ["x"], np.arange(6)[None], 10)[0].int() - 128
+    blocks = Sign(8, mirror=True)([SECRET], GREY, ["x"], np.arange(6)[None], 10)[0].int() - 128
     strong = light.abs() > 60
     assert torch.equal(light.sign()[strong], blocks.sign()[strong])
 
@@ -38,7 +38,7 @@ def test_light_is_the_bilinear_interpolation_of_the_signs():
 @pytest.mark.parametrize("epsilon", [1, 14, 255])
 def test_light_reaches_epsilon_and_not_beyond(epsilon):
     images = torch.full((1, 3, 33, 47), 128, dtype=torch.uint8)
-    light = Smooth().light(SECRET, images, ["x"], np.arange(40)[None], epsilon)
+    light = Smooth().light([SECRET], images, ["x"], np.arange(40)[None], epsilon)
     assert int(light.max()) == epsilon
     assert int(light.min()) == -epsilon
 
@@ -112,7 +112,7 @@ def test_half_the_strength_is_half_the_range():
 def test_images_without_three_channels_keep_their_colours():
     for channels in (1, 4):
         images = random_set(1, size=16).images[:, :1].expand(1, channels, 16, 16)
-        made = Edit(1.0)(SECRET, images, ["x"], np.arange(3)[None], 10)
+        made = Edit(1.0)([SECRET], images, ["x"], np.arange(3)[None], 10)
         assert made.shape == (1, 3, channels, 16, 16)
         assert torch.equal(made, made[:, :, :1].expand_as(made))
 
@@ -122,7 +122,7 @@ def test_epsilon_bounds_the_light_and_limit_the_edits():
     indices = np.tile(np.arange(8), (3, 1))
 
     def moved(strategy, epsilon):
-        made = strategy(SECRET, data.images, data.ids, indices, epsilon)
+        made = strategy([SECRET] * len(data.ids), data.images, data.ids, indices, epsilon)
         return made.int() - data.images[:, None].int()
 
     assert torch.equal(moved(Edit(limit=9), 1), moved(Edit(limit=9), 200))
@@ -134,16 +134,16 @@ def test_epsilon_bounds_the_light_and_limit_the_edits():
 def test_both_is_the_light_on_the_edited_image():
     data = random_set(2, size=32)
     indices = np.array([[3, 1], [0, 5]])
-    both = SmoothEdit(8, 0.5, 64)(SECRET, data.images, data.ids, indices, 12)
-    light = Smooth(8).light(SECRET, data.images, data.ids, indices, 12)
-    edited = Edit(0.5, 64)(SECRET, data.images, data.ids, indices, 12)
+    both = SmoothEdit(8, 0.5, 64)([SECRET] * len(data.ids), data.images, data.ids, indices, 12)
+    light = Smooth(8).light([SECRET] * len(data.ids), data.images, data.ids, indices, 12)
+    edited = Edit(0.5, 64)([SECRET] * len(data.ids), data.images, data.ids, indices, 12)
     assert torch.equal(both, (edited + light).clamp(0, 255).to(torch.uint8))
 
 
 def test_draws_of_an_edit_are_independent_of_the_signs():
     """Equal streams would make the sum of both say one thing twice."""
     indices = np.arange(2000)[None]
-    coins = drawn_cells(SECRET, ["x"], indices, (1, 1, 9))[0, :, 0, 0].double() - 0.5
+    coins = drawn_cells([SECRET], ["x"], indices, (1, 1, 9))[0, :, 0, 0].double() - 0.5
     draws = torch.from_numpy(edit.uniforms(edit.derive(SECRET, "edits/x"), indices[0], DRAWS)) - 0.5
     correlation = (coins.T @ draws) / 2000 / (0.5 / 12**0.5)
     assert float(correlation.abs().max()) < 4.5 / 2000**0.5

@@ -30,7 +30,9 @@ def test_the_loss_is_the_formula():
 def test_marked_images_come_closer_to_their_classes_picture():
     data, net = random_set(8), smooth_marker()
     own = scheme(net, steps=30, lr=20.0)
-    made = own.versions(SECRET, data.images, data.ids, np.full((8, 1), 2), data.labels)[:, 0]
+    made = own.versions(
+        [SECRET] * len(data.ids), data.images, data.ids, np.full((8, 1), 2), data.labels
+    )[:, 0]
     aims = own.aims(SECRET, 2, data.labels.tolist(), data.images[0].float())
     before, after = ((net(images.float()) - aims).norm(dim=1) for images in (data.images, made))
     assert bool((after < before).all())

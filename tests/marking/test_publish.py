@@ -39,7 +39,9 @@ def published_of(raw, used):
 def test_published_version_is_the_one_the_ledger_names():
     raw = random_set(12)
     published, ledger = published_of(raw, 6)
-    every = SCHEME.versions(ledger.secret, raw.images, raw.ids, np.tile(np.arange(20), (12, 1)))
+    every = SCHEME.versions(
+        [ledger.secret] * len(raw.ids), raw.images, raw.ids, np.tile(np.arange(20), (12, 1))
+    )
     expected = every[torch.arange(12), torch.tensor(ledger.published)]
     assert torch.equal(published.images, expected)
     assert published.used.sum() == 6
@@ -142,8 +144,8 @@ def test_published_versions_come_out_again_or_the_audit_refuses(precision):
 class Threads(NVersion):
     """Versions that depend on the thread count, as a marker's arithmetic may."""
 
-    def versions(self, secret, images, ids, indices, labels=None):
-        made = super().versions(secret, images, ids, indices, labels)
+    def versions(self, secrets, images, ids, indices, labels=None):
+        made = super().versions(secrets, images, ids, indices, labels)
         return made ^ (torch.get_num_threads() % 2)
 
 
@@ -157,7 +159,7 @@ def test_versions_are_made_again_where_they_were_made_first():
     device = remaking_device(scheme, ledger, raw, published)
     assert device == published.made
     indices = np.array([[j] for j in ledger.published])
-    made = device.versions(scheme, ledger.secret, raw.images, raw.ids, indices)
+    made = device.versions(scheme, [ledger.secret] * 6, raw.images, raw.ids, indices)
     assert torch.equal(made[:, 0], published.images)
     assert torch.get_num_threads() == 2
 
@@ -174,8 +176,8 @@ def test_a_marking_device_that_is_not_at_hand_is_named():
 
 def test_rate_of_equal_versions_is_that_of_pairs():
     class Few(NVersion):
-        def versions(self, secret, images, ids, indices, labels=None):
-            return super().versions(secret, images, ids, indices // 4, labels)
+        def versions(self, secrets, images, ids, indices, labels=None):
+            return super().versions(secrets, images, ids, indices // 4, labels)
 
     raw = random_set(6)
     same = Few(12, 10, Sign(2))

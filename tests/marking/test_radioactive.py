@@ -16,7 +16,9 @@ SECRET = bytes(range(32))
 
 def mark(scheme, data, index=0):
     indices = np.full((len(data), 1), index)
-    return scheme.versions(SECRET, data.images, data.ids, indices, data.labels)[:, 0]
+    return scheme.versions([SECRET] * len(data.ids), data.images, data.ids, indices, data.labels)[
+        :, 0
+    ]
 
 
 def fixed_input():
@@ -101,8 +103,9 @@ def test_class_matters_and_is_needed():
     scheme = Radioactive(marker(), steps=10, lr=20.0)
     index = np.zeros((1, 1), int)
     made = [
-        scheme.versions(SECRET, data.images, data.ids, index, torch.tensor([c])) for c in (0, 1)
+        scheme.versions([SECRET] * len(data.ids), data.images, data.ids, index, torch.tensor([c]))
+        for c in (0, 1)
     ]
     assert not torch.equal(*made)
     with pytest.raises(ValueError, match="labels are needed"):
-        scheme.versions(SECRET, data.images, data.ids, index)
+        scheme.versions([SECRET] * len(data.ids), data.images, data.ids, index)

@@ -41,7 +41,7 @@ DATA = random_set(5)
 
 def every(scheme):
     indices = np.tile(np.arange(scheme.n), (len(DATA), 1))
-    return scheme.versions(SECRET, DATA.images, DATA.ids, indices, DATA.labels)
+    return scheme.versions([SECRET] * len(DATA.ids), DATA.images, DATA.ids, indices, DATA.labels)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +61,7 @@ def test_any_subset_in_any_order_and_batch_gives_the_same_bits(name, precision):
             indices = rng.integers(scheme.n, size=(len(rows), 1 + trial))
             chosen = torch.from_numpy(rows)
             made = scheme.versions(
-                SECRET,
+                [SECRET] * len(rows),
                 DATA.images[chosen],
                 [DATA.ids[row] for row in rows],
                 indices,
@@ -87,10 +87,10 @@ def test_secret_id_and_pixels_all_matter(name):
     scheme = FULL[name]("float32")
     index = np.zeros((1, 1), int)
     raw, label = DATA.images[:1], DATA.labels[:1]
-    base = scheme.versions(SECRET, raw, ["a"], index, label)
-    assert not torch.equal(base, scheme.versions(SECRET[::-1], raw, ["a"], index, label))
-    assert not torch.equal(base, scheme.versions(SECRET, raw.flip(-1), ["a"], index, label))
-    assert not torch.equal(base, scheme.versions(SECRET, raw, ["b"], index, label))
+    base = scheme.versions([SECRET], raw, ["a"], index, label)
+    assert not torch.equal(base, scheme.versions([SECRET[::-1]], raw, ["a"], index, label))
+    assert not torch.equal(base, scheme.versions([SECRET], raw.flip(-1), ["a"], index, label))
+    assert not torch.equal(base, scheme.versions([SECRET], raw, ["b"], index, label))
 
 
 @pytest.mark.parametrize("name", FULL)
@@ -108,9 +108,11 @@ def test_what_is_kept_at_hand_does_not_grow_with_what_was_made(name):
     keeper._cache.budget = 40_000
     data = random_set(40, seed=1)
     indices = np.tile(np.arange(2), (40, 1))
-    first = scheme.versions(SECRET, data.images, data.ids, indices)
+    first = scheme.versions([SECRET] * len(data.ids), data.images, data.ids, indices)
     assert keeper._cache.size <= 40_000
-    assert torch.equal(scheme.versions(SECRET, data.images, data.ids, indices), first)
+    assert torch.equal(
+        scheme.versions([SECRET] * len(data.ids), data.images, data.ids, indices), first
+    )
 
 
 @pytest.mark.parametrize("name", ["feature", "jacobian", "maxmin"])
@@ -146,3 +148,16 @@ def test_marks_move_features_further_than_random_signs_do(name):
 def test_bad_parameters_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_each_image_is_marked_under_its_own_secret(name):
+    few, labels, index = DATA.images[:3], DATA.labels[:3], np.array([[1, 0]] * 3)
+    ids, secrets = list(DATA.ids[:3]), [SECRET, SECRET[::-1], SECRET]
+    together = FULL[name]("float32").versions(secrets, few, ids, index, labels)
+    for row in range(3):
+        one = slice(row, row + 1)
+        alone = FULL[name]("float32").versions(
+            secrets[one], few[one], ids[one], index[one], labels[one]
+        )
+        assert torch.equal(alone[0], together[row])

@@ -20,7 +20,7 @@ def test_one_feature_step_is_the_sign_of_the_gradient_along_the_carrier():
     grey = torch.randint(20, 236, (1, 3, 16, 16), dtype=torch.uint8)
     carriers = strategy.carriers(SECRET, grey[0], "x", np.arange(4))
     assert torch.allclose(carriers.norm(dim=1), torch.ones(4), atol=1e-6)
-    versions = strategy(SECRET, grey, ["x"], np.arange(4)[None], 10)[0]
+    versions = strategy([SECRET], grey, ["x"], np.arange(4)[None], 10)[0]
     for version, carrier in zip(versions, carriers, strict=True):
         pixels = grey.float().requires_grad_()
         (strategy.marker(pixels)[0] @ carrier).backward()
@@ -33,7 +33,7 @@ def test_more_feature_steps_move_further_along_the_carrier():
     for steps in (1, 10):
         strategy = Feature(smooth_marker(), steps=steps, chunk=4)
         carriers = strategy.carriers(SECRET, grey[0], "x", np.arange(4))
-        made = strategy(SECRET, grey, ["x"], np.arange(4)[None], 10)[0].float()
+        made = strategy([SECRET], grey, ["x"], np.arange(4)[None], 10)[0].float()
         shift = strategy.marker(made) - strategy.marker(grey.float())
         reached.append(float((shift * carriers).sum(1).mean()))
     assert reached[1] > reached[0] > 0
@@ -68,7 +68,7 @@ def test_jacobian_marks_follow_the_gradient_of_their_direction():
     grey = torch.randint(20, 236, (1, 3, 16, 16), dtype=torch.uint8)
     sketch = strategy.sketch(SECRET, grey[0], "x")
     carriers = strategy.carriers(SECRET, "x", np.arange(4))
-    made = strategy(SECRET, grey, ["x"], np.arange(4)[None], 10)[0]
+    made = strategy([SECRET], grey, ["x"], np.arange(4)[None], 10)[0]
     expected = 10 * torch.einsum("mk,kchw->mchw", carriers, sketch).sign()
     assert torch.equal(made.int() - grey[0].int(), expected.int())
 
@@ -77,7 +77,7 @@ def test_jacobian_marks_follow_the_gradient_of_their_direction():
 def test_jacobian_blocks_move_together(block):
     grey = torch.full((1, 3, 16, 16), 128, dtype=torch.uint8)
     grey += torch.randint(20, (1, 3, 16, 16), dtype=torch.uint8)
-    made = Jacobian(marker(), k=8, block=block)(SECRET, grey, ["x"], np.zeros((1, 1), int), 9)
+    made = Jacobian(marker(), k=8, block=block)([SECRET], grey, ["x"], np.zeros((1, 1), int), 9)
     moved = made[0, 0].int() - grey[0].int()
     for row in range(0, 16, block):
         for column in range(0, 16, block):

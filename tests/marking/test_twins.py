@@ -11,7 +11,9 @@ SECRET = bytes(range(32))
 
 
 def twins(scheme, data):
-    return scheme.versions(SECRET, data.images, data.ids, np.tile([0, 1], (len(data), 1)))
+    return scheme.versions(
+        [SECRET] * len(data.ids), data.images, data.ids, np.tile([0, 1], (len(data), 1))
+    )
 
 
 def test_twins_mirror_each_other_up_to_clipping():
@@ -39,7 +41,7 @@ def test_twins_move_apart():
 def test_a_step_is_the_references_in_normalised_units():
     data, found = random_set(2), marker()
     scheme = Twins(found, steps=1, round_every=100)
-    start = scheme._start(SECRET, data.images, data.ids)
+    start = scheme._start([SECRET] * len(data.ids), data.images, data.ids)
     unit = 255 * torch.tensor([0.25, 0.2, 0.25]).view(1, 3, 1, 1)
     # the reference's variable: d / (255 std), started as N(0, 1) epsilon / 255 / mean(std)
     delta = (start / unit).requires_grad_()

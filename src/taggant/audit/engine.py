@@ -21,8 +21,6 @@ from taggant.audit.readings import Readings
 from taggant.audit.slots import Record, Slots, Tests
 from taggant.audit.spread import Spread
 from taggant.marking.instances import Instances
-from taggant.marking.publish import published_indices
-from taggant.marking.scheme import at_hand
 from taggant.score import AnyOracle, Score
 from taggant.stats import Boundary
 
@@ -134,17 +132,17 @@ class _Reader:
         scores: bool,
     ) -> None:
         instances = questions.instances
-        count, self.n = len(instances.raw), instances.ledger.n
+        count, self.n = len(instances.raw), instances.scheme.n
         self.questions, self.draws, self.progress = questions, instances.draws, progress
         self.grid, self.with_scores = questions.controls.grid, scores
         self.mine, self.shard = range(shard[0], count, shard[1]), shard
         self.tests = None if until is None else Tests(until, count)
-        self.published = published_indices(instances.ledger, instances.raw.ids)
+        self.published = instances.ledger.indices(instances.raw.ids)
         # Rounds of whole batches, but for some room for published versions: what a batch lacks is
         # padded, and costs as much.
         batch_size, views = questions.oracle.batch_size, questions.score.views
         rows = ROUND * batch_size - batch_size // 8
-        held = at_hand(instances.scheme, instances.raw.images[0])
+        held = instances.scheme.cache_capacity(instances.raw.images[0])
         most = min(ORDER_MEMORY // (12 * self.n), rows // block, len(self.mine), held)
         in_flight = max(1, most)
         self.slots = Slots(in_flight, self.n)

@@ -14,6 +14,7 @@ from torch import Tensor
 from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS
 from taggant.marking.instances import Population
+from taggant.marking.publish import versions_of
 from taggant.score import Oracle, Score
 
 ASKED = "members"
@@ -44,14 +45,7 @@ def image_scores(
     for some in torch.arange(len(raw)).split(max(1, oracle.batch_size // each)):
         few = raw.select(some.tolist())
         views = score.views_of(oracle, few.images, targets[some], [seeds[i] for i in some])
-        made = here.versions(
-            population.scheme,
-            ledger.secret,
-            few.images,
-            few.ids,
-            indices[some.numpy()],
-            few.labels,
-        )
+        made = versions_of(population.scheme, ledger, few, indices[some.numpy()], here)
         asked = (targets[some].repeat_interleave(each, 0), views.repeat_interleave(each, 0))
         scores = score(oracle, made.flatten(0, 1), *asked)
         parts.append(scores.double().unflatten(0, (-1, each)).mean(1).cpu())

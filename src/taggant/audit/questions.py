@@ -134,7 +134,7 @@ class Questions:
     def _probed(self, count: int) -> Indices:
         """(instance, version) of the probe's first pairs, [2, count]: version 0 of each first."""
         every = len(self.raw)
-        k: Indices = np.arange(min(count, every * self.instances.ledger.n))
+        k: Indices = np.arange(min(count, every * self.instances.scheme.n))
         return np.stack([k % every, k // every])
 
     def _probe(self, rows: Indices, versions: Indices) -> NDArray[np.float64]:
@@ -150,7 +150,7 @@ class Questions:
         chosen = torch.from_numpy(rows)
         images = self.device.versions(
             self.instances.scheme,
-            self.instances.ledger.secret,
+            [self.instances.draws[row].secret for row in rows],
             self.raw.images[chosen],
             [self.raw.ids[row] for row in rows],
             versions[:, None],

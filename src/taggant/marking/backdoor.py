@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.scheme import Parameters, Probing
 from taggant.marking.stream import bits, derive
 
 
 @dataclass(frozen=True)
-class Backdoor:
+class Backdoor(Probing):
     """Version i of a set stamps each class with the i-th secret patch of that class.
 
     A patch of black and white dots in each channel covers the lower right corner, a pixel away
@@ -48,10 +48,10 @@ class Backdoor:
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; an index names a set of patches, a label one of them.
@@ -64,8 +64,12 @@ class Backdoor:
         if labels is None:
             raise ValueError("patches are class-wise: labels are needed")
         versions = images.new_empty(*indices.shape, *images.shape[1:])
-        for index in np.unique(indices).tolist():
-            rows, columns = np.nonzero(indices == index)
+        cells: dict[tuple[bytes, int], list[tuple[int, int]]] = {}
+        for row, column in np.ndindex(*indices.shape):
+            key = (secrets[row], int(indices[row, column]))
+            cells.setdefault(key, []).append((row, column))
+        for (secret, index), members in cells.items():
+            rows, columns = map(list, zip(*members, strict=True))
             versions[rows, columns] = self._stamped(secret, index, images[rows], labels[rows])
         return versions
 
@@ -98,6 +102,6 @@ class Backdoor:
         stamped[:, :, corner, corner] = patches[which].to(images.device)
         return stamped
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         return {"scheme": "backdoor", "n": self.n, "side": self.side}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -45,17 +44,18 @@ class ByteBudgetCache:
         return made
 
 
-def image_keys(secret: bytes, images: Tensor, ids: Sequence[str]) -> list[Key]:
+def image_keys(secrets: Sequence[bytes], images: Tensor, ids: Sequence[str]) -> list[Key]:
     """What the versions of each image depend on: secret, id, pixels, device and threads."""
     where = (str(images.device), torch.get_num_threads())
     pixels = images.cpu().numpy()
-    return [(secret, i, image.tobytes(), *where) for i, image in zip(ids, pixels, strict=True)]
+    owned = zip(secrets, ids, pixels, strict=True)
+    return [(secret, i, image.tobytes(), *where) for secret, i, image in owned]
 
 
 def in_chunks(
     images: Tensor,
     keys: Sequence[Key],
-    indices: NDArray[Any],
+    indices: NDArray[np.int64],
     chunk: int,
     cache: ByteBudgetCache,
     make: Callable[[int, NDArray[np.int64]], Tensor],

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from taggant.marking.batching import (
 )
 from taggant.marking.marker import Marker
 from taggant.marking.n_version import check_epsilon
+from taggant.marking.scheme import Parameters, Scheme
 from taggant.marking.stream import derive, uniforms
 from taggant.marking.windows import UNIFORMS, Centre, RandomCrop
 
@@ -28,7 +28,7 @@ Window = Callable[[NDArray[np.float64]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
-class ClassWise(ABC):
+class ClassWise(Scheme):
     """Marks a set class-wise; version i of it carries the i-th secret set of aims, one a class.
 
     A scheme's `loss` is made small by plain gradient steps, seen through a fresh window A each
@@ -109,10 +109,10 @@ class ClassWise(ABC):
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; an index names a set of aims, a label one of them.
@@ -127,13 +127,17 @@ class ClassWise(ABC):
         classes = labels.tolist()
         lanes = self.lanes if self.marker.lanes_agree(self.lanes, images[0]) else 1
         jobs = [(row, int(index)) for row, wanted in enumerate(indices) for index in wanted]
-        image_key = image_keys(secret, images, ids)
+        image_key = image_keys(secrets, images, ids)
 
         def make(positions: list[int]) -> Tensor:
             chosen = [jobs[position] for position in positions]
             rows, sets = [row for row, _ in chosen], [index for _, index in chosen]
             return self._optimise(
-                secret, images[rows], [ids[i] for i in rows], sets, [classes[i] for i in rows]
+                [secrets[i] for i in rows],
+                images[rows],
+                [ids[i] for i in rows],
+                sets,
+                [classes[i] for i in rows],
             )
 
         keys = [(*image_key[row], index, classes[row]) for row, index in jobs]
@@ -147,7 +151,7 @@ class ClassWise(ABC):
 
     def _optimise(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
         sets: Sequence[int],
@@ -157,10 +161,10 @@ class ClassWise(ABC):
         raw, device = images.float(), images.device
         unit = self.marker.unit(device)
         low, high = raw - self.epsilon, raw + self.epsilon
-        windows = self._windows(secret, ids, sets).to(device)
+        windows = self._windows(secrets, ids, sets).to(device)
         original = self.centred(raw)
-        pairs = zip(sets, classes, strict=True)
-        aims = torch.cat([self.aims(secret, s, [c], raw[0]) for s, c in pairs]).to(device)
+        aimed = zip(secrets, sets, classes, strict=True)
+        aims = torch.cat([self.aims(x, s, [c], raw[0]) for x, s, c in aimed]).to(device)
         pixels = raw
         for number in range(1, self.steps + 1):
             seen = windows[:, number - 1]
@@ -174,16 +178,16 @@ class ClassWise(ABC):
                 pixels = pixels.round().clamp(0, 255)
         return to_grey_levels(pixels)
 
-    def _windows(self, secret: bytes, ids: Sequence[str], sets: Sequence[int]) -> Tensor:
+    def _windows(self, secrets: Sequence[bytes], ids: Sequence[str], sets: Sequence[int]) -> Tensor:
         """A of each image and step, float32 [L, steps, 5]."""
         drawn = [
             uniforms(derive(secret, f"windows/{i}"), [s], self.steps * UNIFORMS)
-            for i, s in zip(ids, sets, strict=True)
+            for secret, i, s in zip(secrets, ids, sets, strict=True)
         ]
         stacked = np.concatenate(drawn).reshape(len(ids), self.steps, UNIFORMS)
         return torch.from_numpy(self.window(stacked))
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         own = ("n", "epsilon", "steps", "lr", "lambda_img", "round_every", "centre", "lanes")
         values = {name: getattr(self, name) for name in own}

@@ -6,8 +6,8 @@ import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -51,16 +51,16 @@ class MarkingDevice:
     def versions(
         self,
         scheme: Scheme,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """`scheme.versions` made on this device."""
         with self._threads(), deterministic(), torch.autocast(self.device, enabled=False):
             images = images.to(self.device)
-            return scheme.versions(secret, images, ids, indices, labels)
+            return scheme.versions(secrets, images, ids, indices, labels)
 
     @contextmanager
     def _threads(self) -> Iterator[None]:

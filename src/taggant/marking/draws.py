@@ -9,8 +9,9 @@ as far as HMAC-SHA256 and SHAKE-128 cannot be told from chance.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,18 @@ class Draws:
     def _words(self, purpose: str) -> NDArray[np.uint64]:
         content = stream(self.key(f"{purpose}/{self.name}"), 0, 8 * self.n)
         return np.frombuffer(content, "<u8").astype(np.uint64)
+
+
+class Drawn(Protocol):
+    """Where the draws of every image of an owner come from."""
+
+    def draws(self, name: str) -> Draws:
+        """What is drawn for an image, by its id."""
+        ...
+
+    def indices(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Published index J of each image, [B]."""
+        ...
 
 
 def seed_of_all(draws: Iterable[Draws], purpose: str) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from torch.linalg import vector_norm
 from torch.nn.functional import interpolate
 
 from taggant.marking.class_wise import ClassWise
+from taggant.marking.scheme import Parameters, Probing
 from taggant.marking.stream import derive, uniforms
 
 COARSE = 4
@@ -20,7 +20,7 @@ COARSE = 4
 
 
 @dataclass(frozen=True, eq=False)
-class FeatureCollision(ClassWise):
+class FeatureCollision(ClassWise, Probing):
     """Version i of a set makes each class collide with the i-th secret picture of that class.
 
     For an image of class c the loss is
@@ -62,6 +62,6 @@ class FeatureCollision(ClassWise):
         classes = labels.unique()
         return self.pictures(secret, index, classes.tolist(), images.shape[1:]), classes
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         return {"scheme": "feature_collision", **super().parameters()}

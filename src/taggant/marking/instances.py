@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from taggant.data.imageset import ImageSet
-from taggant.marking.draws import Draws
-from taggant.marking.ledger import Ledger
+from taggant.marking.draws import Drawn, Draws
 from taggant.marking.publish import Published
 from taggant.marking.scheme import Scheme
 
@@ -22,23 +20,21 @@ class Instances:
 
     Attributes
     ----------
-    raw, scheme, ledger, published
+    raw, scheme, published
         See there.
-    apart : mapping of id to Draws, optional
-        What is drawn for images that have a secret each; else all follows from the ledger's.
+    ledger : Drawn
+        A `Ledger`, say.
     """
 
     raw: ImageSet
     scheme: Scheme
-    ledger: Ledger
+    ledger: Drawn
     published: Published
-    apart: Mapping[str, Draws] | None = None
 
     @cached_property
     def draws(self) -> tuple[Draws, ...]:
-        """What is drawn for each image: reading order, tie keys, views."""
-        own = self.ledger.draws if self.apart is None else self.apart.__getitem__
-        return tuple(own(image_id) for image_id in self.raw.ids)
+        """What is drawn for each image: secret, reading order, tie keys, views."""
+        return tuple(self.ledger.draws(image_id) for image_id in self.raw.ids)
 
 
 @dataclass(frozen=True)
@@ -48,12 +44,12 @@ class Population:
     Attributes
     ----------
     raw, scheme, ledger
-        See there.
+        As in `Instances`.
     published : bool array [N]
         The others were withheld.
     """
 
     raw: ImageSet
     scheme: Scheme
-    ledger: Ledger
+    ledger: Drawn
     published: NDArray[np.bool_]

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from taggant.canonical import canonical_json
 from taggant.files import write_atomically
 from taggant.marking.draws import DERIVATION, Draws, check_derivation
@@ -104,6 +107,11 @@ class Ledger:
     def draws(self, name: str = WHOLE_SET) -> Draws:
         """What is drawn for an image, by its id, or for all of them."""
         return Draws(self.secret, name, self.n)
+
+    def indices(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Published index J of each image, [B], by their ids."""
+        index = dict(zip(self.ids, self.published, strict=True))
+        return np.array([index[image_id] for image_id in ids], dtype=np.int64)
 
     def commitment(self) -> str:
         """Public SHA-256 commitment (64 hex digits) to scheme, images, n, secret and indices.

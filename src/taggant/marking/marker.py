@@ -93,7 +93,7 @@ class Marker:
             digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()[:32]
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Mapping[str, object]:
         """What fixes the features: network, weights, input size and precision."""
         return {
             "marker": self.backbone.name,

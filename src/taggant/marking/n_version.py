@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.scheme import Strategy, at_hand, radius
+from taggant.marking.scheme import Parameters, Scheme, Strategy
 from taggant.marking.strategies.sign import Sign
 
 __all__ = ["NVersion", "Sign"]
 
 
 @dataclass(frozen=True)
-class NVersion:
+class NVersion(Scheme):
     """n versions of each image by one strategy, inside an L-infinity ball of `radius`.
 
     Parameters
@@ -53,25 +53,25 @@ class NVersion:
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; labels play no part."""
-        return self.strategy(secret, images, ids, indices, self.epsilon)
+        return self.strategy(secrets, images, ids, indices, self.epsilon)
 
     @property
     def radius(self) -> int:
         """Largest change of a pixel in grey levels."""
-        return radius(self.strategy, self.epsilon)
+        return self.strategy.radius(self.epsilon)
 
-    def at_hand(self, image: Tensor) -> int:
-        """See `taggant.marking.scheme.at_hand`."""
-        return at_hand(self.strategy, image)
+    def cache_capacity(self, image: Tensor) -> int:
+        """See `Scheme.cache_capacity`."""
+        return self.strategy.cache_capacity(image)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         return {"n": self.n, "epsilon": self.epsilon, **self.strategy.parameters()}
 

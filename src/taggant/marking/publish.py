@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from taggant.data.imageset import ImageSet
 from taggant.files import write_atomically
 from taggant.marking.device import MarkingDevice
+from taggant.marking.draws import Drawn
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
 
@@ -163,23 +163,31 @@ def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Publish
 
 
 def published_versions(
-    scheme: Scheme, ledger: Ledger, raw: ImageSet, device: MarkingDevice
+    scheme: Scheme, ledger: Drawn, raw: ImageSet, device: MarkingDevice
 ) -> Tensor:
     """The published version of each image, uint8 [B, C, H, W], made as hidden ones are."""
-    indices = published_indices(ledger, raw.ids)[:, None]
+    indices = ledger.indices(raw.ids)[:, None]
     parts = []
-    for start in range(0, len(raw), BATCH):
-        part = slice(start, start + BATCH)
-        labels = None if raw.labels is None else raw.labels[part]
-        versions = device.versions(
-            scheme, ledger.secret, raw.images[part], raw.ids[part], indices[part], labels
-        )
+    for rows in np.array_split(np.arange(len(raw)), range(BATCH, len(raw), BATCH)):
+        versions = versions_of(scheme, ledger, raw.select(rows.tolist()), indices[rows], device)
         parts.append(versions[:, 0].cpu())
     return torch.cat(parts)
 
 
+def versions_of(
+    scheme: Scheme,
+    ledger: Drawn,
+    raw: ImageSet,
+    indices: NDArray[np.int64],
+    device: MarkingDevice,
+) -> Tensor:
+    """Versions `indices` [B, k] of raw images, uint8 [B, k, C, H, W], made on a device."""
+    secrets = [ledger.draws(image_id).secret for image_id in raw.ids]
+    return device.versions(scheme, secrets, raw.images, raw.ids, indices, raw.labels)
+
+
 def remaking_device(
-    scheme: Scheme, ledger: Ledger, raw: ImageSet, published: Published
+    scheme: Scheme, ledger: Drawn, raw: ImageSet, published: Published
 ) -> MarkingDevice:
     """The device on which the published versions come out again: this one, or that of publishing.
 
@@ -215,7 +223,7 @@ class RemakeError(RuntimeError):
 
 
 def equal_versions_rate(
-    scheme: Scheme, ledger: Ledger, raw: ImageSet, images: int = 16, versions: int = 64
+    scheme: Scheme, ledger: Drawn, raw: ImageSet, images: int = 16, versions: int = 64
 ) -> float:
     """Share of pairs of versions of an image that are equal after rounding, by a sample.
 
@@ -229,21 +237,13 @@ def equal_versions_rate(
     few = raw.select(list(range(min(images, len(raw)))))
     count = min(versions, scheme.n)
     indices = np.tile(np.arange(count), (len(few), 1))
-    made = MarkingDevice.here().versions(
-        scheme, ledger.secret, few.images, few.ids, indices, few.labels
-    )
+    made = versions_of(scheme, ledger, few, indices, MarkingDevice.here())
     pairs = equal = 0
     for row in made.cpu():
         _, counts = np.unique(row.flatten(1).numpy(), axis=0, return_counts=True)
         equal += int((counts * (counts - 1)).sum())
         pairs += count * (count - 1)
     return equal / pairs
-
-
-def published_indices(ledger: Ledger, ids: Sequence[str]) -> NDArray[np.int64]:
-    """Published index J of each id, [B]."""
-    index: Mapping[str, int] = dict(zip(ledger.ids, ledger.published, strict=True))
-    return np.array([index[image_id] for image_id in ids], dtype=np.int64)
 
 
 def raw_sha256(images: Tensor) -> list[str]:

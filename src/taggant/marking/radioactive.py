@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
 
 from taggant.marking.class_wise import ClassWise
+from taggant.marking.scheme import Parameters
 from taggant.marking.stream import derive, unit_vectors
 
 
@@ -69,7 +69,7 @@ class Radioactive(ClassWise):
         rho = 1 + math.tan(self.angle) ** 2
         return loss - rho * along * along.abs() + length.square()
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         own = {"scheme": "radioactive", "lambda_ft": self.lambda_ft, "angle": self.angle}
         return {**own, **super().parameters()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +19,12 @@ from taggant.marking.batching import (
 )
 from taggant.marking.marker import Marker
 from taggant.marking.n_version import check_epsilon
+from taggant.marking.scheme import Parameters, Scheme
 from taggant.marking.stream import derive, gaussians
 
 
 @dataclass(frozen=True, eq=False)
-class Twins:
+class Twins(Scheme):
     """Two versions of each image, x + d and x - d, maximising ||φ(x + d) - φ(x - d)||.
 
     d starts as Gaussian noise from the secret and takes plain gradient steps of size `lr` in
@@ -69,10 +69,10 @@ class Twins:
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; index 0 is x + d, index 1 is x - d, labels play no part."""
@@ -80,17 +80,19 @@ class Twins:
         lanes = self.lanes if self.marker.lanes_agree(together, images[0]) else 1
 
         def make(positions: list[int]) -> Tensor:
-            return self._optimise(secret, images[positions], [ids[i] for i in positions])
+            return self._optimise(
+                [secrets[i] for i in positions], images[positions], [ids[i] for i in positions]
+            )
 
-        pairs = in_lanes(image_keys(secret, images, ids), lanes, self._cache, make)
+        pairs = in_lanes(image_keys(secrets, images, ids), lanes, self._cache, make)
         chosen = torch.from_numpy(indices.astype(np.int64))
         return torch.stack([pair[row] for pair, row in zip(pairs, chosen, strict=True)])
 
-    def _optimise(self, secret: bytes, images: Tensor, ids: Sequence[str]) -> Tensor:
+    def _optimise(self, secrets: Sequence[bytes], images: Tensor, ids: Sequence[str]) -> Tensor:
         """Twins uint8 [L, 2, C, H, W]."""
         raw = images.float()
         step = self.lr * self.marker.unit(images.device).square()
-        delta = self._start(secret, images, ids)
+        delta = self._start(secrets, images, ids)
         for number in range(1, self.steps + 1):
             gradient = self.marker.gradient(lambda d: self.distance(raw, d), delta)
             delta = (delta + step * gradient).clamp(-self.epsilon, self.epsilon)
@@ -105,15 +107,16 @@ class Twins:
         distance: Tensor = torch.linalg.vector_norm(plus - minus, dim=1)
         return distance
 
-    def _start(self, secret: bytes, images: Tensor, ids: Sequence[str]) -> Tensor:
+    def _start(self, secrets: Sequence[bytes], images: Tensor, ids: Sequence[str]) -> Tensor:
         """Gaussian noise with the reference code's deviation: epsilon in mean-normalised units."""
         count = images[0].numel()
-        noise = [gaussians(derive(secret, f"twins/{i}"), [0], count) for i in ids]
+        owned = zip(secrets, ids, strict=True)
+        noise = [gaussians(derive(secret, f"twins/{i}"), [0], count) for secret, i in owned]
         drawn = torch.from_numpy(np.concatenate(noise)).to(images.device).view(images.shape)
         unit = self.marker.unit(images.device)
         return drawn * self.epsilon * unit / unit.mean()
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         own = ("epsilon", "steps", "lr", "round_every", "lanes")
         values = {name: getattr(self, name) for name in own}

@@ -14,13 +14,12 @@ from taggant.audit.engine import read
 from taggant.audit.published import AuditError, check_published
 from taggant.data.imageset import ImageSet
 from taggant.marking.instances import Instances
-from taggant.marking.ledger import Ledger
-from taggant.marking.publish import Published
+from taggant.marking.publish import Published, published_versions
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.gather import FoundPicture
 from taggant.owner.journal import Journal
 from taggant.owner.record import SCHEMA, Record, ScoredPicture
-from taggant.owner.scheme import PerPicture, Transformed
+from taggant.owner.scheme import ColoursOnly, Transformed
 from taggant.owner.transform import Transform
 
 Progress = Callable[[int, int, int], None]
@@ -129,7 +128,6 @@ def instances_of(case: Case, group: Sequence[FoundPicture]) -> Instances:
     ledger = case.ledger
     raw = torch.stack([one.raw for one in group])
     ids = tuple(one.entry.id for one in group)
-    secrets = {i: ledger.pictures[i].secret for i in ids}
     marked = ImageSet(
         images=raw,
         ids=ids,
@@ -140,17 +138,8 @@ def instances_of(case: Case, group: Sequence[FoundPicture]) -> Instances:
         mean=(0.5,) * raw.shape[1],
         std=(0.25,) * raw.shape[1],
     )
-    drawn = Ledger(
-        scheme=ledger.terms.scheme,
-        secret=b"",  # each picture has its own
-        nonce=b"",
-        n=ledger.terms.n,
-        ids=ids,
-        raw_sha256=tuple(one.entry.raw_sha256 for one in group),
-        published=tuple(ledger.index(i) for i in ids),
-    )
     published = Transform.from_terms(ledger.terms)
-    scheme = Transformed(PerPicture(ledger.scheme, secrets), published)
+    scheme = Transformed(ColoursOnly(ledger.scheme), published)
     as_published = Published(
         torch.stack([one.published for one in group]),
         ids,
@@ -158,12 +147,10 @@ def instances_of(case: Case, group: Sequence[FoundPicture]) -> Instances:
         ledger.commitment,
         ledger.made.build(),
     )
-    apart = {i: ledger.draws(i) for i in ids}
-    instances = Instances(marked, scheme, drawn, as_published, apart)
+    instances = Instances(marked, scheme, ledger, as_published)
     if not case.transform:
         return instances
     device = check_published(instances)  # as marked; the copies only resemble what follows
     shown = Transformed(scheme, case.transform)
-    index = np.array(drawn.published)[:, None]
-    images = device.versions(shown, b"", raw, ids, index)[:, 0]
-    return Instances(marked, shown, drawn, replace(as_published, images=images), apart)
+    images = published_versions(shown, ledger, marked, device)
+    return Instances(marked, shown, ledger, replace(as_published, images=images))

@@ -9,6 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import FailFast, Field
 
 from taggant.files import write_atomically
@@ -162,6 +164,10 @@ class FolderLedger:
     def index(self, image_id: str) -> int:
         """Published index J of a picture."""
         return self.draws(image_id).index()
+
+    def indices(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Published index J of each picture."""
+        return np.array([self.index(image_id) for image_id in ids], dtype=np.int64)
 
     def with_value(self, value: str) -> FolderLedger:
         """The ledger once the beacon has spoken.

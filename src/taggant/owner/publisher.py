@@ -14,7 +14,7 @@ from taggant.marking.quality import Quality, quality
 from taggant.owner import pictures
 from taggant.owner.contact_sheet import Row
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.scheme import PerPicture
+from taggant.owner.scheme import ColoursOnly
 
 SAMPLES = 6
 LARGEST_COMPARED = 1024
@@ -43,8 +43,7 @@ class Publisher:
 
     def __init__(self, folder: Path, out: Path, ledger: FolderLedger, keep_location: bool) -> None:
         self.folder, self.out, self.ledger, self.keep_location = folder, out, ledger, keep_location
-        secrets = {i: own.secret for i, own in ledger.pictures.items()}
-        self.scheme = PerPicture(ledger.scheme, secrets)
+        self.scheme = ColoursOnly(ledger.scheme)
         self.written = self.already_there = 0
         self.old_metadata: list[str] = []
         self.qualities: list[Quality] = []
@@ -79,8 +78,9 @@ class Publisher:
         return entry.replace(pixels=pictures.digest(shown))
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:
-        index = np.array([[self.ledger.index(image_id)]])
-        made = self.ledger.made.build().versions(self.scheme, b"", raw[None], [image_id], index)
+        draws = self.ledger.draws(image_id)
+        device, index = self.ledger.made.build(), np.array([[draws.index()]])
+        made = device.versions(self.scheme, [draws.secret], raw[None], [image_id], index)
         return made[0, 0].cpu()
 
     def _check_present(self, target: Path, content: bytes, entry: Entry) -> None:

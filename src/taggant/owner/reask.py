@@ -18,7 +18,7 @@ from taggant.owner.certificate import Certificate, OpenedPicture
 from taggant.owner.decision import decide
 from taggant.owner.gather import find_raw
 from taggant.owner.record import Targets, read_indices
-from taggant.owner.scheme import PerPicture, Transformed
+from taggant.owner.scheme import ColoursOnly, Transformed
 from taggant.owner.transform import Transform
 from taggant.owner.verify import Check, draws, require, run_checks
 from taggant.score import AnyOracle, Score
@@ -90,8 +90,7 @@ def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[
     require(
         dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here"
     )
-    secrets = {one.id: bytes.fromhex(one.secret) for one in c.opened}
-    scheme = Transformed(PerPicture(made, secrets), Transform.from_terms(c.terms))
+    scheme = Transformed(ColoursOnly(made), Transform.from_terms(c.terms))
     targets = Targets(c)
     fresh = {}
     for opened in c.opened:
@@ -111,7 +110,8 @@ def _ask_one(
 ) -> NDArray[np.float32]:
     own, image_id = draws(c, opened), opened.id
     indices = read_indices(own, len(opened.scores) - 1)
-    made = c.made.build().versions(scheme, b"", raw[None], [image_id], indices[None])[0]
+    device = c.made.build()
+    made = device.versions(scheme, [own.secret], raw[None], [image_id], indices[None])[0]
     require(pictures.digest(made[0].cpu()) == opened.published_sha256, "other published pixels")
     made = torch.cat([made, made[:1]])
     images = torch.stack([c.transform(one) for one in made.cpu()])

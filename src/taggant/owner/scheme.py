@@ -1,65 +1,56 @@
-"""An owner's versions: each picture under a secret of its own, and as a platform shows them."""
+"""An owner's versions: transparency left alone, and as a platform shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.scheme import Scheme
+from taggant.marking.scheme import Parameters, Scheme
 from taggant.owner.transform import Transform
 
 
-class PerPicture:
-    """A scheme that marks each picture under its own secret, and leaves transparency alone.
+class ColoursOnly(Scheme):
+    """A scheme that marks the colours of pictures and leaves their transparency alone.
 
     Parameters
     ----------
     scheme : Scheme
         Marks the colours.
-    secrets : mapping of id to bytes
-        Each picture's secret; the secret that `versions` is called with plays no part.
     """
 
-    def __init__(self, scheme: Scheme, secrets: Mapping[str, bytes]) -> None:
+    def __init__(self, scheme: Scheme) -> None:
         self.scheme = scheme
-        self.secrets = secrets
         self.n = scheme.n
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; images uint8 [B, C, H, W] may have an alpha channel, the last."""
         colours = images.shape[1] - int(images.shape[1] in (2, 4))
-        parts = []
-        for row, image_id in enumerate(ids):
-            one = slice(row, row + 1)
-            marked = self.scheme.versions(
-                self.secrets[image_id],
-                images[one, :colours],
-                [image_id],
-                np.asarray(indices[one]),
-                None if labels is None else labels[one],
-            )
-            alpha = images[one, None, colours:].expand(-1, marked.shape[1], -1, -1, -1)
-            parts.append(torch.cat([marked, alpha], 2))
-        return torch.cat(parts)
+        marked = self.scheme.versions(secrets, images[:, :colours], ids, indices, labels)
+        alpha = images[:, None, colours:].expand(-1, marked.shape[1], -1, -1, -1)
+        return torch.cat([marked, alpha], 2)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         return self.scheme.parameters()
 
+    def cache_capacity(self, image: Tensor) -> int:
+        """See `Scheme.cache_capacity`."""
+        colours = len(image) - int(len(image) in (2, 4))
+        return self.scheme.cache_capacity(image[:colours])
 
-class Transformed:
+
+class Transformed(Scheme):
     """A scheme whose versions arrive as a platform shows them: all through the same transform."""
 
     def __init__(self, scheme: Scheme, transform: Transform) -> None:
@@ -69,20 +60,24 @@ class Transformed:
 
     def versions(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; the size may be another one than the raw images'."""
-        made = self.scheme.versions(secret, images, ids, indices, labels)
+        made = self.scheme.versions(secrets, images, ids, indices, labels)
         if not self.transform:
             return made
         flat = [self.transform(version) for version in made.cpu().flatten(0, 1)]
         shown: Tensor = torch.stack(flat).unflatten(0, made.shape[:2])
         return shown
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
         return {**self.scheme.parameters(), "transform": str(self.transform)}
+
+    def cache_capacity(self, image: Tensor) -> int:
+        """See `Scheme.cache_capacity`."""
+        return self.scheme.cache_capacity(image)

@@ -51,7 +51,13 @@ def case(used: int, together: bool = True) -> SetCase:
     def candidates(count):
         every = np.tile(np.arange(SETS), (count, 1))
         labels = data.labels[:count]
-        return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
+        return scheme.versions(
+            [ledger.secret] * count,
+            data.images[:count],
+            data.ids[:count],
+            every,
+            labels,
+        )
 
     held_out = random_set(80, seed=22, classes=CLASSES)
     return SetCase(victim, scheme, ledger, data, published, used, held_out, candidates, ask)

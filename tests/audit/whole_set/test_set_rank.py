@@ -48,7 +48,13 @@ def case_of(name: str, *, together: bool, knows: bool = True, context: str = "ca
     def candidates(count):
         every = np.tile(np.arange(N), (count, 1))
         labels = data.labels[:count]
-        return scheme.versions(ledger.secret, data.images[:count], data.ids[:count], every, labels)
+        return scheme.versions(
+            [ledger.secret] * count,
+            data.images[:count],
+            data.ids[:count],
+            every,
+            labels,
+        )
 
     held_out = random_set(16, seed=1, classes=4)
     return SetCase(None, scheme, ledger, data, published, IMAGES, held_out, candidates, ask)

@@ -134,7 +134,7 @@ def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch
     assert parse_values(marking.Marking, form.plain()) == form
     secret, ids, indices = b"s" * 32, list(DATA.ids[:1]), [[3, 0]]
     versions = [
-        one.versions(secret, DATA.images[:1], ids, torch.tensor(indices).numpy())
+        one.versions([secret], DATA.images[:1], ids, torch.tensor(indices).numpy())
         for one in (made, expected)
     ]
     assert torch.equal(*versions)

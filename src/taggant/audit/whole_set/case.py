@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet
-from taggant.marking.ledger import Ledger
-from taggant.marking.publish import Published, published_indices
+from taggant.marking.draws import Drawn, Draws
+from taggant.marking.ledger import WHOLE_SET
+from taggant.marking.publish import Published
+from taggant.marking.scheme import Scheme
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class SetCase:
         The model, on the device where it answers.
     scheme : Scheme
         How the set was marked.
-    ledger : Ledger
+    ledger : Drawn
         The owner's secret.
     raw : ImageSet
         All marked images before marking.
@@ -45,8 +47,8 @@ class SetCase:
     """
 
     victim: Any
-    scheme: Any
-    ledger: Ledger
+    scheme: Scheme
+    ledger: Drawn
     raw: ImageSet
     published: Published
     used: int
@@ -76,7 +78,12 @@ class SetCase:
     @property
     def indices(self) -> NDArray[np.int64]:
         """The published index of each marked image [M]."""
-        return published_indices(self.ledger, self.raw.ids)
+        return self.ledger.indices(self.raw.ids)
+
+    @property
+    def draws(self) -> Draws:
+        """What is drawn for the whole set."""
+        return self.ledger.draws(WHOLE_SET)
 
     def asked(self, images: int) -> int:
         """How many of the first marked images a query budget of `images` asks about."""

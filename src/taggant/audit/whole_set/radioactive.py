@@ -19,6 +19,7 @@ from taggant.audit.whole_set.case import Evidence, SetCase
 from taggant.audit.whole_set.last_layer import last_layer
 from taggant.marking.features import frozen_features
 from taggant.marking.radioactive import Radioactive
+from taggant.marking.scheme import Scheme
 from taggant.stats import clopper_pearson, rank_of_set
 from taggant.stats.radioactive import RadioactiveEvidence, radioactive_p
 
@@ -69,7 +70,7 @@ class RadioactiveAudit:
             if getattr(self, name) < 0:
                 raise ValueError(f"audit.{name} = {getattr(self, name)}: accepted are 0, 1, 2, ...")
 
-    def check(self, scheme: Any, kind: Any) -> None:
+    def check(self, scheme: Scheme, kind: Any) -> None:
         """Refuse marks or victims that this audit cannot read.
 
         Raises
@@ -77,11 +78,7 @@ class RadioactiveAudit:
         ValueError
             For marks that are not radioactive, or a victim that is no classifier.
         """
-        if not isinstance(scheme, Radioactive):
-            raise ValueError(
-                f"audit=radioactive reads radioactive marks, and these are {scheme!r:.40}: "
-                "accepted is marking=radioactive"
-            )
+        _radioactive(scheme)
         if kind.answers != "logits":
             raise ValueError(
                 f"audit=radioactive reads a classifier's last layer, and {kind.__name__} answers "
@@ -112,15 +109,14 @@ class RadioactiveAudit:
         """The last layer's rows in the marker's space, and how they came there."""
         images = case.held_out.images
         layer = last_layer(case.victim, images, self.batch_size)
-        marker = frozen_features(case.scheme.marker, images).numpy()
+        marker = frozen_features(_radioactive(case.scheme).marker, images).numpy()
         alignment = align(marker, layer.features)
         return aligned_rows(layer.weights, alignment), alignment
 
     def _carriers(self, case: SetCase, index: int) -> Tensor:
-        marker, classes = case.scheme.marker, range(case.classes)
-        dimension = marker.dimension(case.raw.images[0])
-        made: Tensor = case.scheme.carriers(case.ledger.secret, index, classes, dimension)
-        return made
+        scheme = _radioactive(case.scheme)
+        dimension = scheme.marker.dimension(case.raw.images[0])
+        return scheme.carriers(case.draws.secret, index, range(case.classes), dimension)
 
     def _white_box(self, found: RadioactiveEvidence, alignment: Alignment) -> dict[str, Any]:
         classes, d = len(found.cosines), alignment.matrix.shape[0]
@@ -156,7 +152,7 @@ class RadioactiveAudit:
     def _black_box(self, case: SetCase) -> dict[str, Any]:
         """Rank of the published set, and the paper's gap of losses."""
         scores = case.scores(self.images).T
-        ranked = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
+        ranked = rank_of_set(scores, case.index, case.draws.seed("ties"))
         few = case.raw.select(torch.arange(scores.shape[1]))
         assert few.labels is not None
         vanilla = -case.score(few.images, few.labels)
@@ -169,6 +165,15 @@ class RadioactiveAudit:
             "loss_gap": gap,
             "loss_gap_ci": list(interval),
         }
+
+
+def _radioactive(scheme: Scheme) -> Radioactive:
+    if not isinstance(scheme, Radioactive):
+        raise ValueError(
+            f"audit=radioactive reads radioactive marks, and these are {scheme!r:.40}: "
+            "accepted is marking=radioactive"
+        )
+    return scheme
 
 
 def _per_class(found: RadioactiveEvidence, names: Sequence[str]) -> pl.DataFrame:

@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from taggant.audit.whole_set.case import Evidence, SetCase
-from taggant.marking.scheme import Scheme
+from taggant.marking.scheme import Probing, Scheme
 from taggant.stats import rank_of_set
 
 TOGETHER = 16
 """Versions whose probes are asked about together: few of them leave a batch half empty."""
-
-
-@runtime_checkable
-class Probing(Protocol):
-    """A scheme whose marks teach something that can be asked for with other images."""
-
-    def probes(
-        self, secret: bytes, index: int, images: Tensor, labels: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Questions whose answers a model knows better if it learnt from version `index`.
-
-        Parameters
-        ----------
-        secret : bytes
-            The ledger's secret.
-        index : int
-            Of a version.
-        images, labels : Tensor, uint8 [B, C, H, W] and int64 [B]
-            Vanilla images that the model did not learn from, and their classes.
-
-        Returns
-        -------
-        (Tensor, Tensor)
-            Images uint8 [M, C, H, W] and the classes int64 [M] that the model should take them
-            for; M is the same for every index.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -114,9 +86,11 @@ class SetRankAudit:
         return Evidence(self._evidence(case))
 
     def _evidence(self, case: SetCase) -> dict[str, Any]:
-        probing = isinstance(case.scheme, Probing)
-        scores = self._probed(case) if probing else case.scores(self.images).T
-        ranked = rank_of_set(scores, case.index, case.ledger.draws().seed("ties"))
+        if isinstance(case.scheme, Probing):
+            scores = self._probed(case, case.scheme)
+        else:
+            scores = case.scores(self.images).T
+        ranked = rank_of_set(scores, case.index, case.draws.seed("ties"))
         return {
             "p": self.p,
             "log10_p": math.log10(ranked.p_value),
@@ -124,14 +98,14 @@ class SetRankAudit:
             "queries": scores.size,
         }
 
-    def _probed(self, case: SetCase) -> NDArray[np.float64]:
+    def _probed(self, case: SetCase, scheme: Probing) -> NDArray[np.float64]:
         """Scores of the probes of each version [n, M]."""
-        few, scheme = case.held_out, case.scheme
+        few, secret = case.held_out, case.draws.secret
         assert few.labels is not None
         images, labels = few.images[: self.images], few.labels[: self.images]
         scores = []
         for indices in np.array_split(np.arange(scheme.n), -(-scheme.n // TOGETHER)):
-            asked = [scheme.probes(case.ledger.secret, int(i), images, labels) for i in indices]
+            asked = [scheme.probes(secret, int(i), images, labels) for i in indices]
             probes, claimed = (torch.cat(parts) for parts in zip(*asked, strict=True))
             scores.append(case.score(probes, claimed).reshape(len(indices), -1))
         return np.concatenate(scores).astype(float)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.stream import derive, uniforms
 
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -24,7 +25,7 @@ STEPS = 4
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(Strategy):
     """White balance, exposure, tone, saturation and light, drawn at random for each version.
 
     As a photographer would retouch: gains of red and blue (the luma stays), exposure, gamma and
@@ -69,21 +70,21 @@ class Edit:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W] within `limit`, whatever `epsilon`; see `Strategy`."""
         drawn = [
             uniforms(derive(secret, f"edits/{image_id}"), row, DRAWS)
-            for image_id, row in zip(ids, indices, strict=True)
+            for secret, image_id, row in zip(secrets, ids, indices, strict=True)
         ]
         return self.edited(images, 2 * np.stack(drawn) - 1)
 
     def radius(self, epsilon: int) -> int:
-        """See `taggant.marking.scheme.radius`."""
+        """See `Strategy.radius`."""
         return self.limit
 
     def edited(self, images: Tensor, draws: NDArray[np.float64]) -> Tensor:
@@ -106,7 +107,7 @@ class Edit:
         raw = images.to(torch.int32).unsqueeze(1)
         return toned.minimum(raw + self.limit).maximum(raw - self.limit).to(torch.uint8)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
         return {"strategy": "edit", "strength": self.strength, "limit": self.limit}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,11 +19,12 @@ from taggant.marking.batching import (
     to_grey_levels,
 )
 from taggant.marking.marker import Marker
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.stream import derive, unit_vectors
 
 
 @dataclass(frozen=True, eq=False)
-class Feature:
+class Feature(Strategy):
     """Maximise <φ(x + d) - φ(x), u_i> inside the ball by signed-gradient steps.
 
     u_i is uniform on the unit sphere of the marker's feature space, a function of (secret, id, i)
@@ -55,16 +55,16 @@ class Feature:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
 
         def make(row: int, members: NDArray[np.int64]) -> Tensor:
-            carriers = self.carriers(secret, images[row], ids[row], members)
+            carriers = self.carriers(secrets[row], images[row], ids[row], members)
             raw = images[row].float().expand(self.chunk, *images.shape[1:])
             return to_grey_levels(
                 ascend(
@@ -77,7 +77,7 @@ class Feature:
                 )
             )
 
-        keys = [(*key, epsilon) for key in image_keys(secret, images, ids)]
+        keys = [(*key, epsilon) for key in image_keys(secrets, images, ids)]
         return in_chunks(images, keys, indices, self.chunk, self._cache, make)
 
     def carriers(
@@ -88,7 +88,7 @@ class Feature:
         drawn = unit_vectors(key, indices, self.marker.dimension(image))
         return torch.from_numpy(drawn).to(image.device)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
         own = {"strategy": "feature", "steps": self.steps, "chunk": self.chunk}
         return {**own, **self.marker.parameters()}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from taggant.marking.batching import ByteBudgetCache, image_keys
+from taggant.marking.batching import ByteBudgetCache, Key, image_keys
 from taggant.marking.marker import Marker
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.strategies.sign import check_block, unblock
 from taggant.marking.stream import derive, gaussians
 
@@ -25,7 +25,7 @@ LARGEST_SKETCH = 128
 
 
 @dataclass(frozen=True, eq=False)
-class Jacobian:
+class Jacobian(Strategy):
     """d_i = epsilon sign(J^T u_i), where J holds the gradients of k random features of an image.
 
     To first order <φ(x + d), u> is linear in u, so k backward passes serve all versions of an
@@ -65,19 +65,19 @@ class Jacobian:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
         versions = images.new_empty(*indices.shape, *images.shape[1:])
-        rows_of: dict[Any, list[int]] = {}
-        for row, key in enumerate(image_keys(secret, images, ids)):
+        rows_of: dict[Key, list[int]] = {}
+        for row, key in enumerate(image_keys(secrets, images, ids)):
             rows_of.setdefault(key, []).append(row)
         for key, rows in rows_of.items():
-            image, image_id = images[rows[0]], ids[rows[0]]
+            secret, image, image_id = secrets[rows[0]], images[rows[0]], ids[rows[0]]
             sketch = self._cache.find(key)
             if sketch is None:
                 sketch = self._cache.add(key, self.sketch(secret, image, image_id))
@@ -89,7 +89,7 @@ class Jacobian:
             versions[rows] = marked.to(torch.uint8).view(*wanted.shape, *image.shape)
         return versions
 
-    def at_hand(self, image: Tensor) -> int:
+    def cache_capacity(self, image: Tensor) -> int:
         """Images like this one whose sketches fit into the budget."""
         channels, height, width = image.shape
         blocks = channels * -(-height // self.block) * -(-width // self.block)
@@ -117,7 +117,7 @@ class Jacobian:
         drawn = gaussians(derive(secret, f"carriers/{image_id}"), indices, self.k)
         return torch.from_numpy(np.clip(np.rint(32 * drawn), -COORDINATE, COORDINATE))
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
         own = {"strategy": "jacobian", "k": self.k, "block": self.block}
         return {**own, **self.marker.parameters()}

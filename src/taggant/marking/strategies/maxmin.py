@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +19,13 @@ from taggant.marking.batching import (
     to_grey_levels,
 )
 from taggant.marking.marker import Marker
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.strategies.feature import ascend
 from taggant.marking.stream import bits, derive
 
 
 @dataclass(frozen=True, eq=False)
-class MaxMin:
+class MaxMin(Strategy):
     """Each version of a chunk moves away from the nearest of those before it.
 
     Greedy max-min: version i maximises min over j < i in its chunk, and the raw image, of
@@ -58,10 +58,10 @@ class MaxMin:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
@@ -69,7 +69,7 @@ class MaxMin:
         def make(row: int, members: NDArray[np.int64]) -> Tensor:
             image = images[row].float()
             raw = image.expand(self.chunk, *image.shape)
-            coins = bits(derive(secret, f"starts/{ids[row]}"), members, image.numel())
+            coins = bits(derive(secrets[row], f"starts/{ids[row]}"), members, image.numel())
             signs = torch.from_numpy(coins).to(image.device).view_as(raw).float() * 2 - 1
             start = (raw + epsilon / 2 * signs).clamp(0, 255)
             home = self.marker.features(raw)[:1]
@@ -83,10 +83,10 @@ class MaxMin:
             )
             return to_grey_levels(ahead)
 
-        keys = [(*key, epsilon) for key in image_keys(secret, images, ids)]
+        keys = [(*key, epsilon) for key in image_keys(secrets, images, ids)]
         return in_chunks(images, keys, indices, self.chunk, self._cache, make)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
         own = {"strategy": "maxmin", "steps": self.steps, "chunk": self.chunk}
         return {**own, **self.marker.parameters()}

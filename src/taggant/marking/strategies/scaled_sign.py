@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.strategies.sign import Sign
 
 
 @dataclass(frozen=True)
-class ScaledSign:
+class ScaledSign(Strategy):
     """`Sign` with as many blocks along the shorter side of every image, whatever its size.
 
     A photograph of 3,000 pixels reaches a model at 224: blocks of 2 pixels would be averaged
@@ -42,17 +43,17 @@ class ScaledSign:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
         block = -(-min(images.shape[-2:]) // self.cells)
-        return Sign(block, self.mirror)(secret, images, ids, indices, epsilon)
+        return Sign(block, self.mirror)(secrets, images, ids, indices, epsilon)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
-        own: dict[str, Any] = {"strategy": "scaled_sign", "cells": self.cells}
+        own: dict[str, object] = {"strategy": "scaled_sign", "cells": self.cells}
         return {**own, "mirror": True} if self.mirror else own

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.stream import bits_of, derive
 
 CELLS = 4
@@ -17,7 +18,7 @@ CELLS = 4
 
 
 @dataclass(frozen=True)
-class Sign:
+class Sign(Strategy):
     """A secret pattern of +-epsilon, constant on blocks of b x b pixels in each channel.
 
     No model is needed. The pattern of version i of an image is the SHAKE-128 stream of
@@ -50,10 +51,10 @@ class Sign:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
@@ -61,7 +62,7 @@ class Sign:
         block = block_of(self.block, images)
         free = (width + 1) // 2 if self.mirror else width
         cells = (channels, -(-height // block), -(-free // block))
-        coins = drawn_cells(secret, ids, indices, cells).to(images.device)
+        coins = drawn_cells(secrets, ids, indices, cells).to(images.device)
         pattern = unblock(coins, block, height, free)
         if self.mirror:
             pattern = mirrored(pattern, width)
@@ -69,9 +70,9 @@ class Sign:
         darker = images.clamp(min=epsilon).sub_(epsilon).unsqueeze(1)
         return pattern * (brighter - darker) + darker
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`; what is not mirrored is described as before there was that."""
-        own: dict[str, Any] = {"strategy": "sign", "block": self.block}
+        own: dict[str, object] = {"strategy": "sign", "block": self.block}
         return {**own, "mirror": True} if self.mirror else own
 
 
@@ -81,11 +82,15 @@ def block_of(block: int | None, images: Tensor) -> int:
 
 
 def drawn_cells(
-    secret: bytes, ids: Sequence[str], indices: NDArray[Any], shape: tuple[int, int, int]
+    secrets: Sequence[bytes],
+    ids: Sequence[str],
+    indices: NDArray[np.int64],
+    shape: tuple[int, int, int],
 ) -> Tensor:
     """The coins of a mark, uint8 0/1 [B, k, channels, rows, columns], on the CPU."""
-    keys = {image_id: derive(secret, f"marks/{image_id}") for image_id in set(ids)}
-    streams = [(keys[i], index) for i, row in zip(ids, indices, strict=True) for index in row]
+    images = list(zip(secrets, ids, strict=True))
+    keys = {one: derive(one[0], f"marks/{one[1]}") for one in set(images)}
+    streams = [(keys[i], index) for i, row in zip(images, indices, strict=True) for index in row]
     coins = torch.from_numpy(bits_of(streams, shape[0] * shape[1] * shape[2]))
     return coins.view(len(ids), -1, *shape)
 

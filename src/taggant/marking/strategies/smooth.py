@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.strategies.sign import block_of, check_block, drawn_cells, mirrored
 
 UNIT = 256
@@ -17,7 +18,7 @@ UNIT = 256
 
 
 @dataclass(frozen=True)
-class Smooth:
+class Smooth(Strategy):
     """The mirrored signs of `Sign`, bilinear between the centres of their cells.
 
     Each channel has signs of its own, so an image looks as if coloured light fell on it. A pixel
@@ -44,22 +45,22 @@ class Smooth:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
-        light = self.light(secret, images, ids, indices, epsilon)
+        light = self.light(secrets, images, ids, indices, epsilon)
         return light.add_(images.unsqueeze(1)).clamp_(0, 255).to(torch.uint8)
 
     def light(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """What is added to the images, int32 [B, k, C, H, W] in -epsilon..epsilon."""
@@ -67,14 +68,14 @@ class Smooth:
         block = block_of(self.block, images)
         half = (width + 1) // 2
         cells = (channels, -(-height // block), -(-half // block))
-        coins = drawn_cells(secret, ids, indices, cells).to(images.device, torch.int32)
+        coins = drawn_cells(secrets, ids, indices, cells).to(images.device, torch.int32)
         signs = (2 * coins - 1) * epsilon
         rows = between(signs.mT, block, height).mT
         columns = between(rows, block, half)
         rounded = (columns + UNIT**2 // 2) // UNIT**2
         return mirrored(rounded, width)
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
         return {"strategy": "smooth", "block": self.block}
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.strategies.edit import Edit
 from taggant.marking.strategies.smooth import Smooth
 
 
 @dataclass(frozen=True)
-class SmoothEdit:
+class SmoothEdit(Strategy):
     """An `Edit` of the image and, added to it, the light of `Smooth` within epsilon.
 
     Parameters
@@ -34,22 +35,22 @@ class SmoothEdit:
 
     def __call__(
         self,
-        secret: bytes,
+        secrets: Sequence[bytes],
         images: Tensor,
         ids: Sequence[str],
-        indices: NDArray[Any],
+        indices: NDArray[np.int64],
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W] within `radius`; see `Strategy`."""
-        light = Smooth(self.block).light(secret, images, ids, indices, epsilon)
-        edited = Edit(self.strength, self.limit)(secret, images, ids, indices, epsilon)
+        light = Smooth(self.block).light(secrets, images, ids, indices, epsilon)
+        edited = Edit(self.strength, self.limit)(secrets, images, ids, indices, epsilon)
         return light.add_(edited).clamp_(0, 255).to(torch.uint8)
 
     def radius(self, epsilon: int) -> int:
-        """See `taggant.marking.scheme.radius`."""
+        """See `Strategy.radius`."""
         return epsilon + self.limit
 
-    def parameters(self) -> Mapping[str, Any]:
+    def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
         own = {"strength": self.strength, "limit": self.limit}
         return {"strategy": "smooth_edit", "block": self.block, **own}

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from taggant.audit.whole_set.case import Evidence, SetCase
 from taggant.marking.draws import VIEWS
+from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.tables import save_table
@@ -113,7 +114,7 @@ class AuditSet:
         """A model, with the owner's side of the case."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         owner = self.mark.instances
-        common = owner.ledger.draws().seed(VIEWS)
+        common = owner.ledger.draws(WHOLE_SET).seed(VIEWS)
         oracle = Oracle(victim, self.score.access, self.method.batch_size, device)
         score = self.score.prepared(victim, self.data.splits.test)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from taggant.files import write_atomically
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint
-from taggant.marking.publish import Published, publish, raw_sha256, remaking_device
+from taggant.marking.publish import Published, publish, raw_sha256, remaking_device, versions_of
 from taggant.marking.quality import quality
 from taggant.marking.whole_set import count_of, marking_order
 from taggant.pipeline.stages.mark import QUALITY, Mark
@@ -110,9 +110,7 @@ class MarkSet(Mark):
             few = _first(self.instances, images)
             device = remaking_device(few.scheme, few.ledger, few.raw, few.published)
             every = np.tile(np.arange(self.scheme.n), (images, 1))
-            versions = device.versions(
-                few.scheme, few.ledger.secret, few.raw.images, few.raw.ids, every, few.raw.labels
-            )
+            versions = versions_of(few.scheme, few.ledger, few.raw, every, device)
             content = save({"versions": versions.cpu().contiguous()})
             write_atomically(folder / CANDIDATES, content, mode=0o600)
 

@@ -27,6 +27,7 @@ from taggant.audit.engine import read
 from taggant.audit.readings import ALL, Readings
 from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
+from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed
 from taggant.pipeline.progress import rounds
 from taggant.score import Oracle, Score
@@ -201,7 +202,7 @@ class Scores:
         def compute(folder: Path) -> None:
             oracle, score, targets = self._oracle(model())
             published = self.mark.published
-            common = self.mark.instances.ledger.draws().seed(VIEWS)
+            common = self.mark.instances.ledger.draws(WHOLE_SET).seed(VIEWS)
             raw = self.mark.instances.raw.images
             views = score.views_of(oracle, raw, targets, [common] * len(raw))
             step = max(1, oracle.batch_size // score.views)
