@@ -24,8 +24,8 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp",
 SMALLEST = 16
 """Pixels of the shorter side below which a picture has no room for a mark."""
 
-KEPT = frozenset({"L", "LA", "RGB", "RGBA"})
-CHANGED = {
+MARKABLE_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
+CONVERTED_MODES = {
     "1": "black and white becomes grey",
     "P": "a palette becomes full colour",
     "PA": "a palette becomes full colour",
@@ -38,11 +38,11 @@ CHANGED = {
 }
 """Modes that cannot hold a mark as they are, and what becomes of them."""
 
-SUBFILE = 254
-BESIDE = 0b101
+SUBFILE_TYPE = 254
+BELONGS_TO_ANOTHER = 0b101
 """A TIFF tag, and its bits for pictures that belong to another one: a preview, a mask."""
 
-BACK = {
+UNDO_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -119,14 +119,14 @@ def read(path: Path) -> Picture:
 def _picture(path: Path, image: Image.Image) -> Picture:
     _one_frame(path, image)
     mode = image.mode
-    if mode not in KEPT and mode not in CHANGED:
+    if mode not in MARKABLE_MODES and mode not in CONVERTED_MODES:
         raise PictureError(f"{path}: mode {mode} cannot be marked; save it as 8-bit RGB or grey")
     turned = upright(image)
     if min(turned.size) < SMALLEST:
         raise PictureError(
             f"{path}: {turned.width} x {turned.height} pixels, at least {SMALLEST} a side needed"
         )
-    notes = (CHANGED[mode],) if mode in CHANGED else ()
+    notes = (CONVERTED_MODES[mode],) if mode in CONVERTED_MODES else ()
     found = metadata.publishable(image)
     return Picture(to_tensor(_markable(turned)), notes, found.left_out, found.has_location)
 
@@ -138,11 +138,11 @@ def _one_frame(path: Path, image: Image.Image) -> None:
         kinds = []
         for frame in range(frames):
             image.seek(frame)
-            kinds.append(int(image.getexif().get(SUBFILE, 0)))
+            kinds.append(int(image.getexif().get(SUBFILE_TYPE, 0)))
         image.seek(0)
-        if kinds[0] & BESIDE:
+        if kinds[0] & BELONGS_TO_ANOTHER:
             raise PictureError(f"{path}: its first picture is a preview; save the whole one alone")
-        frames = sum(not kind & BESIDE for kind in kinds)
+        frames = sum(not kind & BELONGS_TO_ANOTHER for kind in kinds)
     if frames > 1 and image.format != "MPO":  # as cameras add previews, depth and gain maps
         raise PictureError(f"{path}: has {frames} frames, accepted is one")
 
@@ -218,8 +218,8 @@ def encode(
             kept = replace(kept, icc=b"")
     if kind == "tiff":  # where the orientation belongs to the layout of the pixels
         kept = replace(kept, orientation=1)
-    elif kept.orientation in BACK:
-        image = image.transpose(BACK[kept.orientation])
+    elif kept.orientation in UNDO_ORIENTATION:
+        image = image.transpose(UNDO_ORIENTATION[kept.orientation])
     stream = io.BytesIO()
     options = LOSSLESS.get(kind, {"format": "JPEG", "quality": quality})
     image.save(stream, **options, **kept.options(kind))

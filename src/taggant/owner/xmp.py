@@ -38,7 +38,7 @@ def _named(properties: dict[str, tuple[str, ...]]) -> frozenset[str]:
     return frozenset(f"{{{SPACES[k]}}}{name}" for k, names in properties.items() for name in names)
 
 
-KEPT, LOCATION = _named(WORDS), _named(LOCATION_WORDS)
+ALLOWED, LOCATION = _named(WORDS), _named(LOCATION_WORDS)
 MOST_ITEMS = 100
 """Of one list, of keywords say."""
 HEAD = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
@@ -68,7 +68,7 @@ def rebuilt(packet: bytes, keep_location: bool, fits: Callable[[str], bool]) -> 
         tree = ET.fromstring(packet.decode().strip("\0 \n\r\t\ufeff"))
     except (ET.ParseError, UnicodeDecodeError):
         return b"", True
-    allowed = KEPT | LOCATION if keep_location else KEPT
+    allowed = ALLOWED | LOCATION if keep_location else ALLOWED
     found = ET.Element(f"{RDF}Description", {f"{RDF}about": ""})
     dropped = False
     for one in _properties(tree):

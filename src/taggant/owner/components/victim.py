@@ -281,7 +281,7 @@ AnyVictim = (
 NAMES = names_by_target(AnyVictim, Nets, Purify)
 
 
-class _Named(Schema):
+class _Config(Schema):
     victim: Annotated[AnyVictim, Field(discriminator="kind")]
 
 
@@ -294,4 +294,4 @@ def victim_from_config(config: Mapping[str, object]) -> VictimConfig:
         For a victim that is none of this package's, or arguments out of range.
     """
     own = {key: value for key, value in config.items() if key not in TRAINING}
-    return parse_config(_Named, {"victim": own}, NAMES, "config").victim
+    return parse_config(_Config, {"victim": own}, NAMES, "config").victim
