@@ -5,7 +5,8 @@
   a file), `labels`, `scheme` (versions), `commitments`, `ledger`, `contact_sheet`.
 - Asking a model: `case` (an audit before its first query), `gather` (its pictures), `cost`,
   `audit`, `journal` (answers so far), `record` (what was found), `decision` (what is claimed),
-  `transform` (what a platform does to files), and `models` for each kind of model.
+  `transform` (what a platform does to files); `models` opens run folders, and `taggant.models` all
+  else that ``--model`` may name.
 - Showing it: `certificate` (what it says), `certify` (made of an audit), `verify` (checked alone)
   and `reask` (with the model).
 - Files are read by `schema`; what they may name are the `components`.
