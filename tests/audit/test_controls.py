@@ -7,7 +7,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import brentq
 from scipy.stats import binomtest
+from scipy.stats import t as student
 from tests.audit.test_engine import instances
 from tests.score.test_remote import serving
 from torch import nn
@@ -269,3 +271,19 @@ def test_servers_that_cache_or_drift_void_the_audit(model, fault):
         readings, _ = remote(server)
     assert readings.fault == fault
     assert_void(readings)
+
+
+@pytest.mark.parametrize(("p", "fault"), [(0.0049, DRIFTED), (0.0051, None), (0.0075, None)])
+def test_the_mean_move_is_told_from_its_error_at_half_a_percent(p, fault):
+    """Student's test, two-sided, of 8 controls that did not move and 12 published versions."""
+    shape = np.linspace(-1, 1, 12)
+    wanted = student.isf(p / 2, 19)  # at which shift of them is the statistic that?
+    shift = brentq(lambda by: statistic(np.r_[shape + by, np.zeros(8)]) - wanted, 0, 100)
+    controls = Controls(np.zeros((8, 3)), 32, 0)
+    controls.grid = 1e9  # no single move tells
+    controls.settle(shape + shift, 0.0)
+    assert controls.fault == fault
+
+
+def statistic(moves):
+    return np.sqrt(len(moves)) * moves.mean() / moves.std(ddof=1)

@@ -91,6 +91,36 @@ def test_key_file_is_made_in_a_folder_that_is_made_too(tmp_path):
     assert len(path.read_text()) == 64
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a" * 63, "a" * 65, "a" * 63 + "g", "ab", "aa" * 15 + "  " + "aa" * 16, "g" * 64],
+)
+def test_what_is_nearly_a_key_is_none(tmp_path, monkeypatch, text):
+    """Neither as a file's content nor, as a secret in the config's place, as a location."""
+    path = tmp_path / "owner.key"
+    write_atomically(path, text.encode(), mode=0o600)
+    with pytest.raises(ValueError, match="64 hex digits"):
+        owner_key(str(path), seed=0)
+    monkeypatch.chdir(tmp_path)
+    assert len(owner_key(text, seed=0)) == 32
+
+
+def test_a_key_may_be_written_in_capitals_and_end_its_line(tmp_path):
+    path = tmp_path / "owner.key"
+    write_atomically(path, ("0123456789abcDEF" * 4 + "\n").encode(), mode=0o600)
+    assert owner_key(str(path), seed=0) == bytes.fromhex("0123456789abcdef" * 4)
+
+
+def test_nothing_is_withheld_unless_asked_for():
+    assert draw().withheld == ()
+    ids = draw().ids
+    held = Ledger.draw(KEY, "mark", {}, 10, ids, ["0" * 64] * 4, withhold=4).withheld
+    assert held == ids
+    for count in (-1, 5):
+        with pytest.raises(ValueError, match=rf"withhold = {count} of 4 images: accepted are 0..4"):
+            Ledger.draw(KEY, "mark", {}, 10, ids, ["0" * 64] * 4, withhold=count)
+
+
 def test_simulated_key_follows_from_the_seed():
     assert owner_key("simulated", 3) == owner_key("simulated", 3) != owner_key("simulated", 4)
 

@@ -18,6 +18,7 @@ from taggant.marking.publish import (
     choose,
     equal_versions_rate,
     publish,
+    published_indices,
     raw_sha256,
     remaking_device,
 )
@@ -95,6 +96,7 @@ def test_empty_group_is_refused():
 
 
 def test_withheld_instances_count_too():
+    assert len(choose(random_set(30), 8, 6, seed=1)) == 14
     assert len(choose(random_set(30), 8, 6, seed=1, withhold=10)) == 24
     with pytest.raises(ValueError, match=r"marking.withhold = 8 \+ 6 \+ 16 = 30 instances"):
         choose(random_set(30), 8, 6, seed=1, withhold=16)
@@ -172,6 +174,13 @@ def test_a_marking_device_that_is_not_at_hand_is_named():
     )
     with pytest.raises(RemakeError, match=r"cuda \(Some GPU.* is not at hand"):
         remaking_device(SCHEME, ledger, raw, away)
+
+
+def test_ids_that_a_ledger_has_no_index_for_are_no_published_ones():
+    ledger = published_of(random_set(3), 1)[1]
+    assert published_indices(ledger, ledger.ids[::-1]).tolist() == list(ledger.published[::-1])
+    with pytest.raises(ValueError, match="zip"):
+        published_indices(dataclasses.replace(ledger, published=ledger.published[:2]), ledger.ids)
 
 
 def test_rate_of_equal_versions_is_that_of_pairs():

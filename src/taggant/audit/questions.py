@@ -63,10 +63,10 @@ class Questions:
         paid = oracle.queries - before
         period, seed = PERIOD * oracle.batch_size, seed_of_all(draws, "controls")
         few = self._probed(min(self._step, len(self.raw)))
-        self.controls = Controls(self._probe(*few), period, seed)
+        self.controls = Controls(self._probe(few), period, seed)
         if len(self.controls) < CONTROLS and self.controls.grid > 0:
             # So few tell little of noise; of a steady model they tell all.
-            more = self._probe(*self._probed(CONTROLS))
+            more = self._probe(self._probed(CONTROLS))
             self.controls = Controls(more, period, seed, len(self.raw) >= CONTROLS)
         self._before = oracle.queries - paid
         self.asked_again = 0
@@ -137,13 +137,13 @@ class Questions:
         k: Indices = np.arange(min(count, every * self.instances.scheme.n))
         return np.stack([k % every, k // every])
 
-    def _probe(self, rows: Indices, versions: Indices) -> NDArray[np.float64]:
+    def _probe(self, pairs: Indices) -> NDArray[np.float64]:
         """Scores of some pairs in one batch, in the same reversed, and in half of it, [B, 3]."""
-        half = len(rows) // 2 + 1
-        answers = np.full((len(rows), 3), np.nan)
-        answers[:, 0] = self._batch(rows, versions)
-        answers[:, 1] = self._batch(rows[::-1].copy(), versions[::-1].copy())[::-1]
-        answers[:half, 2] = self._batch(rows[:half], versions[:half])
+        half = pairs.shape[1] // 2 + 1
+        answers = np.full((pairs.shape[1], 3), np.nan)
+        answers[:, 0] = self._batch(*pairs)
+        answers[:, 1] = self._batch(*pairs[:, ::-1].copy())[::-1]
+        answers[:half, 2] = self._batch(*pairs[:, :half])
         return answers
 
     def _batch(self, rows: Indices, versions: Indices) -> NDArray[np.float32]:

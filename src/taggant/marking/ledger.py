@@ -277,7 +277,6 @@ def fingerprint(key: bytes) -> str:
 
 def _create_key(path: Path) -> None:
     """Make a key file; where another process is quicker, its key stands."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     write_atomically(draft, secrets.token_hex(KEY_BYTES).encode(), mode=0o600)
     try:
