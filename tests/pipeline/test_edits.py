@@ -47,8 +47,9 @@ FIRST = decided(
         "victim.finite_answers"
     ),
     score=(
-        "audit.comparison audit.controls audit.engine audit.published audit.questions "
-        "audit.readings audit.slots audit.spread data.augment pipeline.stages.score score.access "
+        "audit.comparison audit.controls audit.engine audit.plan audit.published audit.questions "
+        "audit.readings audit.slots audit.spread audit.state data.augment pipeline.stages.score "
+        "score.access "
         "score.membership score.oracle score.score score.view_sets stats.alternatives stats.arrays "
         "stats.boundary stats.chain stats.checks stats.levels stats.replay "
         "stats.thresholds"
@@ -82,7 +83,8 @@ WHOLE_SET = decided(
     ),
     none=(
         "audit.comparison audit.controls audit.engine audit.instance audit.published "
-        "audit.questions audit.readings audit.slots audit.spread audit.unlearning "
+        "audit.plan audit.questions audit.readings audit.slots audit.spread audit.state "
+        "audit.unlearning "
         "pipeline.stages.audit pipeline.stages.score stats.boundary stats.chain "
         "stats.exact stats.mirrored stats.programme stats.replay stats.sequential "
         "stats.spending stats.stopping stats.thresholds"

@@ -15,21 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from taggant.audit.plan import Plan
 from taggant.audit.published import AuditError, check_published
 from taggant.audit.questions import Questions
 from taggant.audit.readings import Readings
-from taggant.audit.slots import Record, Slots, Tests
-from taggant.audit.spread import Spread
+from taggant.audit.state import State
 from taggant.marking.instances import Instances
 from taggant.score import AnyOracle, Score
 from taggant.stats import Boundary
 
-ROUND = 8
-"""Batches of a round, about."""
 PATIENCE = 2
 """Times that a published version's answer may move before all its hidden versions are read."""
-ORDER_MEMORY = 64 << 20
-"""Bytes that the reading orders and tie keys of the instances in flight may take together."""
+Ints = NDArray[np.int64]
 
 Progress = Callable[[int, int], None]
 """Called after each round with (instances finished so far, queries so far)."""
@@ -65,8 +62,8 @@ def read(
     shard : (int, int)
         (i, k): read only every k-th instance, from the i-th on.
     earlier : Readings, optional
-        A reading of the same model, score, instances and shard to go on from; a void one is the
-        answer itself. Where its device, its grid or its views differ from this one's, everything
+        A reading of the same model, score, instances and shard to go on from. If it has a fault,
+        it is returned as it is. If its device, its grid or its views differ from this one's, all
         is read anew: bits of different scores do not mix.
     targets : Tensor [N, ...], optional
         What the score compares each instance's answers with, the same for all its versions; the
@@ -99,8 +96,8 @@ def read(
     while True:
         try:
             questions = Questions(oracle, score, instances, targets, device, shard)
-            reader = _Reader(questions, until, block, progress, shard, scores)
-            return reader.run(earlier)
+            plan = Plan.of_reading(questions, until, block, shard, scores)
+            return _Reader(plan, progress).run(earlier)
         except torch.OutOfMemoryError:  # noqa: PERF203 - the loop is for this
             _halve(oracle)
 
@@ -122,165 +119,95 @@ def _halve(oracle: AnyOracle) -> None:
 class _Reader:
     """One call of `read`. Rows are (instance, version) pairs; instances in flight hold a slot."""
 
-    def __init__(
-        self,
-        questions: Questions,
-        until: Sequence[Boundary] | None,
-        block: int,
-        progress: Progress | None,
-        shard: tuple[int, int],
-        scores: bool,
-    ) -> None:
-        instances = questions.instances
-        count, self.n = len(instances.raw), instances.scheme.n
-        self.questions, self.draws, self.progress = questions, instances.draws, progress
-        self.grid, self.with_scores = questions.controls.grid, scores
-        self.mine, self.shard = range(shard[0], count, shard[1]), shard
-        self.tests = None if until is None else Tests(until, count)
-        self.published = instances.ledger.indices(instances.raw.ids)
-        # Rounds of whole batches, but for some room for published versions: what a batch lacks is
-        # padded, and costs as much.
-        batch_size, views = questions.oracle.batch_size, questions.score.views
-        rows = ROUND * batch_size - batch_size // 8
-        held = instances.scheme.cache_capacity(instances.raw.images[0])
-        most = min(ORDER_MEMORY // (12 * self.n), rows // block, len(self.mine), held)
-        in_flight = max(1, most)
-        self.slots = Slots(in_flight, self.n)
-        all_of_it = 0 if until is not None else rows // (in_flight * views)
-        self.block = min(max(block, all_of_it), self.n)
-        self.read = np.zeros(count, np.int64)
-        self.record = Record(count)
-        self.own = np.zeros((count, 3), np.float32)
-        self.spread = Spread(count)
-        self.recorded = self.recorded_controls = 0
+    def __init__(self, plan: Plan, progress: Progress | None) -> None:
+        self.plan, self.progress = plan, progress
+        self.state = State(plan)
 
     def run(self, earlier: Readings | None) -> Readings:
-        if earlier is not None and self._continues(earlier):
-            self._resume(earlier)
-        waiting = [i for i in self.mine if not self._done(i)][::-1]
-        controls = self.questions.controls
-        while controls.fault is None and (waiting or self.slots.busy.any()):
+        plan, state = self.plan, self.state
+        if earlier is not None and plan.continues(earlier):
+            state.resume(earlier)
+        waiting = [i for i in plan.mine if not state.done(i)][::-1]
+        controls = plan.questions.controls
+        while controls.fault is None and (waiting or state.slots.busy.any()):
             self._round(self._admit(waiting))
             if self.progress is not None:
-                free = len(waiting) + int(self.slots.busy.sum())
-                self.progress(len(self.mine) - free, self.questions.queries)
+                unfinished = len(waiting) + int(state.slots.busy.sum())
+                self.progress(len(plan.mine) - unfinished, plan.questions.queries)
         if controls.fault is None:
-            self.questions.ask_last()
-            self.spread.judge(controls, self.own[:, 0])
-        return self._readings()
+            plan.questions.ask_last()
+            state.spread.judge(controls, state.own[:, 0])
+        return state.readings()
 
-    def _continues(self, earlier: Readings) -> bool:
-        """Whether bits of an earlier reading are of the same scores."""
-        device, chosen = str(self.questions.oracle.device.type), self.questions.chosen
-        same = (earlier.grid, earlier.device) == (self.grid, device)
-        if chosen is None or earlier.chosen is None:
-            return same and chosen is None
-        return same and np.array_equal(chosen, earlier.chosen)
-
-    def _resume(self, earlier: Readings) -> None:
-        """Take over recorded bits, and where each test stopped on them."""
-        mine = np.array(self.mine)
-        self.read[mine] = earlier.reads
-        self.recorded, self.recorded_controls = earlier.queries, earlier.controls
-        for row, (i, reads) in enumerate(zip(self.mine, earlier.reads, strict=True)):
-            self.record.add(i, earlier.bits[row, :reads], earlier.doubtful[row, :reads])
-        if self.tests is not None:
-            self.tests.start_over(mine, earlier.bits, earlier.doubtful, earlier.reads)
-
-    def _done(self, instance: int) -> bool:
-        if self.read[instance] == self.n - 1:
-            return True
-        return self.tests is not None and bool(self.tests.done(np.array([instance]))[0])
-
-    def _admit(self, waiting: list[int]) -> NDArray[np.int64]:
+    def _admit(self, waiting: list[int]) -> Ints:
         """Fill free slots; the new instances' published versions are asked in the next round."""
-        fresh = self.slots.free()[: len(waiting)]
+        slots = self.state.slots
+        fresh = slots.free()[: len(waiting)]
         for slot in fresh:
             instance = waiting.pop()
-            own, j = self.draws[instance], self.published[instance]
-            self.slots.take(slot, instance, own.order(j), own.tie_keys(), j)
+            own, j = self.plan.draws[instance], int(self.plan.published[instance])
+            slots.take(slot, instance, own.order(j), own.tie_keys(), j)
         return np.array(fresh, np.int64)
 
-    def _round(self, fresh: NDArray[np.int64]) -> None:
+    def _round(self, fresh: Ints) -> None:
         """Ask the next block of every instance in flight, or its published version again."""
-        slots = np.flatnonzero(self.slots.busy & ~self.slots.closing)
-        closing = np.flatnonzero(self.slots.busy & self.slots.closing)
-        instance = self.slots.instance[slots]
-        column = self.read[instance][:, None] + np.arange(self.block)
-        exists = column < self.n - 1
-        hidden = self.slots.order[slots[:, None], np.minimum(column, self.n - 2)]
-        first, again = self.slots.instance[fresh], self.slots.instance[closing]
-        parts = self.questions.ask(
+        held, plan = self.state.slots, self.plan
+        slots = np.flatnonzero(held.busy & ~held.closing)
+        closing = np.flatnonzero(held.busy & held.closing)
+        instance = held.instance[slots]
+        column = self.state.reads[instance][:, None] + np.arange(plan.block)
+        exists = column < plan.n - 1
+        hidden = held.order[slots[:, None], np.minimum(column, plan.n - 2)]
+        first, again = held.instance[fresh], held.instance[closing]
+        parts = plan.questions.ask(
             (np.repeat(instance, exists.sum(1)), hidden[exists]),
-            (first, self.published[first]),
-            (again, self.published[again]),
+            (first, plan.published[first]),
+            (again, plan.published[again]),
         )
-        self.slots.answer(fresh, parts[1])
+        held.answer(fresh, parts[1])
         values = np.full(hidden.shape, -np.inf, np.float32)
         values[exists] = parts[0]
         self._take_in(slots, hidden, values, exists)
         self._close(closing, parts[2])
 
     def _take_in(
-        self,
-        slots: NDArray[np.int64],
-        hidden: NDArray[np.int64],
-        values: NDArray[np.float32],
-        exists: NDArray[np.bool_],
+        self, slots: Ints, hidden: Ints, values: NDArray[np.float32], exists: NDArray[np.bool_]
     ) -> None:
         """Record a block up to the stop."""
-        instance = self.slots.instance[slots]
-        bits, doubtful = self.slots.compare(slots, hidden, values, self.grid)
-        kept: NDArray[np.int64] = exists.sum(1)
+        state = self.state
+        held, reads = state.slots, state.reads
+        instance = held.instance[slots]
+        bits, doubtful = held.compare(slots, hidden, values, self.plan.grid)
+        counted: Ints = exists.sum(1)
         enough = np.zeros(len(slots), bool)
-        if self.tests is not None:
-            stop = self.tests.go_on(instance, self.read[instance], bits, doubtful, exists)
-            enough = (stop > 0) & (self.slots.closed[slots] < PATIENCE)
-            kept = np.where(enough, stop - self.read[instance], kept)
-        for row, (i, count) in enumerate(zip(instance, kept, strict=True)):
-            self.record.add(i, bits[row, :count], doubtful[row, :count], values[row, :count])
-        self.read[instance] += kept
-        self.slots.closing[slots] = enough | (self.read[instance] == self.n - 1)
-        self.spread.note(instance, values, self.slots.first[slots], kept)
+        if state.tests is not None:
+            stop = state.tests.go_on(instance, reads[instance], bits, doubtful, exists)
+            enough = (stop > 0) & (held.closed[slots] < PATIENCE)
+            counted = np.where(enough, stop - reads[instance], counted)
+        for row, (i, count) in enumerate(zip(instance, counted, strict=True)):
+            state.record.add(i, bits[row, :count], doubtful[row, :count], values[row, :count])
+        reads[instance] += counted
+        held.closing[slots] = enough | (reads[instance] == self.plan.n - 1)
+        state.spread.note(instance, values, held.first[slots], counted)
 
-    def _close(self, slots: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+    def _close(self, slots: Ints, scores: NDArray[np.float32]) -> None:
         """Take in the published version's later answer. An instance leaves, unless it is another
         answer than before and leaves a test undecided."""
-        widened = self.slots.answer_again(slots, scores)
+        held = self.state.slots
+        widened = held.answer_again(slots, scores)
         for slot, moved, score in zip(slots, widened, scores, strict=True):
-            instance = int(self.slots.instance[slot])
+            instance = int(held.instance[slot])
             if moved:
                 self._doubt(slot, instance)
-            if self._done(instance):
-                self.slots.busy[slot] = False
-                self.own[instance] = self.slots.range_of(slot)
-                self.spread.moved(instance, score - self.slots.first[slot])
-                if not self.with_scores:
-                    self.record.forget_scores(instance)
+            if self.state.done(instance):
+                self.state.leave(slot, instance, score)
 
     def _doubt(self, slot: int, instance: int) -> None:
         """Judge what was read of an instance by all answers to its published version."""
-        scores = self.record.scores_of(instance)[None]
-        doubtful = self.slots.doubtful(np.array([slot]), scores, self.grid)[0]
-        bits, doubtful = self.record.doubt(instance, doubtful)
-        if self.tests is not None:
+        state = self.state
+        scores = state.record.scores_of(instance)[None]
+        doubtful = state.slots.doubtful(np.array([slot]), scores, self.plan.grid)[0]
+        bits, doubtful = state.record.doubt(instance, doubtful)
+        if state.tests is not None:
             who, reads = np.array([instance]), np.array([len(bits)])
-            self.tests.start_over(who, bits[None], doubtful[None], reads)
-
-    def _readings(self) -> Readings:
-        mine = list(self.mine)
-        bits, doubtful, scores = self.record.table(mine)
-        return Readings(
-            bits,
-            doubtful,
-            self.read[mine],
-            self.n,
-            self.grid,
-            self.recorded + self.questions.queries,
-            self.shard,
-            str(self.questions.oracle.device.type),
-            self.recorded_controls + self.questions.asked_again,
-            self.questions.controls.fault,
-            self.questions.chosen,
-            np.concatenate([self.own[mine], scores], axis=1) if self.with_scores else None,
-        )
+            state.tests.start_over(who, bits[None], doubtful[None], reads)
