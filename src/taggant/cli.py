@@ -1,4 +1,4 @@
-"""Errors of the command line, said so that they can be mended."""
+"""Errors of the command line: one message that says what to type instead."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ EXPECTED = (
 """Errors whose message says enough; any other is shown with its traceback."""
 
 
-afterwards: list[Callable[[], object]] = []
-"""What a sweep has to say in any case, should Hydra end it with an error."""
+before_errors: list[Callable[[], object]] = []
+"""Called if Hydra ends a sweep with an error, before that error is shown."""
 
 
-class Carried(BaseException):
-    """Takes an error past Hydra, which adds a line to a run's, and makes a warning of a sweep's."""
+class PastHydra(BaseException):
+    """Wraps an error that Hydra must not catch: it would reword it, or in a sweep only warn."""
 
 
 @contextmanager
-def carried() -> Iterator[None]:
-    """Hand what is raised inside on to `explain_errors`, as it is."""
+def past_hydra() -> Iterator[None]:
+    """Let an exception from inside pass through Hydra unchanged, up to `explain_errors`."""
     try:
         yield
     except Exception as error:
-        raise Carried(error) from error
+        raise PastHydra(error) from error
 
 
 @contextmanager
@@ -56,7 +56,7 @@ def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
     With HYDRA_FULL_ERROR=1 in the environment an error's traceback is shown instead.
     """
     overrides = list(sys.argv[1:] if argv is None else argv)
-    afterwards.clear()
+    before_errors.clear()
     whole = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         with stoppable(), _handed_on():
@@ -64,10 +64,10 @@ def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
     except Stopped as stop:
         print(stop, file=sys.stderr)
         sys.exit(stop.status)
-    except (Exception, Carried) as met:
-        error = met.args[0] if isinstance(met, Carried) else met
-        while afterwards:
-            afterwards.pop()()
+    except (Exception, PastHydra) as met:
+        error = met.args[0] if isinstance(met, PastHydra) else met
+        while before_errors:
+            before_errors.pop()()
         if whole or not isinstance(error, EXPECTED):
             raise error from error.__cause__
         print(f"error: {explain(error, overrides)}", file=sys.stderr)
@@ -77,7 +77,7 @@ def explain_errors(argv: Sequence[str] | None = None) -> Iterator[None]:
 
 @contextmanager
 def _handed_on() -> Iterator[None]:
-    """Let Hydra hand exceptions on, and print nothing; whoever runs next finds the old setting."""
+    """Set HYDRA_FULL_ERROR inside, so that Hydra raises errors and prints none; then restore it."""
     before = os.environ.get("HYDRA_FULL_ERROR")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:

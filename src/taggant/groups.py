@@ -13,11 +13,11 @@ PACKAGE = Path(__file__).parent
 CONF = next(p for p in (PACKAGE / "conf", PACKAGE.parents[1] / "conf") if p.is_dir())
 EXPERIMENT = "experiment"
 SHARED = "base"
-"""Name of a file that others of its group begin with."""
+"""Name of a file that holds what the options of a group share; it is no option itself."""
 
 
 def options_of(group: str) -> list[str]:
-    """What can be chosen for a config group; a part's inner folders are groups of their own."""
+    """The options of a config group: its yaml files, without those that only others include."""
     depth = "**/*" if group == EXPERIMENT else "*"
     return sorted(
         path.relative_to(CONF / group).with_suffix("").as_posix()

@@ -1,4 +1,4 @@
-"""Overrides of the config as they are typed: what cannot be read, and how it is written instead."""
+"""Overrides of the config as they are typed: which Hydra cannot read, and what to type instead."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from taggant.groups import CONF, options_of
 
 
 def in_any_order(arguments: Sequence[str]) -> list[str]:
-    """Arguments with Hydra's flags first: after an override, it takes none of them."""
+    """Arguments with Hydra's flags first, since Hydra reads no flag that follows an override."""
     flags: list[str] = []
     overrides: list[str] = []
     taken = overrides

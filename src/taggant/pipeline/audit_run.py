@@ -1,4 +1,4 @@
-"""What runs of every kind of audit share: the stages up to the model, and what each must say."""
+"""What the runs of every kind of audit share: the stages up to the model, and checks."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def check_marking(marking: DictConfig, idle: Mapping[str, object], instead: str)
 
 
 class AuditRun(ABC):
-    """The stages of a run, each given those that it reads.
+    """A run: its stages, each holding those that it reads.
+
+    Nothing is computed when it is made; `taggant.store.store.Store.get` computes a stage.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ class AuditRun(ABC):
 
     @property
     def digest(self) -> str:
-        """What tells this run's results from any other's, 32 hex digits."""
+        """Digest of all stages, 32 hex digits: runs with the same one have the same results."""
         return run_digest(self.stages)
 
     def record(self) -> dict[str, object]:

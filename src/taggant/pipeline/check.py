@@ -21,7 +21,7 @@ PARTS = {
     "marking": "scheme",
     "paths": "store",
 }
-"""What every run is made of, and what none of these can do without."""
+"""Config groups that every run needs, and a key that each has unless it was left out."""
 SWITCHES = ("plan", "progress")
 OF_THE_DATA = "follows from the data"
 SET: Mapping[str, Mapping[str, str]] = {
@@ -40,7 +40,7 @@ SET: Mapping[str, Mapping[str, str]] = {
     },
     "audit.test": {"n": "marking.n", "p": "audit.p"},
 }
-"""Arguments that a run sets itself, by the node they would stand in, and the key that works."""
+"""Arguments that a run sets itself, by their node, and what to set in their place."""
 TRAINER = (
     "accelerator",
     "devices",
@@ -55,7 +55,7 @@ TRAINER = (
     "detect_anomaly",
     "sync_batchnorm",
 )
-"""Lightning's other arguments have no effect here, or are the run's own affair."""
+"""The arguments of Lightning's Trainer that have an effect and that no run sets itself."""
 KINDS: Mapping[str, tuple[type, str]] = {
     "bool": (bool, "true and false"),
     "int": (Integral, "whole numbers"),
@@ -68,7 +68,7 @@ HYDRAS = re.compile("_[a-z]+_")
 
 
 def check(cfg: DictConfig) -> None:
-    """Refuse what no run could be made of.
+    """Refuse a config that names unknown keys, or values of another kind than their code takes.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _check_name(name: object) -> None:
 
 
 def _nodes(node: DictConfig, key: str = "") -> Iterator[tuple[str, DictConfig]]:
-    """Every node of a run's parts that names what it is made of, each where it is written."""
+    """Every node with a ``_target_``, by its key; a node that refers to another is left out."""
     for name in _names(node) if key else PARTS:
         if OmegaConf.is_missing(node, name) or OmegaConf.is_interpolation(node, name):
             continue
@@ -140,7 +140,7 @@ def _check_node(cfg: DictConfig, key: str, node: DictConfig) -> None:
 
 
 def _check_keys(key: str, given: Sequence[str], accepted: Sequence[str]) -> None:
-    """Refuse arguments that nothing takes, and those that the run overrides."""
+    """Refuse arguments that the target does not take, and those that the run sets itself."""
     ours = SET.get(key, {})
     for name in given:
         if name in ours:
@@ -156,9 +156,10 @@ def _check_keys(key: str, given: Sequence[str], accepted: Sequence[str]) -> None
 
 
 def _parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter] | None:
-    """What a function or class takes by name; None where it takes anything.
+    """The parameters of a function or class by name; None if it accepts any name.
 
-    What it hands on to its base counts; the base may get what it needs from the class itself.
+    Where a class passes ``**kwargs`` to its base, the base's parameters count too, as optional
+    ones: the class may supply them itself.
     """
     kinds = inspect.getmro(target) if inspect.isclass(target) else ()
     makers = [vars(kind)["__init__"] for kind in kinds if "__init__" in vars(kind)] or [target]
@@ -174,7 +175,7 @@ def _parameters(target: Callable[..., object]) -> dict[str, inspect.Parameter] |
 
 
 def _check_kind(key: str, value: object, annotation: object) -> None:
-    """Refuse a value of another kind than an annotation says, as far as that is plain to see."""
+    """Refuse a value that does not fit its annotation, where that consists of `KINDS` alone."""
     if isinstance(value, DictConfig) or not isinstance(annotation, str):
         return
     asked = re.split(r"\s*\|\s*(?![^\[]*\])", annotation)
@@ -208,7 +209,7 @@ def _named(kind: str) -> str:
 
 
 def _source(cfg: DictConfig, key: str) -> str:
-    """The key that gives a key its value, where that is another one's."""
+    """The key whose value a key refers to by ``${...}``; the key itself if it does not refer."""
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(cfg, parent)
     raw = OmegaConf.to_container(node, resolve=False)

@@ -17,7 +17,7 @@ from taggant.store.store import Store
 
 @dataclass(frozen=True)
 class RunContext:
-    """A composed config and what comes with it.
+    """A composed config, with the store and the loggers of its run.
 
     Attributes
     ----------

@@ -17,7 +17,7 @@ from taggant.store.store import Stage
 
 
 class ControlledRun(InstanceRun):
-    """Compares published images with withheld ones as well, or only."""
+    """Compares published images with withheld ones, alone or beside the ranks of versions."""
 
     def __init__(self, context: RunContext) -> None:
         super().__init__(context)

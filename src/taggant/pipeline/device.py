@@ -12,7 +12,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def device_of(accelerator: str) -> torch.device:
-    """The device that a trainer's accelerator means: a GPU if there is one, unless "cpu"."""
+    """The CPU for the accelerator "cpu"; for any other a GPU, if there is one."""
     on_gpu = accelerator != "cpu" and torch.cuda.is_available()
     return torch.device("cuda" if on_gpu else "cpu")
 
@@ -29,7 +29,10 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def placed(victim: Model, accelerator: str) -> tuple[Model, torch.device]:
-    """The victim on the device where it answers: where it is in training, else a GPU if any."""
+    """A model on the device where it will be asked, and that device.
+
+    A model that is on a GPU (in training) stays there; one on the CPU moves as `device_of` says.
+    """
     device = next(victim.parameters()).device
     if device.type == "cpu":
         device = device_of(accelerator)

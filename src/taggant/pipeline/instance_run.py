@@ -21,7 +21,7 @@ from taggant.store.store import Stage
 from taggant.victim.victim import Victim
 
 OF_WHOLE_SETS = {"pool": None, "balanced": True}
-"""Marking keys that only audits of a whole set look at, as they are where nobody set them."""
+"""Marking keys that only audits of a whole set read, with their defaults."""
 
 
 def check_instance_marking(marking: DictConfig) -> None:
@@ -85,7 +85,7 @@ class InstanceRun(AuditRun):
         assert [self.scores.boundaries, *both, self.stages]
 
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
-        """The audit as a view on training, if it is wanted; a shard has no rates to show."""
+        """A callback that audits in training, if `audit.live` asks for it; none for a shard."""
         wanted = self.scores.audit.live and self.scores.audit.shard is None
         return [AuditCallback(epochs, self._audit_live)] if wanted else []
 

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from taggant.cli import carried, explain
+from taggant.cli import explain, past_hydra
 from taggant.configs import Plain, plain
 from taggant.pipeline.jobs import ERROR, Job
 from taggant.pipeline.loggers import CSV
@@ -42,12 +42,12 @@ def start(cfg: DictConfig) -> float | None:
 
 
 def _alone(cfg: DictConfig) -> None:
-    """A single run; one that is refused, or stopped before it has any results, leaves no folder."""
+    """Run alone; remove the run's folder if it was refused, or stopped before any results."""
     hydra = HydraConfig.get()
     folder = Path(hydra.runtime.output_dir)
     done = False
     try:
-        with carried():
+        with past_hydra():
             done = bool(execute(cfg))
             (folder / ERROR).unlink(missing_ok=True)
     finally:
@@ -56,7 +56,7 @@ def _alone(cfg: DictConfig) -> None:
 
 
 def remove_unused(folder: Path, begun: Collection[str | None], runs: Path) -> None:
-    """Remove a run's folder if it holds no more than a run begins with, and what is empty above it.
+    """Remove a run's folder if it holds nothing but `begun`, then empty folders above it.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def remove_unused(folder: Path, begun: Collection[str | None], runs: Path) -> No
 
 
 def _job(cfg: DictConfig) -> float | None:
-    """One job of a sweep; its failure is written down, and the others go on."""
+    """Run one job of a sweep; if it fails, record the error and let the other jobs go on."""
     hydra, sweep = HydraConfig.get(), sweep_folder()
     job = Job(int(hydra.job.num), hydra.runtime.output_dir, list(hydra.overrides.task))
     metrics: Plain = {}
@@ -90,7 +90,7 @@ def _job(cfg: DictConfig) -> float | None:
         error = explain(failure, job.overrides) or type(failure).__name__
         job.end(sweep, error, traceback.format_exc())
         print(f"job {job.number} failed: {error}", file=sys.stderr, flush=True)
-    with carried():  # no other job could do better
+    with past_hydra():  # no other job could do better
         return objective(cfg, metrics)
 
 

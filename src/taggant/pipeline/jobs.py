@@ -1,4 +1,4 @@
-"""What the jobs of a sweep leave of themselves, so that the sweep can account for every one.
+"""Records that the jobs of a sweep write, from which the sweep lists what became of each.
 
 Each has a record in the sweep's folder, by its number: wherever its own folder lies, whichever
 process ran it, and however that ended. A new sweep in an old folder begins with none.
@@ -43,7 +43,7 @@ class Job:
     error: str | None = UNFINISHED
 
     def begin(self, sweep: Path) -> None:
-        """Write the job down, as one that has not come to its end.
+        """Write the job's record, as of one that has not finished.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class Job:
                 )
 
     def end(self, sweep: Path, error: str | None, traceback: str = "") -> None:
-        """Write down how it ended; its folder then says the same, whatever an earlier try left."""
+        """Write how the job ended into its record and its folder, over what earlier tries left."""
         replace(self, error=error)._put(sweep)
         mine = [job for job in jobs(sweep) if job.folder == self.folder]
         if error is None:
@@ -75,19 +75,19 @@ class Job:
 
 
 def clear(sweep: Path) -> None:
-    """Forget the jobs of earlier sweeps in this folder."""
+    """Remove the records of earlier sweeps in this folder."""
     if (sweep / RECORDS).exists():
         shutil.rmtree(sweep / RECORDS)
 
 
 def jobs(sweep: Path) -> list[Job]:
-    """Every job that has begun, in order."""
+    """The records of all jobs that have begun, by number."""
     found = [Job(**json.loads(path.read_text())) for path in (sweep / RECORDS).glob("[!.]*.json")]
     return sorted(found, key=lambda job: job.number)
 
 
-def account(sweep: Path, asked: int | None) -> bool:
-    """Say what has become of the jobs, every failure by name; whether all is well.
+def print_outcome(sweep: Path, asked: int | None) -> bool:
+    """Print how many jobs finished and list those that failed; return whether all finished.
 
     Parameters
     ----------

@@ -26,12 +26,12 @@ FIGURES = "figures"
 
 @dataclass(frozen=True)
 class About:
-    """What tells a run from others.
+    """What loggers need to know of a run before it starts.
 
     Attributes
     ----------
     key : str
-        The same for a run and its repetitions; a log that has one is gone on with.
+        The same for a run and its repetitions, which continue one log.
     group : str or None
         The sweep that it is part of.
     setup : mapping
@@ -45,7 +45,7 @@ class About:
 
 @contextmanager
 def opened(nodes: Mapping[str, DictConfig], about: About, loggers: list[Logger]) -> Iterator[None]:
-    """Fill `loggers` for the time of a run, each a log of its own.
+    """Open a logger for each config node and put it into `loggers`; close all at the end.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def tell(loggers: Sequence[Logger], about: About, metrics: Plain, folder: Path, 
 
 
 def _made(node: DictConfig, about: About) -> Logger:
-    """A logger; one that keeps logs apart by id is given that of the run."""
+    """Make a logger; give Weights & Biases the run's id and group."""
     if node._target_.rpartition(".")[2] != WandbLogger.__name__:
         logger: Logger = instantiate(node)
         return logger

@@ -1,4 +1,4 @@
-"""Markers: networks that a run trains for its marks, each a stage that what uses it rests on."""
+"""Marker networks that a run trains itself: each is a stage, on which the stages using it rest."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ OPTIONAL = ("_target_", "_partial_", "_recursive_", "store")
 
 
 class Markers:
-    """The markers that configs of a run name, wherever in them."""
+    """The marker networks named anywhere in a config."""
 
     def __init__(self, context: RunContext, data: Data) -> None:
         self.context = context
         self.data = data
 
     def apart(self, config: Plain) -> tuple[dict[str, object], tuple[Stage, ...]]:
-        """A config without the markers in it, and their stages."""
+        """A config in which "a stage" stands for each trained marker, and the markers' stages."""
         stages: list[Stage] = []
 
         def left_out(node: Plain) -> str:
@@ -43,7 +43,7 @@ class Markers:
         return left, tuple(stages)
 
     def instantiate(self, config: DictConfig, **arguments: object) -> Any:
-        """What a config names, its markers loaded from the store when first used."""
+        """Instantiate a config; its trained markers are loaded from the store at first use."""
         values = plain(config)
         if not self.apart(values)[1]:
             return instantiate(config, **arguments)
@@ -65,7 +65,7 @@ def _training(node: Plain) -> Training:
 
 
 def _replaced(config: object, marker: Callable[[Plain], object]) -> object:
-    """Plain values in which what `marker` gives stands in place of each marker's config."""
+    """Plain values with every trained marker's config replaced by what `marker` makes of it."""
     if isinstance(config, Mapping):
         if config.get("_target_") == TARGET:
             return marker(config)

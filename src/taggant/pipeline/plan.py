@@ -15,11 +15,11 @@ from taggant.store.store import Stage, Store
 from taggant.store.upkeep import survey
 
 NO_WORK = ("name", "secret", "seed", "simulated", "sources")
-"""Parts of an identity that make a stage neither longer nor shorter."""
+"""Keys of an identity that do not change how long its stage takes."""
 
 
 def plan(runs: Sequence[AuditRun]) -> Table:
-    """The stage graph of one run or of a whole sweep, shared stages once."""
+    """A table of the stages of one run or of a sweep, each once however many runs share it."""
     store = runs[0].store if runs else None
     names: dict[str, str] = {}
     stages: dict[str, Stage] = {}
@@ -51,7 +51,7 @@ def plan(runs: Sequence[AuditRun]) -> Table:
 
 
 class Past:
-    """What the stages of a store took.
+    """How long the stages in a store took.
 
     Alike are stages of one config, seeds aside, that rest on stages that are alike: one at
     n = 40 says nothing of n = 10**6.
@@ -66,7 +66,7 @@ class Past:
             self._took.setdefault(work, []).append(manifest["seconds"])
 
     def estimate(self, stage: Stage) -> float | None:
-        """Seconds that a stage may take: the mean of its like, None if there is none."""
+        """Mean seconds of the stored stages alike; None if there are none."""
         extent = None if stage.extent is None else stage.extent()
         took = self._took.get(digest([_kind_of(stage), extent]))
         return None if took is None else mean(took)
@@ -83,7 +83,7 @@ def _kind_of(stage: Stage) -> str:
 
 
 def _kind(name: str, identity: Plain, needs: Sequence[str]) -> str:
-    """What tells how much work a stage is."""
+    """Digest of what decides how long a stage takes."""
     counted = {key: value for key, value in identity.items() if key not in NO_WORK}
     return digest([name, _seedless(counted), *needs])
 

@@ -32,12 +32,12 @@ def record(name: str, store: Store, stages: Mapping[str, Stage]) -> dict[str, ob
 
 
 def run_digest(stages: Mapping[str, Stage]) -> str:
-    """What tells a run's results from any other's, 32 hex digits."""
+    """Digest of all stages, 32 hex digits: runs with the same one have the same results."""
     return digest([stage.digest for stage in stages.values()])
 
 
 def _code(stages: Mapping[str, Stage]) -> dict[str, str]:
-    """Digests of all modules that the results depend on: whoever reads them can tell their age."""
+    """Digest of each module that the results depend on, to see later whether the code changed."""
     found: dict[str, str] = {}
     for stage in stages.values():
         for part in (stage, *stage.needs):

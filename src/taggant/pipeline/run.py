@@ -90,13 +90,13 @@ def write(run: AuditRun, folder: Path) -> Plain:
 
 
 def kept_config(run: AuditRun) -> dict[str, object]:
-    """The config that belongs to the results."""
+    """The config as kept with the results: without `OUTSIDE`, which no result depends on."""
     cfg = run.context.cfg
     return {str(key): plain(value) for key, value in cfg.items() if key not in OUTSIDE}
 
 
 def about_run(run: AuditRun) -> About:
-    """What loggers log of a run at its start."""
+    """What loggers need to know of a run before it starts."""
     hydra, config = HydraConfig.get(), kept_config(run)
     chosen = {group: choice for group, choice in choices().items() if choice is not None}
     sweep = Path(hydra.sweep.dir).name if hydra.mode == RunMode.MULTIRUN else None
@@ -111,7 +111,7 @@ def choices() -> dict[str, str | None]:
 
 
 def score_shard(run: AuditRun) -> str:
-    """Read one shard's instances and stop there."""
+    """Read the instances of one shard, and say how to go on."""
     assert isinstance(run, InstanceRun)  # no other audit takes a shard
     for stage in run.scores.stages:
         run.store.get(stage)
@@ -128,7 +128,7 @@ def _where(folder: Path) -> str:
 
 
 def quiet_libraries() -> None:
-    """Leave a person only what concerns them."""
+    """Silence messages of Lightning and Weights & Biases, and print warnings on one line."""
     os.environ.setdefault("WANDB_SILENT", "true")
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
@@ -139,7 +139,7 @@ def quiet_libraries() -> None:
 def _for_people(
     message: Warning | str, category: type[Warning], file: str, line: int, code: str | None = None
 ) -> str:
-    """A warning without its place in the code, which says nothing of the run."""
+    """Our own warnings without file and line; others' in the usual form."""
     if category is UserWarning:
         return f"warning: {message}\n"
     return f"{file}:{line}: {category.__name__}: {message}\n"

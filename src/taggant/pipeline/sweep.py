@@ -1,4 +1,4 @@
-"""Sweeps: tell each job of the others, plan them together, list every failure at the end.
+"""Sweeps: jobs know of each other's tests, are planned together, and every failure is listed.
 
 Hydra's own account of a sweep names only the first of several failed jobs. Here each job leaves a
 record (`taggant.pipeline.jobs`), and the callback reads them all.
@@ -24,28 +24,28 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
-from taggant.cli import afterwards, carried
+from taggant.cli import before_errors, past_hydra
 from taggant.configs import Plain, plain
 from taggant.data.options import typed
 from taggant.files import write_atomically
-from taggant.pipeline.jobs import account, clear
+from taggant.pipeline.jobs import clear, print_outcome
 from taggant.report.meanings import METRICS
 from taggant.store.identity import digest
 
 OWN = f"{__name__.partition('.')[0]}."
 SWEEP = "sweep.json"
 MODEL = ("data", "marking", "victim", "unlearning", "reference", "score", "trainer", "seed")
-"""What runs must have in common for one reading of a model to serve them."""
+"""Config that runs must share for one reading of a model to serve them all."""
 
 
 class Sweep(Callback):
-    """Hydra's view of a whole sweep."""
+    """Hydra's callback around a whole sweep."""
 
     asked: int | None = None
 
     def on_multirun_start(self, config: DictConfig, **_: object) -> None:
-        """Write down what all jobs will ask of their models; with ``plan=true``, only plan."""
-        with carried():
+        """Compose all jobs and note their audits for each other; with ``plan=true``, only plan."""
+        with past_hydra():
             self._begin(config)
 
     def _begin(self, config: DictConfig) -> None:
@@ -54,7 +54,7 @@ class Sweep(Callback):
         if not all_given(config.hydra):
             check_objective(config)
         composed = list(_compose(config))
-        own_folders(composed)
+        check_folders(composed)
         asked = [{"model": model(cfg), "audit": plain(cfg.audit)} for cfg in composed]
         if config.plan:
             _plan(composed, asked)
@@ -62,18 +62,18 @@ class Sweep(Callback):
         self.asked = len(composed) or None
         clear(folder)
         write_atomically(folder / SWEEP, json.dumps(asked, indent=1).encode())
-        afterwards.append(lambda: account(folder, self.asked))
+        before_errors.append(lambda: print_outcome(folder, self.asked))
 
     def on_multirun_end(self, config: DictConfig, **_: object) -> None:
-        """List all failures; a sweep with any does not exit with 0."""
-        afterwards.clear()
-        with carried():
-            if not account(Path(config.hydra.sweep.dir), self.asked):
+        """List all failures; exit with 1 if there are any."""
+        before_errors.clear()
+        with past_hydra():
+            if not print_outcome(Path(config.hydra.sweep.dir), self.asked):
                 sys.exit(1)
 
 
 def check_objective(cfg: DictConfig) -> None:
-    """Refuse a metric that no run has, before a sweeper has any made to optimise it.
+    """Refuse an `objective` that no run has, before any run is made for it.
 
     Parts of somebody else's own may add metrics; whether a run has them shows at its end.
 
@@ -111,7 +111,7 @@ def objective(cfg: DictConfig, metrics: Plain) -> float | None:
     return None
 
 
-def own_folders(composed: Sequence[DictConfig]) -> None:
+def check_folders(composed: Sequence[DictConfig]) -> None:
     """Refuse a sweep in which one job would overwrite the results of another.
 
     Raises
@@ -147,23 +147,23 @@ def sweep_folder() -> Path:
 
 
 def audits_of(mine: str, asked: Sequence[Plain]) -> list[Plain]:
-    """The different audits among the jobs of one model."""
+    """The ``audit`` configs, each once, of the jobs with this digest of `model`."""
     audits = [job["audit"] for job in asked if job["model"] == mine]
     return list({digest(audit): audit for audit in audits}.values())
 
 
 def model(cfg: DictConfig) -> str:
-    """Digest of everything that decides what there is to read, 32 hex digits."""
+    """Digest of the config that jobs must share to share readings (`MODEL`), 32 hex digits."""
     return digest({key: plain(cfg[key]) for key in MODEL})
 
 
 def all_given(hydra: DictConfig | HydraConf) -> bool:
-    """Whether the jobs of a sweep are all given, where others draw them as they go."""
+    """Whether all jobs are known beforehand; Optuna and the like draw them one by one."""
     return str(hydra.sweeper._target_).endswith(".BasicSweeper")
 
 
 def _compose(config: DictConfig) -> Iterator[DictConfig]:
-    """Config of every job; none where the sweeper draws them as it goes, or one is wrong."""
+    """Config of every job; none if they are not `all_given`. Stops at one that does not compose."""
     if not all_given(config.hydra):
         return
     loader = GlobalHydra.instance().config_loader()
@@ -180,7 +180,7 @@ def _compose(config: DictConfig) -> Iterator[DictConfig]:
 
 
 def choices(overrides: Sequence[Override]) -> list[list[str]]:
-    """What each key of a sweep may be, as one override each; the last word on a key counts.
+    """The values of each key of a sweep, as overrides; if a key is given twice, the last counts.
 
     Hydra numbers the jobs of a sweep as `itertools.product` orders these.
     """

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def save_table(table: pl.DataFrame, path: Path) -> None:
-    """Write a table as its file's ending says, .parquet or .csv.
+    """Write a table as .parquet or .csv, as the file's name ends.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from taggant.store.store import Stage
 from taggant.victim.victim import Victim
 
 OF_INSTANCES = {"withhold": 0}
-"""Marking keys that only audits image by image look at, as they are where nobody set them."""
+"""Marking keys that only audits image by image read, with their defaults."""
 
 
 class WholeSetRun(AuditRun):

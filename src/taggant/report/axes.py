@@ -47,7 +47,7 @@ def epoch_axis(ax: Axes, epochs: Array) -> None:
 
 
 def loss_axis(ax: Axes, values: Array) -> Callable[[float], str]:
-    """A logarithmic axis where the loss allows it; gives how to write a loss."""
+    """Make the axis logarithmic if all losses are positive; return how to write a loss."""
     if np.nanmin(values) > 0:
         ax.set_yscale("log")
         ax.minorticks_off()
@@ -56,7 +56,7 @@ def loss_axis(ax: Axes, values: Array) -> Callable[[float], str]:
 
 
 def share_axis(ax: Axes, values: Array) -> Callable[[float], str]:
-    """A linear axis in whole percent, wide enough to have ticks that differ; gives how to write."""
+    """Set the axis to whole percent, wide enough for ticks that differ; return how to write."""
     middle = (np.nanmin(values) + np.nanmax(values)) / 2
     half = max(float(np.ptp(values[np.isfinite(values)])), NARROWEST) * 0.75
     ax.set_ylim(max(middle - half, -0.02), min(middle + half, 1.02))

@@ -8,7 +8,7 @@ from taggant.report import style
 from taggant.report.meanings import GROUPS
 
 PART = "part"
-"""The column of the instances that says what became of an image when a model was to forget."""
+"""Column of the instances: forgotten, retained or unused, where a model was asked to forget."""
 COLOURS = {"forgotten": style.USED, "retained": style.EXTRA, "unused": style.UNUSED}
 WITHOUT_REQUEST = (("used", "used", style.USED), ("unused", "not used", style.UNUSED))
 """Group as written in the tables, as said to the reader, and its colour."""

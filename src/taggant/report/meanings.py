@@ -18,7 +18,7 @@ Write = Callable[[Any], str]
 
 @dataclass(frozen=True)
 class Meaning:
-    """Of one metric.
+    """What the report says of one metric.
 
     Attributes
     ----------
@@ -236,7 +236,7 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
 }
 """Heading -> metric -> what it is, in the order of reading."""
 FURTHER = "Further"
-"""Heading of what stands in no table."""
+"""Heading of metrics that are not in `TABLE`."""
 METRICS = {name: meaning for part in TABLE.values() for name, meaning in part.items()}
 _HEADINGS = {name: heading for heading, part in TABLE.items() for name in part}
 
@@ -275,7 +275,7 @@ def _between(meaning: Meaning, bounds: Sequence[float] | None) -> str:
 
 
 def _unknown(name: str) -> Meaning:
-    """A metric of somebody's own part."""
+    """The meaning of a metric that is not in `TABLE`: one of a user's own part."""
     label = name.replace("_", " ").strip()
     return Meaning(label[:1].upper() + label[1:], f"{name} in result.json")
 

@@ -47,7 +47,7 @@ Part = TypeVar("Part")
 
 
 class NotARunError(ValueError):
-    """A ``result.json`` that no run of this package has written, or half of one."""
+    """A ``result.json`` that is incomplete, or was not written by this package."""
 
 
 def table(runs: Path, all_repeats: bool = False) -> pl.DataFrame:
@@ -166,7 +166,7 @@ def code_of(folder: Path) -> dict[str, str]:
 
 
 def _tell_age(frame: pl.DataFrame) -> None:
-    """Say how many runs were made by code that is no more."""
+    """Print how many runs were made by code that has changed since."""
     older, unknown = (int((frame[CODE].fill_null("") == value).sum()) for value in (CHANGED, ""))
     if older:
         print(
@@ -263,7 +263,7 @@ def _object(path: Path) -> Plain:
 
 
 def _part(result: Plain, key: str, default: Part) -> Part:
-    """An entry of a record, of the default's type."""
+    """An entry of a record; NotARunError if it is not of the default's type."""
     value = result.get(key, default if key in ("choices", CODE) else None)
     if not isinstance(value, type(default)):
         raise NotARunError(f"its {key!r} is {value!r}")
@@ -271,7 +271,7 @@ def _part(result: Plain, key: str, default: Part) -> Part:
 
 
 def _free(key: str, source: str, taken: Plain) -> str:
-    """A column's name; one that another part of the record has keeps its own."""
+    """A column's name, with `source` before it if the name is taken."""
     return f"{source}.{key}" if key in taken else key
 
 

@@ -93,7 +93,7 @@ def _of_instances(run: RunFolder) -> Iterator[Section]:
 
 
 def _controlled(run: RunFolder) -> Iterator[Section]:
-    """What published images say beside withheld ones."""
+    """Sections of a run with controlled publication."""
     yield Section(
         "evidence",
         "Claims by kind of evidence",
@@ -122,7 +122,7 @@ def _controlled(run: RunFolder) -> Iterator[Section]:
 
 
 def _forgetting(run: RunFolder) -> Iterator[Section]:
-    """What a request to forget did."""
+    """Sections about unlearning."""
     void = run.metrics.get("fault") is not None
     yield Section(
         "forgetting",
@@ -171,7 +171,7 @@ def _of_set(run: SetFolder) -> Iterator[Section]:
 
 
 def _several(table: pl.DataFrame | None) -> pl.DataFrame | None:
-    """A table over epochs, if it has more than one: a point is no curve."""
+    """The table if it has two epochs or more, else None: a single point is no curve."""
     return table if table is not None and table["epoch"].n_unique() > 1 else None
 
 

@@ -33,7 +33,7 @@ CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4,
 
 
 class Audit:
-    """What the readings prove."""
+    """Decides about each image from its readings."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Audit:
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on test, p and `read`; not on batches, blocks, or whether one watched."""
+        """Depends on test, p and `read`; not on batches, blocks or live auditing."""
         config = self.context.config("audit")
         identity = {
             "config": {key: config[key] for key in CONFIG},
@@ -148,7 +148,7 @@ class Audit:
         return pl.DataFrame(rows)
 
     def _facts(self) -> dict[str, object]:
-        """What a reader needs beside the rates."""
+        """Metrics beside the rates: utility, loss, marks, numbers of images."""
         train_images, used = len(self.mark.training_set), self.mark.published.used
         last = self.train.history[-1]
         return {

@@ -31,7 +31,7 @@ CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets")
 
 
 class AuditControlled(Audit):
-    """What the comparison with withheld images proves."""
+    """Decides about each image from its rank among withheld ones, alone or with version ranks."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class AuditControlled(Audit):
         save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
 
     def _fault(self) -> str | None:
-        """Why the reading of versions is void, if it is."""
+        """Why the reading of versions proves nothing; None if nothing is wrong with it."""
         if not self.asked.combine:
             return None
         return self.scores.readings(self.scores.final).fault

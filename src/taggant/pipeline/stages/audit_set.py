@@ -1,4 +1,4 @@
-"""Audit of a whole set: what the model, its snapshots and the owner's secret say together."""
+"""Audit of a whole set: its evidence in the final model and in each snapshot."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class WholeSetAudit(Protocol):
 
 
 class AuditSet:
-    """What an audit object finds in the model at its end, and at each snapshot."""
+    """Runs the audit of the config on the final model and on each snapshot."""
 
     def __init__(
         self, context: RunContext, data: Data, mark: MarkSet, train: Train, unlearn: Unlearn
@@ -94,13 +94,13 @@ class AuditSet:
 
     @cached_property
     def score(self) -> Score:
-        """What the black box is asked for."""
+        """The score of each answer, for the audit's black box."""
         score: Score = instantiate(self.context.cfg.score)
         return score
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on the tests, not on batches or whether one watched."""
+        """Depends on the audit's parameters; not on batches or live auditing."""
         audit, score = self.context.config("audit"), self.context.config("score")
         identity = {
             "config": {key: value for key, value in audit.items() if key not in NO_RESULT},
@@ -111,7 +111,7 @@ class AuditSet:
         return Stage("audit", identity, self._compute, needs=needs)
 
     def case(self, model: Victim | FiniteAnswers) -> SetCase:
-        """A model, with the owner's side of the case."""
+        """What the audit is given: a model, and all that the owner has."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         owner = self.mark.instances
         common = owner.ledger.draws(WHOLE_SET).seed(VIEWS)
@@ -159,7 +159,7 @@ class AuditSet:
         return pl.DataFrame(rows)
 
     def _facts(self) -> dict[str, object]:
-        """What a reader needs beside the p-values."""
+        """Metrics beside the p-values: utility, loss, marks, numbers of images."""
         train, used = len(self.mark.training_set), int(self.mark.published.used.sum())
         last = self.train.history[-1]
         return {

@@ -1,4 +1,4 @@
-"""Mark: the published versions. The ledger is no part of it, it lies with the secrets."""
+"""Mark: the published versions. The ledger lies with the secrets, not in the stage's folder."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ QUALITY = "quality.json"
 
 
 class Mark:
-    """What the owner publishes, and what she keeps."""
+    """Marks the chosen images, publishes a version of each and keeps the ledger."""
 
     def __init__(self, context: RunContext, data: Data) -> None:
         self.context = context
@@ -51,7 +51,7 @@ class Mark:
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on the owner's key through a fingerprint, on the published indices not at all."""
+        """Depends on a fingerprint of the owner's key; the published indices do not enter."""
         marking = self.context.config("marking")
         scheme, markers = self.markers.apart(marking["scheme"])
         identity = {
@@ -97,7 +97,7 @@ class Mark:
 
     @cached_property
     def published(self) -> Published:
-        """What the victim gets to see."""
+        """The published images, the only part of the stage that the victim reads."""
         return Published.load(self.context.store.get(self.stage).path)
 
     @property

@@ -50,7 +50,7 @@ class MarkSet(Mark):
 
     @cached_property
     def stage(self) -> Stage:
-        """What enters training."""
+        """The part of the pool that enters training."""
         identity = {
             "used": self.context.config("marking")["used"],
             "sources": sources({}, type(self)),
@@ -59,7 +59,7 @@ class MarkSet(Mark):
 
     @cached_property
     def pool(self) -> Stage:
-        """What is marked and published, whatever is used of it."""
+        """The whole pool, marked and published; how much of it is used does not enter."""
         marking = self.context.config("marking")
         sizes = ("pool",) if marking["pool"] is not None else ("used", "unused")
         scheme, markers = self.markers.apart(marking["scheme"])
@@ -74,7 +74,7 @@ class MarkSet(Mark):
 
     @property
     def purpose(self) -> str:
-        """What the ledger's secret is for; sizes do not count."""
+        """What the ledger's secret is derived for; the sizes of pool and used part do not enter."""
         parameters = self.scheme.parameters()
         return digest([parameters, self.data.stage.digest, self._seed, self.together])
 
@@ -119,7 +119,7 @@ class MarkSet(Mark):
         return load_file(kept.path / CANDIDATES)["versions"]
 
     def _sizes(self, train: ImageSet) -> tuple[int, int]:
-        """Images marked, and of these used."""
+        """Number of marked images, and how many of them are used."""
         marking, total = self.context.cfg.marking, len(train)
 
         def size(name: str) -> int:
@@ -169,7 +169,7 @@ class MarkSet(Mark):
 
 
 def _part(published: Published, count: int) -> Published:
-    """Its first images."""
+    """The first `count` published images."""
     return replace(
         published,
         images=published.images[:count],
@@ -179,7 +179,7 @@ def _part(published: Published, count: int) -> Published:
 
 
 def _first(instances: Instances, count: int) -> Instances:
-    """What the owner brings to the audit of the first images only."""
+    """The first `count` instances."""
     return replace(
         instances,
         raw=instances.raw.select(torch.arange(count)),

@@ -34,7 +34,7 @@ FILE = "membership.safetensors"
 
 
 class Membership:
-    """What the withheld images are compared by."""
+    """Scores each marked image, published or withheld, under the audited model and references."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Membership:
 
     @cached_property
     def score(self) -> Score:
-        """The membership score, the same as of the versions."""
+        """The membership score, the same that ranks versions."""
         score: Score = instantiate(self.context.cfg.score)
         return score
 
@@ -122,6 +122,6 @@ class Membership:
 
 
 def _where(scores: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Of each image the scores under the models of the mask, [models, N] -> [N, as many]."""
+    """Scores [models, N] of each image under the models that the mask selects, [N, selected]."""
     each = int(mask[:, 0].sum())
     return np.asarray(scores.T[mask.T].reshape(len(scores.T), each))

@@ -1,4 +1,4 @@
-"""Reference: models that the owner trains herself, by the victim's recipe, on raw images."""
+"""Reference: models that the owner trains like the victim, on raw images."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Reference:
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """One a model."""
+        """A stage for each model."""
         return tuple(self._stage(number) for number in range(self.asked.count))
 
     def inside(self, ids: tuple[str, ...]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Report: the run folder's files, as they were when the results were new."""
+"""Report: page, figures and tables of a run, from which its folder is filled."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Stages = Callable[[], Mapping[str, Stage]]
 
 
 class Report:
-    """What a person reads of a run, whatever it audits."""
+    """Writes the report of a run of any kind."""
 
     def __init__(self, context: RunContext, audit: Audit | AuditSet, stages: Stages) -> None:
         self.context = context
@@ -52,7 +52,7 @@ class Report:
         report.write(folder)
 
     def _context(self) -> dict[str, object]:
-        """The context, for the reader of a report."""
+        """``context.json``: what the run was asked for, and on what it ran."""
         cfg, mark, splits = self.context.cfg, self.audit.mark, self.audit.data.splits
         parameters = mark.scheme.parameters().items()
         return {

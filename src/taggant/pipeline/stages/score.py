@@ -69,7 +69,7 @@ class Scores:
 
     @cached_property
     def audit(self) -> InstanceAudit:
-        """Which tests the readings are for."""
+        """The audit of the config, whose tests the readings serve."""
         audit: InstanceAudit = instantiate(self.context.cfg.audit)
         return audit
 
@@ -118,7 +118,7 @@ class Scores:
 
     @cached_property
     def final(self) -> Stage:
-        """Readings of the model after unlearning; if nothing was done, they go on from before."""
+        """Readings of the model after unlearning; without unlearning they extend `trained`."""
         full = self.context.cfg.audit.read == ALL
         same = None if self.unlearn.method.depends else self.trained
         return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full, same)
@@ -171,7 +171,7 @@ class Scores:
         full: bool,
         same: Stage | None = None,
     ) -> Stage:
-        """Readings of a model; those of `same`, a stage on the same model, are gone on from."""
+        """Readings of a model; they extend those of `same`, a stage on the same model, if given."""
         identity = self._identity(epoch)
 
         def until() -> list[Boundary] | None:
@@ -270,7 +270,7 @@ class Scores:
 
 
 def _merged(records: Sequence[Readings], until: Sequence[Boundary] | None) -> Readings | None:
-    """A reading put together from shards that serve; None where there is no complete set."""
+    """Readings merged from all shards of one split that reach far enough; None if some miss."""
     serving = [record for record in records if record.shard != WHOLE and record.serves(until)]
     for k in sorted({record.shard[1] for record in serving}):
         shards = {record.shard[0]: record for record in serving if record.shard[1] == k}

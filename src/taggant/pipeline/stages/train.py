@@ -46,7 +46,7 @@ class Train:
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on precision and world size; not otherwise on device, progress or loggers."""
+        """Depends on precision and number of devices; not on their kind, progress or loggers."""
         config, markers = self.mark.markers.apart(self.context.config("victim"))
         trainer = self.context.config("trainer")
         identity = {
@@ -70,7 +70,7 @@ class Train:
 
     @property
     def steps(self) -> int:
-        """Batches of a whole training."""
+        """Number of optimisation steps of the whole training."""
         victim = self.context.cfg.victim
         return int(victim.epochs) * math.ceil(len(self.mark.training_set) / int(victim.batch_size))
 

@@ -43,7 +43,7 @@ COLLAPSED = 0.5
 
 
 class Unlearn:
-    """The model that is audited."""
+    """Unlearns; what comes out is the model that is audited."""
 
     def __init__(self, context: RunContext, data: Data, mark: Mark, train: Train) -> None:
         self.context = context
@@ -107,7 +107,7 @@ class Unlearn:
 
     @cached_property
     def stage(self) -> Stage:
-        """Depends on the victim and on as much of the request as the method heeds."""
+        """Depends on the victim and on those parts of the request that the method uses."""
         config, depends = self.context.config("unlearning"), self.method.depends
         kept = {key: value for key, value in config.items() if key not in set(COMMON) - {*depends}}
         identity: dict[str, object] = {"config": kept, "sources": sources(config, type(self))}
@@ -119,7 +119,7 @@ class Unlearn:
         return Stage("unlearn", identity, self._compute, resumable=True, needs=needs)
 
     def final(self) -> Victim | FiniteAnswers:
-        """The victim after unlearning; what has diverged or collapsed answers in finite numbers."""
+        """The victim after unlearning; if it diverged or collapsed, its answers are made finite."""
         victim = self.train.load(self.context.store.get(self.stage).path / training.FINAL)
         return victim if self.outcome["status"] == "ok" else FiniteAnswers(victim)
 
@@ -178,7 +178,7 @@ class Unlearn:
         training.save_weights(victim, folder / training.FINAL)
 
     def _measures(self, victim: Victim) -> dict[str, float]:
-        """What the history records of a victim, but for what chance reaches: no victim's doing."""
+        """A victim's measures on the test images, without the utility that chance reaches."""
         with evaluating(victim):
             found = victim.measures(self.data.splits.test)
         return {name: float(value) for name, value in found.items() if name != CHANCE}

@@ -1,4 +1,4 @@
-"""What is said of a run that audits images one by one."""
+"""The report's sentences about a run that audits images one by one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ASSUMED = (
     "maker takes of them does not depend on the images' content within the groups that are "
     "compared. The rank among hidden versions alone needs no such assumption."
 )
-"""Of controlled publication."""
+"""What the audit of controlled publication takes for granted."""
 PROVED_CONTROLLED = (
     "had the model been trained without any knowledge of which images were published and which "
     "version of each, the audit of an image would claim use with probability at most {p}"
@@ -50,7 +50,7 @@ POOLED = {
     "mean_versions_read_used": f"hidden versions an audit of a used image reads, {TOGETHER}",
     "mean_queries_used": f"images asked of a used image, all views included, {TOGETHER}",
 }
-"""Metrics that lump forgotten and retained images together say so."""
+"""Meanings, after unlearning, of metrics that count forgotten and retained images together."""
 
 
 def words(run: RunFolder) -> Words:
@@ -72,7 +72,7 @@ def words(run: RunFolder) -> Words:
 
 
 def summary(metrics: Metrics) -> str:
-    """The outcome in a line."""
+    """The outcome in one line, for the terminal."""
     first, *others = _groups(metrics)
     rest = ", ".join(f"{name} images: {_share_of(metrics, *keys)}" for name, keys in others)
     lead = f"{first[0]} images claimed: {_share_of(metrics, *first[1])}"

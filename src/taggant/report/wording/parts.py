@@ -1,4 +1,4 @@
-"""What the words about any kind of run are made of."""
+"""Sentences that the reports of all kinds of runs share."""
 
 from __future__ import annotations
 
@@ -134,14 +134,14 @@ def judged(name: str, bounds: Sequence[float], p: float) -> Callout:
 
 
 def simulated(run: Folder) -> Iterator[Callout]:
-    """Whether the owner's secret was one."""
+    """A warning if the owner's secret was simulated, so no secret at all."""
     if run.context["secret"] == "simulated":
         why = "the secret of this run was simulated, so its ledger proves nothing to anyone."
         yield Callout(why, "warn", "An experiment, not evidence:")
 
 
 def not_erased(run: Folder) -> Iterator[Callout]:
-    """What no claim leaves open, after unlearning."""
+    """A warning, after unlearning, of how many forgotten images may still be found."""
     method, bounds = method_of(run), run.metrics.get(f"{FORGOTTEN}_rate_ci")
     if not method:
         return

@@ -1,4 +1,4 @@
-"""What is said of a run that audits a whole set."""
+"""The report's sentences about a run that audits a whole set."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def words(run: SetFolder) -> Words:
 
 
 def summary(metrics: Metrics) -> str:
-    """The outcome in a line."""
+    """The outcome in one line, for the terminal."""
     verdict = "used" if metrics["claim"] else "not detected"
     share = percent(metrics["marked_fraction"])
     gone = f", {_to_be_forgotten(metrics)}" if FORGOTTEN in metrics else ""
