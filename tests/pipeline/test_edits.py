@@ -96,6 +96,7 @@ RADIOACTIVE = decided(
         "audit.whole_set.alignment audit.whole_set.last_layer audit.whole_set.radioactive "
         "marking.features stats.multiple stats.radioactive"
     ),
+    none="stats.alternatives",
 )
 
 SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [

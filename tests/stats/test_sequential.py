@@ -116,7 +116,6 @@ CALLS = {
     "counts": lambda x: stats.Histogram((x,)),
     "min_power_share": lambda x: stats.optimal(100, 0.05, min_power_share=x),
     "alpha": lambda x: stats.holm([0.1], x),
-    "tau": lambda x: stats.truncated_product([-1.0], x),
     "confidence": lambda x: stats.clopper_pearson(1, 2, x),
     "k": lambda x: stats.clopper_pearson(x, 2),
     "d": lambda x: stats.log_cosine_p(0.1, x),

@@ -2,26 +2,19 @@
 
 from taggant.stats.alternatives import NULL, Alternative, Beta, Fixed, Histogram
 from taggant.stats.boundary import Boundary
-from taggant.stats.controlled import (
-    combined,
-    control_p_values,
-    control_set,
-    control_sets,
-    permutation_p,
-    used_at_least,
-)
+from taggant.stats.controlled import combined, control_p_values
+from taggant.stats.controlled_sets import control_set, control_sets, permutation_p
 from taggant.stats.evidence import anytime, anytime_p_values, e_process, log_e_value
 from taggant.stats.intervals import Interval, clopper_pearson
 from taggant.stats.mirrored import two_sided
 from taggant.stats.multiple import (
     Rejections,
     benjamini_hochberg,
-    bonferroni,
     e_bh,
     fisher,
     holm,
     stouffer,
-    truncated_product,
+    used_at_least,
 )
 from taggant.stats.radioactive import RadioactiveEvidence, log_cosine_p, radioactive_p
 from taggant.stats.ranks import SetRank, exceedances, randomised_p_values, rank_of_set, rank_sum
@@ -46,7 +39,6 @@ __all__ = [
     "anytime_p_values",
     "benjamini_hochberg",
     "besag_clifford",
-    "bonferroni",
     "clopper_pearson",
     "combined",
     "control_p_values",
@@ -68,7 +60,6 @@ __all__ = [
     "rank_of_set",
     "rank_sum",
     "stouffer",
-    "truncated_product",
     "twins_betting",
     "twins_binomial",
     "twins_log_e",

@@ -219,10 +219,6 @@ class Boundary(Thresholds):
             return np.asarray(self._stagewise[row])
         return np.asarray(self._by_likelihood(_DESIGN if alternative is None else alternative)[row])
 
-    def claim_p_values(self) -> Floats:
-        """Return the stage-wise p-value of every claiming state, in the order of `states`."""
-        return np.asarray(self._stagewise[self.states.side != NOTHING])
-
     # --- use -----------------------------------------------------------------------------------
 
     def stopped_at(

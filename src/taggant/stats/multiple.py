@@ -8,13 +8,13 @@ All take p-values that are valid one by one, P(p <= x) <= x; stopped and discret
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln, log_ndtr, logsumexp, ndtri, xlog1py
+from scipy.special import gammaln, log_ndtr, logsumexp, ndtri
 
-from taggant.stats.alternatives import log_choose
 from taggant.stats.arrays import Bools, Floats, reals
 from taggant.stats.checks import real
 
@@ -63,13 +63,6 @@ def e_bh(e_values: ArrayLike, q: float) -> Rejections:
     return _undo(order, np.minimum.accumulate(steps[::-1])[::-1], q)
 
 
-def bonferroni(p_values: ArrayLike, alpha: float) -> Rejections:
-    """Bonferroni. Guarantee: P(any false claim) <= alpha under any dependence."""
-    p = reals(p_values, "p_values", 0.0, 1.0)
-    alpha = real(alpha, "alpha", 0.0, 1.0, "both")
-    return _undo(np.arange(p.size), p * p.size, alpha)
-
-
 def holm(p_values: ArrayLike, alpha: float) -> Rejections:
     """Holm step-down. Guarantee: P(any false claim) <= alpha under any dependence."""
     p = reals(p_values, "p_values", 0.0, 1.0)
@@ -89,13 +82,7 @@ def fisher(log_p: ArrayLike) -> float:
     very conservative; use `randomised_p_values` or `rank_sum` there.
     """
     values = reals(log_p, "log_p", -np.inf, 0.0)
-    x = -float(values.sum())
-    if x == 0.0:
-        return 0.0
-    if np.isinf(x):
-        return -np.inf
-    k = np.arange(values.size)
-    return min(float(logsumexp(k * np.log(x) - gammaln(k + 1)) - x), 0.0)
+    return _log_tail(-float(values.sum()), values.size)
 
 
 def stouffer(log_p: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -116,31 +103,44 @@ def stouffer(log_p: ArrayLike, weights: ArrayLike | None = None) -> float:
     return float(log_ndtr(total))
 
 
-def truncated_product(log_p: ArrayLike, tau: float = 0.05) -> float:
-    """Return the log of the truncated-product p-value: the product of the p-values <= tau.
+def used_at_least(p_values: ArrayLike, alpha: float = 0.05) -> int:
+    """Return a lower bound on how many of the images were used, by closed testing with Fisher.
 
-    Guarantee: valid for independent p-values. More powerful than Fisher when few of many images
-    were used. Exact distribution of Zaykin et al. (2002), in log space.
+    The images not accounted for are the largest set whose combined p-value stays above alpha; of k
+    images these are the k largest p-values, so m tests decide all 2^m.
+
+    Guarantee: P(bound > images used) <= alpha, however many were used, if the unused images'
+    p-values are independent and superuniform given the others': those of `randomised_p_values` are.
+
+    Parameters
+    ----------
+    p_values : float array [m]
+    alpha : float
+        One minus the coverage.
+
+    References
+    ----------
+    Goeman and Solari, "Multiple testing for exploratory research", 2011.
+
+    Examples
+    --------
+    >>> used_at_least([1e-9, 1e-9, 0.4, 0.6])
+    2
     """
-    values = reals(log_p, "log_p", -np.inf, 0.0)
-    tau = real(tau, "tau", 0.0, 1.0, "low")
-    m = values.size
-    small = values <= np.log(tau)
-    if not small.any():
-        return 0.0
-    log_w = float(values[small].sum())
-    if np.isinf(log_w):
-        return -np.inf
-    terms = []
-    for k in range(1, m + 1):
-        excess = k * np.log(tau) - log_w  # P(product of k uniforms on (0, tau) <= w)
-        log_tail = 0.0
-        if excess > 0:
-            j = np.arange(k)
-            log_tail = min(float(logsumexp(j * np.log(excess) - gammaln(j + 1)) - excess), 0.0)
-        count = float(log_choose(m, k)) + k * np.log(tau) + float(xlog1py(m - k, -tau))
-        terms.append(count + log_tail)
-    return min(float(logsumexp(terms)), 0.0)
+    values = reals(p_values, "p_values", 0, 1)
+    level = math.log(real(alpha, "alpha", 0, 1, open_at="both"))
+    with np.errstate(divide="ignore"):
+        sums = np.cumsum(np.sort(-np.log(values)))  # of the k largest p-values
+    kept = [k for k, x in enumerate(sums, 1) if _log_tail(float(x), k) > level]
+    return int(values.size - max(kept, default=0))
+
+
+def _log_tail(x: float, count: int) -> float:
+    """Log of P(a sum of `count` standard exponentials >= x)."""
+    if x == 0 or math.isinf(x):
+        return 0.0 if x == 0 else -math.inf
+    k = np.arange(count)
+    return min(float(logsumexp(k * math.log(x) - gammaln(k + 1)) - x), 0.0)
 
 
 def _normal_quantile(log_p: Floats) -> Floats:

@@ -11,12 +11,17 @@ from tests.conftest import random_set
 from tests.marking.nets import marker
 from torch import nn
 
-from taggant.audit.whole_set.alignment import align, aligned_rows, white_box
+from taggant.audit.whole_set.alignment import align, aligned_rows
 from taggant.audit.whole_set.last_layer import last_layer
 from taggant.stats import radioactive_p
 from taggant.victim.small_net import SmallNet
 
 D_MARKER = 24
+
+
+def white_box(weights, marker_features, tested_features, carriers):
+    alignment = align(marker_features, tested_features)
+    return radioactive_p(aligned_rows(weights, alignment), carriers), alignment
 
 
 def fixed(seed: int = 0, images: int = 200, d_m: int = D_MARKER, d_t: int = 17, classes: int = 6):

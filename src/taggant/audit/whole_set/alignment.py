@@ -1,6 +1,16 @@
-"""Radioactive data, white box: do the last layer's rows lean towards the secret carriers?
+"""Radioactive data, white box: a last layer's rows in the space of the marker's features.
 
-Source: Sablayrolles et al., "Radioactive data: tracing through training" (arXiv 2002.00937).
+The cosines of these rows with the secret carriers are evidence (`taggant.stats.radioactive_p`), and
+its p-values are exact for any network that is independent of the carriers, of any architecture,
+width and quality of alignment: then every aligned row is fixed and its carrier a uniform direction.
+That does not hold where a network was *initialised* from the marker, or aligned on marked images.
+
+Source: Sablayrolles et al., "Radioactive data: tracing through training" (arXiv 2002.00937). The
+reference code (``detect_radioactivity.py`` of github.com/facebookresearch/radioactive_data at
+b14d780) aligns on centre crops, 224 of 256 pixels, which is how its networks are tested. The audit
+here aligns on whole images, as the networks here are. On three in ten marked emoji (25 steps, 400
+images, two trainings) log10 p is -.71 and -.96 so, and -.07 and -.45 on centre crops of 28 of 32
+pixels: neither finds these weak marks. The guarantee holds either way.
 """
 
 from __future__ import annotations
@@ -10,8 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
-
-from taggant.stats.radioactive import RadioactiveEvidence, radioactive_p
 
 FLOAT32_NOISE = 1e-6
 """Features are float32: singular values and rows below this share of the largest are noise."""
@@ -79,37 +87,3 @@ def aligned_rows(weights: ArrayLike, alignment: Alignment) -> Floats:
     noise = lengths <= FLOAT32_NOISE * lengths.max(initial=0.0)
     unit: Floats = np.where(noise, 0.0, rows / np.where(noise, 1.0, lengths))
     return unit
-
-
-def white_box(
-    weights: ArrayLike,
-    marker_features: ArrayLike,
-    tested_features: ArrayLike,
-    carriers: ArrayLike,
-) -> tuple[RadioactiveEvidence, Alignment]:
-    """Test whether a network was trained on images marked with `carriers`.
-
-    Guarantee: the p-values are exact for any network that is independent of the carriers, of any
-    architecture, width and quality of alignment: then every aligned row is fixed and its carrier a
-    uniform direction. Where marks are read from a network that was *initialised* from the marker,
-    or aligned on marked images, it does not hold.
-
-    Parameters
-    ----------
-    weights : float array [classes, d_t]
-        Rows of the tested network's last linear layer.
-    marker_features, tested_features : float array [N, d_m] and [N, d_t]
-        Of vanilla held-out images.
-    carriers : float array [classes, d_m]
-        The secret unit vectors.
-
-    Notes
-    -----
-    The reference code (``detect_radioactivity.py`` of github.com/facebookresearch/radioactive_data
-    at b14d780) aligns on centre crops, 224 of 256 pixels, which is how its networks are tested. The
-    audit here aligns on whole images, as the networks here are. On three in ten marked emoji (25
-    steps, 400 images, two trainings) log10 p is -.71 and -.96 so, and -.07 and -.45 on centre crops
-    of 28 of 32 pixels: neither finds these weak marks. The guarantee holds either way.
-    """
-    alignment = align(marker_features, tested_features)
-    return radioactive_p(aligned_rows(weights, alignment), carriers), alignment
