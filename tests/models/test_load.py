@@ -41,7 +41,7 @@ def test_checkpoints_of_torchvision_and_timm(tmp_path, wrapped):
     assert answers(path, options).shape == (3, 3)
     with pytest.raises(ValueError, match="does not fit"):
         open_model(str(path), ModelOptions(arch="timm:test_vit", classes=4, size=160))
-    with pytest.raises(ValueError, match=r"--arch \(none\)"):
+    with pytest.raises(ValueError, match=r"arch says of which network"):
         open_model(str(path), SMALL)
 
 
@@ -89,7 +89,7 @@ def test_onnx_graphs_of_other_pictures_are_refused(tmp_path):
         (["n", 1, 32, 32], floats),
     ):
         path = graph(tmp_path / "m.onnx", shape, kind)
-        with pytest.raises(ValueError, match=r"m.onnx: its graph takes x .*--size 32"):
+        with pytest.raises(ValueError, match=r"m.onnx: its graph takes x .*\(size 32\)"):
             open_model(str(path), SMALL)
     identity = onnx.helper.make_node("Identity", ["x"], ["y"])
     ends = [onnx.helper.make_tensor_value_info(name, bytes_, [1, 3, 32, 32]) for name in "xy"]
@@ -147,12 +147,12 @@ def test_a_file_without_weights_is_told(tmp_path):
 
 
 def test_an_endpoint_shows_what_it_shows():
-    with pytest.raises(ValueError, match="--access"):
+    with pytest.raises(ValueError, match=r"^access"):
         open_model("http://127.0.0.1:9/", SMALL).oracle(Label())
 
 
 def test_an_architecture_that_would_be_downloaded_is_none(tmp_path):
     torch.save({}, tmp_path / "w.pt")
     for arch in ("torchvision:fcn_resnet50", "torchvision:os", "timm:hf-hub:a/b", "open_clip:x"):
-        with pytest.raises(ValueError, match="--arch"):
+        with pytest.raises(ValueError, match=r"^arch"):
             open_model(str(tmp_path / "w.pt"), ModelOptions(arch=arch, classes=3))

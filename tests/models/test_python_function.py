@@ -71,7 +71,7 @@ def test_an_exception_of_the_function_is_shown_with_her_line(write, line, said):
         ask(f"{name}:logits")
     told = str(caught.value)
     row = "4 (import gone_for_good)" if "import" in line else f"7 ({line})"
-    assert f"--model {name}:logits: " in told
+    assert f"model {name}:logits: " in told
     assert f"{name}.py, line {row}: {said}" in told
 
 
@@ -93,7 +93,7 @@ def test_a_helper_beside_her_module_is_hers_too(write):
 )
 def test_a_module_that_does_not_run_is_shown_with_its_line(write, text, said):
     name = write(text)
-    with pytest.raises(ValueError, match="--model") as caught:
+    with pytest.raises(ValueError, match=r"^model") as caught:
         ask(f"{name}:logits")
     assert f"{name}.py, {said}" in str(caught.value)
 
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_told(write):
         with pytest.raises(ValueError, match=r"No module named .*accepted are a URL"):
             ask(spec)
     for spec in (":f", ".:f", "..a:f"):
-        with pytest.raises(ValueError, match=f"--model {spec}: "):
+        with pytest.raises(ValueError, match=f"model {spec}: "):
             ask(spec)
 
 

@@ -13,12 +13,13 @@ from tests.victim.pairs import tiny_clip
 from typer.testing import CliRunner
 
 from taggant.models import checkpoint
+from taggant.models.architectures import of_open_clip
 from taggant.models.model import ModelOptions
+from taggant.models.module import caption_targets
 from taggant.owner.cli import app
 from taggant.owner.labels import Labelling
 from taggant.owner.mark import mark
 from taggant.owner.models.open import open_model
-from taggant.owner.models.run_folder import captioned
 from taggant.owner.serve import Service
 from taggant.score.access import Embedding
 
@@ -83,8 +84,9 @@ def test_an_image_text_model_is_audited_with_captions(home, monkeypatch):
     torch.manual_seed(0)
     victim = tiny_clip()
     torch.save(victim.net.state_dict(), home / "clip.pt")
-    monkeypatch.setattr(checkpoint, "_architecture", lambda *_: tiny_clip().net)
     monkeypatch.setattr("taggant.victim.tokens.tokenizer", lambda *_: victim.tokenizer)
+    made = of_open_clip(victim.net, "tiny", "clip")
+    monkeypatch.setattr(checkpoint, "architecture", lambda *_: made)
     chosen = ("--model", "clip.pt", "--arch", "open_clip:tiny", "--victim", "clip")
     chosen += ("--size", str(SIDE))
     with pytest.raises(ValueError, match=r"p0\.png has no caption.*mark --captions"):
@@ -115,7 +117,7 @@ def test_an_encoders_checkpoint_is_read_without_its_head(tmp_path):
 
 def test_a_runs_image_text_victim_embeds_captions_as_it_does_itself():
     victim = tiny_clip()
-    targets = captioned(victim, SIDE)(["a red dog", "a blue cat"])
+    targets = caption_targets(victim)(["a red dog", "a blue cat"])
     assert targets.shape[0] == 2
     assert torch.allclose(targets.norm(dim=1), torch.ones(2), atol=1e-5)
 
@@ -126,7 +128,7 @@ def test_a_runs_image_text_victim_embeds_captions_as_it_does_itself():
         ("http://h/", {"victim": "clip"}, "an endpoint answers with confidences"),
         ("m:f", {"victim": "clip"}, "accepted are a run folder"),
         ("w.pt", {"victim": "clip", "arch": "timm:test_vit"}, "does not fit"),
-        ("w.pt", {"victim": "encoder", "arch": "torchvision:resnet18"}, "end in a classifier"),
+        ("w.pt", {"victim": "encoder", "arch": "torchvision:resnet18"}, "holds no state_dict"),
     ],
 )
 def test_what_does_not_fit_is_refused(tmp_path, monkeypatch, spec, options, message):

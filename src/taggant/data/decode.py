@@ -38,13 +38,18 @@ def square(image: Image.Image, size: int) -> Tensor:
     size : int
         Side in pixels, at least 1.
     """
-    opaque = _on_grey(eight_bit(upright(image)))
-    side = min(opaque.size)
-    left, top = (opaque.width - side) // 2, (opaque.height - side) // 2
-    cut = opaque.crop((left, top, left + side, top + side))
+    whole = opaque(image)
+    side = min(whole.size)
+    left, top = (whole.width - side) // 2, (whole.height - side) // 2
+    cut = whole.crop((left, top, left + side, top + side))
     if side != size:
         cut = cut.resize((size, size), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(cut)).permute(2, 0, 1).contiguous()
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """An image as RGB of 8 bits, upright, with mid-grey where nothing covers it."""
+    return _on_grey(eight_bit(upright(image)))
 
 
 def upright(image: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TypedDict
 
-from taggant.models.model import Model, ModelOptions
+from taggant.models.model import AGAINST, VICTIMS, Model, ModelOptions
 from taggant.score.access import Embedding, Full
 from taggant.score.oracle import Access
 from taggant.score.remote import EmbeddingEndpoint, Endpoint, Remote
@@ -30,26 +30,31 @@ def endpoint(url: str, options: ModelOptions) -> Model:
     ValueError
         For image-text models, which the contract knows no answers of.
     """
-    if options.victim == "clip":
+    if options.kind not in ("classifier", "encoder"):
         raise ValueError(
-            "--victim clip: an endpoint answers with confidences, labels or embeddings; accepted "
-            "are classifier and encoder (for others, ask through module:function)"
+            f"{options.key('victim')} {options.kind}: an endpoint answers with confidences, labels "
+            "or embeddings; accepted are classifier and encoder (for others, ask through "
+            "module:function)"
+        )
+    classes = options.classes or 0
+    if options.kind == "classifier" and not classes:
+        raise ValueError(
+            f"{options.key('classes')}: needed of a classifier behind a URL, how many it has"
         )
 
     def oracle(access: Access) -> Remote:
-        check_access(access)
-        if options.victim == "encoder":
+        check_access(access, options)
+        if options.kind == "encoder":
             return EmbeddingEndpoint(url, batch_size=options.batch_size, **transport(options))
-        return Endpoint(
-            url, classes=options.classes, batch_size=options.batch_size, **transport(options)
-        )
+        return Endpoint(url, classes=classes, batch_size=options.batch_size, **transport(options))
 
     named = shown(url)
     fingerprint = hashlib.sha256(named.encode()).hexdigest()
-    return Model(named, fingerprint, options.answers, options.against, oracle, address=url)
+    answers, against = VICTIMS[options.kind], AGAINST.get(options.kind)
+    return Model(named, fingerprint, answers, against, oracle, address=url)
 
 
-def check_access(access: Access) -> None:
+def check_access(access: Access, options: ModelOptions) -> None:
     """Refuse access levels that only a local model can be restricted to.
 
     Raises
@@ -57,7 +62,9 @@ def check_access(access: Access) -> None:
     ValueError
     """
     if not isinstance(access, (Full, Embedding)):
-        raise ValueError("--access: what an endpoint shows is for itself to say; leave it out")
+        raise ValueError(
+            f"{options.key('access')}: what an endpoint shows is for itself to say; leave it out"
+        )
 
 
 def transport(options: ModelOptions) -> Transport:

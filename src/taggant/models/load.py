@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from taggant.models.checkpoint import checkpoint
+from torch import Tensor, nn
+
+from taggant.models.accepted import accepted
+from taggant.models.architectures import LIBRARIES
+from taggant.models.checkpoint import SUFFIXES, checkpoint
 from taggant.models.endpoint import endpoint
-from taggant.models.model import ACCEPTED, CHECKPOINTS, Model, ModelOptions
+from taggant.models.model import Model, ModelOptions
+from taggant.models.module import function, module
 from taggant.models.onnx_graph import onnx_graph
+from taggant.models.pretrained import pretrained
 from taggant.models.python_function import python_function
 from taggant.urls import is_address
 
+Loadable = str | Path | nn.Module | Callable[[Tensor], Any]
+"""What can be loaded; see docs/models.md."""
 
-def load(spec: str, options: ModelOptions) -> Model:
-    """The model that a name, a file or an address stands for.
+
+def load(model: Loadable, options: ModelOptions | None = None) -> Model:
+    """The model that an object, a name, a file or an address stands for.
+
+    Parameters
+    ----------
+    model : str, Path, nn.Module or callable
+        A module, compiled or not; a function of pictures uint8 [B, 3, H, W]; a URL;
+        ``torchvision:NAME``, ``timm:NAME``, ``open_clip:NAME`` with a file of weights or with the
+        library's own, which are downloaded; ``timm:FOLDER``, ``open_clip:FOLDER``; a file of
+        weights with its architecture; an ONNX file; ``module:function``.
+    options : ModelOptions, optional
+        What the name does not say.
 
     Raises
     ------
     ValueError, FileNotFoundError
-        If nothing of the kinds accepted answers to the name.
+        If nothing of the kinds accepted answers to the name; the next step is named.
+    ModuleNotFoundError
+        If a library is not installed; the extra that brings it is named.
     """
+    options = options or ModelOptions()
+    if isinstance(model, nn.Module):
+        return module(model, options)
+    if not isinstance(model, (str, Path)):
+        if not callable(model):
+            raise ValueError(f"{options.key('model')} {model!r}: {accepted(options)}")
+        return function(model, options)
+    return _named(str(model), options)
+
+
+def _named(spec: str, options: ModelOptions) -> Model:
     if is_address(spec):
         return endpoint(spec, options)
-    path = Path(spec)
-    if path.suffix.lower() in CHECKPOINTS and path.exists():
+    path, library = Path(spec), spec.partition(":")[0]
+    if library in LIBRARIES and not path.exists():
+        if options.weights is None:
+            return pretrained(spec, options)
+        return checkpoint(options.weights, replace(options, arch=spec))
+    if path.suffix.lower() in SUFFIXES and path.is_file():
         return checkpoint(path, options)
-    if options.victim == "clip":
+    if options.kind in ("clip", "captioner"):
         raise ValueError(
-            f"--victim clip: accepted are a run folder, or --arch open_clip:NAME; {spec}"
+            f"{options.key('model')} {spec}: {options.key('victim')} {options.kind}; accepted are "
+            f"a run folder, hf:FOLDER, or {options.key('arch')} open_clip:NAME"
         )
-    if path.suffix.lower() == ".onnx" and path.exists():
+    if path.suffix.lower() == ".onnx" and path.is_file():
         return onnx_graph(path, options)
     if ":" in spec and not path.exists():
         return python_function(spec, options)
     if not path.exists():
-        raise FileNotFoundError(f"--model {spec}: no such file or folder; {ACCEPTED}")
-    raise ValueError(f"--model {spec}: {ACCEPTED}")
+        missing = f"{options.key('model')} {spec}: no such file or folder"
+        raise FileNotFoundError(f"{missing}; {accepted(options)}")
+    raise ValueError(f"{options.key('model')} {spec}: {accepted(options)}")

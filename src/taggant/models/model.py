@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from taggant.models.preprocessing import IMAGENET
+from taggant.models.preprocessing import Preprocessing
 from taggant.score import AnyOracle, Oracle
 from taggant.score.oracle import Access
 
-CHECKPOINTS = (".pt", ".pth", ".ckpt", ".bin", ".tar", ".safetensors")
-LIBRARIES = ("torchvision", "timm", "open_clip")
-ACCEPTED = (
-    "accepted are a URL, module:function, a run.py run folder, FILE.onnx, or a checkpoint "
-    f"({', '.join(CHECKPOINTS)}) with --arch LIBRARY:NAME ({', '.join(LIBRARIES)})"
-)
-"""What ``--model`` may say."""
-VICTIMS = {"classifier": "logits", "encoder": "embedding", "clip": "embedding"}
+VICTIMS = {
+    "classifier": "logits",
+    "encoder": "embedding",
+    "clip": "embedding",
+    "captioner": "tokens",
+}
 """Kinds of models, and what they answer with."""
+AGAINST = {"classifier": "labels", "clip": "captions", "captioner": "captions"}
+"""What the answers of a kind are compared with; of the others, with each other."""
 Target = int | str
 """What a picture's answers are compared with: a class number, or a caption."""
 Targets = Callable[[Sequence[Target]], Tensor]
+CaptioningLoss = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How a model is reached and fed.
+    """What a model's name does not say of it. None: as the model itself says, else the usual.
 
     Attributes
     ----------
     arch : str
         LIBRARY:NAME of a checkpoint.
-    victim : str
-        One of `VICTIMS`; a run folder knows its own.
-    classes : int
+    weights : Path, optional
+        File of the weights of an architecture.
+    victim : str, optional
+        One of `VICTIMS`; usually a classifier.
+    classes : int, optional
         Number of its classes.
-    size : int
-        Side of its input in pixels; pictures are made square as `run.py` makes them.
-    mean, std : tuple of float
-        Of its input, for pixels of 0..1.
+    size : int, optional
+        Side of its input in pixels, usually 224; of pictures it sees the central square then.
+    mean, std : tuple of float, optional
+        Of its input, for pixels of 0..1; usually ImageNet's.
+    interpolation : str, optional
+        How pictures are resized for it, usually bicubic.
     batch_size : int
         Images per forward or request.
     device : str
@@ -53,34 +59,73 @@ class ModelOptions:
         Further tries of a failed request.
     headers : mapping
         HTTP headers (keys); never written anywhere.
+    prefix : str
+        What stands before an option's name where its user typed it, for messages.
     """
 
     arch: str = ""
-    victim: str = "classifier"
-    classes: int = 1000
-    size: int = 224
-    mean: tuple[float, ...] = IMAGENET[0]
-    std: tuple[float, ...] = IMAGENET[1]
+    weights: Path | None = None
+    victim: str | None = None
+    classes: int | None = None
+    size: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    interpolation: str | None = None
     batch_size: int = 32
     device: str = "cpu"
     rate: float | None = None
     timeout: float = 30.0
     retries: int = 5
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    prefix: str = ""
 
     def __post_init__(self) -> None:
-        if self.victim not in VICTIMS:
-            raise ValueError(f"--victim {self.victim}: accepted are {', '.join(VICTIMS)}")
+        if self.victim is not None and self.victim not in VICTIMS:
+            key = self.key("victim")
+            raise ValueError(f"{key} {self.victim}: accepted are {', '.join(VICTIMS)}")
+
+    def key(self, option: str) -> str:
+        """An option as its user typed it."""
+        return f"{self.prefix}{option}"
 
     @property
-    def answers(self) -> str:
-        """What the model answers with."""
-        return VICTIMS[self.victim]
+    def kind(self) -> str:
+        """What the model is, where it does not say so itself."""
+        return self.victim or "classifier"
 
-    @property
-    def against(self) -> str | None:
-        """What its answers are compared with."""
-        return {"classifier": "labels", "clip": "captions"}.get(self.victim)
+    def check_kind(self, kind: str, spec: str) -> None:
+        """Refuse another kind than the one that a model is.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.victim not in (None, kind):
+            raise ValueError(f"{self.key('victim')} {self.victim}: {spec} is a {kind}")
+
+    def check_classes(self, classes: int, spec: str) -> None:
+        """Refuse another number of classes than a model has.
+
+        Raises
+        ------
+        ValueError
+        """
+        if self.classes not in (None, classes):
+            raise ValueError(
+                f"{self.key('classes')}: {self.classes} are given, and {spec} has {classes}"
+            )
+
+    def preprocessing(self, own: Preprocessing | None = None) -> Preprocessing:
+        """A model's own preprocessing, or the usual one, with what its user says otherwise."""
+        usual = own or Preprocessing()
+        said = {
+            name: value
+            for name in ("size", "mean", "std", "interpolation")
+            if (value := getattr(self, name)) is not None
+        }
+        if said.get("size", usual.size) != usual.size:
+            said["edge"] = None
+        return replace(usual, **said)
 
 
 def class_numbers(targets: Sequence[Target]) -> Tensor:
@@ -97,16 +142,23 @@ class Model:
     spec : str
         As the user named it; of a URL, what may be shown.
     fingerprint : str
-        SHA-256 of its file or source; for an endpoint, of its URL as shown (its weights cannot be
-        seen).
+        SHA-256 of its files, source or weights; for an endpoint, of its URL as shown (its weights
+        cannot be seen).
     answers : str
-        "logits" or "embedding".
+        "logits", "embedding" or "tokens".
     against : str or None
         What answers are compared with: "labels", "captions" or nothing.
     oracle : callable
         Access level -> oracle.
     targets : callable
         Class numbers or captions of pictures -> what scores compare answers with, [N, ...].
+    network : nn.Module, optional
+        Pictures uint8 [B, C, H, W] of any size -> answers; of a model that answers here.
+    classes : tuple of str
+        Names of its classes in its order, where it knows them.
+    captioning_loss : callable, optional
+        Of a captioner: (answers [B, T, D], tokens int64 [B, context]) -> mean negative
+        log-likelihood of a caption's tokens, [B].
     address : str
         The whole URL of an endpoint, which may hold keys; never written anywhere.
     note : str
@@ -119,8 +171,17 @@ class Model:
     against: str | None
     oracle: Callable[[Access], AnyOracle] = field(repr=False)
     targets: Targets = field(default=class_numbers, repr=False)
+    network: nn.Module | None = field(default=None, repr=False)
+    classes: tuple[str, ...] = ()
+    captioning_loss: CaptioningLoss | None = field(default=None, repr=False)
     address: str = field(default="", repr=False)
     note: str = ""
+
+    @property
+    def kind(self) -> str:
+        """One of `VICTIMS`."""
+        asked = self.answers, self.against
+        return next(kind for kind in VICTIMS if (VICTIMS[kind], AGAINST.get(kind)) == asked)
 
 
 def local_model(
@@ -129,24 +190,26 @@ def local_model(
     network: nn.Module,
     options: ModelOptions,
     *,
-    answers: str | None = None,
-    against: str | None = None,
+    kind: str | None = None,
     targets: Targets = class_numbers,
+    classes: tuple[str, ...] = (),
+    captioning_loss: CaptioningLoss | None = None,
     note: str = "",
 ) -> Model:
     """A model that answers in this process.
 
     Parameters
     ----------
-    spec, fingerprint, targets, note
+    spec, fingerprint, targets, classes, captioning_loss, note
         See `Model`.
     network : nn.Module
         Pictures uint8 [B, C, H, W] of any size -> answers.
     options : ModelOptions
-    answers, against : str, optional
-        Of a model that knows better than `options`; `against` counts only beside `answers`.
+    kind : str, optional
+        One of `VICTIMS`, of a model that knows better than `options`.
     """
     network = network.to(options.device)
+    kind = kind or options.kind
 
     def oracle(access: Access) -> Oracle:
         return Oracle(network, access, options.batch_size, options.device)
@@ -154,9 +217,12 @@ def local_model(
     return Model(
         spec,
         fingerprint,
-        answers or options.answers,
-        options.against if answers is None else against,
+        VICTIMS[kind],
+        AGAINST.get(kind),
         oracle,
         targets,
+        network,
+        classes,
+        captioning_loss,
         note=note,
     )

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from taggant.files import sha256
+from taggant.models.extras import library
 from taggant.models.model import Model, ModelOptions, local_model
-from taggant.models.preprocessing import WithPreprocessing
+from taggant.models.preprocessing import LARGEST, Preprocessing, WithPreprocessing
 from taggant.models.weights import check_binary
 
 TYPES = {
@@ -30,18 +31,15 @@ def onnx_graph(path: Path, options: ModelOptions) -> Model:
     ModuleNotFoundError
         If onnxruntime is not installed.
     """
-    try:
-        import onnxruntime
-    except ModuleNotFoundError as error:
-        message = "ONNX files need onnxruntime: pip install 'taggant[onnx]'"
-        raise ModuleNotFoundError(message) from error
+    onnxruntime = library("onnxruntime", str(path))
     check_binary(path)
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # each of onnxruntime's errors derives from Exception alone
         raise ValueError(f"{path}: no ONNX graph ({str(error)[:200]})") from error
-    run = _Graph(path, session, options.size)
-    asked = WithPreprocessing(run, options.size, options.mean, options.std)
+    preprocessing = options.preprocessing(Preprocessing(size=_side(session) or 224))
+    run = _Graph(path, session, preprocessing.size, options.key("size"))
+    asked = WithPreprocessing(run, preprocessing)
     outputs = [one.name for one in session.get_outputs()]
     several = f"the graph of {path} gives {', '.join(outputs)}; {outputs[0]} is read"
     note = several if len(outputs) > 1 else ""
@@ -51,7 +49,7 @@ def onnx_graph(path: Path, options: ModelOptions) -> Model:
 class _Graph:
     """Runs a graph in the batch that it was made for."""
 
-    def __init__(self, path: Path, session: Any, size: int) -> None:
+    def __init__(self, path: Path, session: Any, size: int, key: str) -> None:
         self.path = path
         self.session = session
         inputs = session.get_inputs()
@@ -60,14 +58,14 @@ class _Graph:
             named = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
             raise ValueError(
                 f"{path}: its graph takes {named}; accepted is one tensor of floats [N, 3, {size}, "
-                f"{size}] (--size {size})"
+                f"{size}] ({key} {size})"
             )
         self.name = inputs[0].name
         self.type = TYPES[inputs[0].type]
         self.batch = shape[0] if isinstance(shape[0], int) else None
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """PictureScores [B, ...] to pixels [B, 3, size, size]."""
+        """Answers [B, ...] to pixels [B, 3, size, size]."""
         pixels = pixels.cpu().to(self.type)
         return torch.cat([self._run(part) for part in pixels.split(self.batch or len(pixels))])
 
@@ -80,6 +78,13 @@ class _Graph:
         except Exception as error:  # each of onnxruntime's errors derives from Exception alone
             raise ValueError(f"{self.path}: its graph failed ({str(error)[:200]})") from error
         return torch.from_numpy(answers)[:count]
+
+
+def _side(session: Any) -> int | None:
+    """Side of the squares that a graph takes, if it says so."""
+    shape = session.get_inputs()[0].shape
+    side = shape[-1] if len(shape) == 4 else None
+    return side if isinstance(side, int) and 1 <= side <= LARGEST else None
 
 
 def _takes(shape: list[Any], size: int) -> bool:

@@ -47,6 +47,8 @@ class ScoreChoice(OptionGroup):
 
     def config(self, victim: str) -> ScoreConfig:
         """The score for a kind of model."""
+        if not self.score and victim not in SCORES:
+            raise ValueError(f"--score: needed, for a {victim} has no usual one")
         return compose_score(self.score or SCORES[victim], self.access, self.set_ or [])
 
 
@@ -151,7 +153,10 @@ def audit(
     raw: Annotated[Path, typer.Option(help="folder of the raw pictures")],
     published: Annotated[Path, typer.Option(help="folder of the published pictures")],
     model: Annotated[
-        str, typer.Option(help="URL, checkpoint, FILE.onnx, module:function, or run.py run folder")
+        str,
+        typer.Option(
+            help="URL, checkpoint, LIBRARY:NAME, hf:FOLDER, FILE.onnx, module:function, run folder"
+        ),
     ],
     out: Annotated[Path, typer.Option(help="where the audit is written; keep it to yourself")],
     kind: ModelKind,
@@ -172,10 +177,12 @@ def audit(
     named = classes_of(labels, parse_names("--classes", classes))
     found = gather(own, raw, published)
     options = model_options(kind, access, len(named))
-    score_config = choice.config(kind.victim)
+    score_config = choice.config(kind.victim or "classifier")  # what is mistyped costs nothing
     transform = platform.explained(found)
     rule = claims.rule(len(found), own.terms.n)
     asked = opened(model, options)
+    if not choice.score:
+        score_config = choice.config(asked.kind)
     if is_address(model) and asked.spec != model:
         note(
             f"note: records name the model {asked.spec}. Keys are better given as --header "

@@ -6,18 +6,16 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
 
 from taggant.models.model import VICTIMS, Model, ModelOptions
-from taggant.models.preprocessing import IMAGENET
 from taggant.owner.commands.console import note
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_numbers
 from taggant.owner.models.open import open_model
-
-MEAN, STD = (",".join(map(str, numbers)) for numbers in IMAGENET)
 
 
 @dataclass(frozen=True)
@@ -25,15 +23,24 @@ class ModelKind(OptionGroup):
     """What the model is, and what it takes."""
 
     heading: ClassVar[str] = "The model"
-    victim: Annotated[str, typer.Option(help=f"what the model is: {', '.join(VICTIMS)}")] = (
-        "classifier"
-    )
+    victim: Annotated[
+        str | None, typer.Option(help=f"what the model is: {', '.join(VICTIMS)}; or its own kind")
+    ] = None
     arch: Annotated[
         str, typer.Option(help="of a checkpoint: torchvision:NAME, timm:NAME, open_clip:NAME")
     ] = ""
-    size: Annotated[int, typer.Option(min=1, help="side of the model's input in pixels")] = 224
-    mean: Annotated[str, typer.Option(help="three numbers of a local model's input, 0..1")] = MEAN
-    std: Annotated[str, typer.Option(help="three numbers of a local model's input, 0..1")] = STD
+    weights: Annotated[
+        Path | None, typer.Option(help="file of the weights of torchvision:NAME and the like")
+    ] = None
+    size: Annotated[
+        int | None, typer.Option(min=1, help="side of the model's input in pixels; or its own")
+    ] = None
+    mean: Annotated[
+        str, typer.Option(help="three numbers of a local model's input, 0..1; or its own")
+    ] = ""
+    std: Annotated[
+        str, typer.Option(help="three numbers of a local model's input, 0..1; or its own")
+    ] = ""
     batch: Annotated[int, typer.Option(min=1, help="pictures per request or forward")] = 32
 
 
@@ -60,16 +67,18 @@ def model_options(kind: ModelKind, access: EndpointAccess, classes: int) -> Mode
     """
     return ModelOptions(
         arch=kind.arch,
+        weights=kind.weights,
         victim=kind.victim,
-        classes=classes or 1,
+        classes=classes or None,
         size=kind.size,
-        mean=parse_numbers("--mean", kind.mean),
-        std=parse_numbers("--std", kind.std, 0),
+        mean=parse_numbers("--mean", kind.mean) if kind.mean else None,
+        std=parse_numbers("--std", kind.std, 0) if kind.std else None,
         batch_size=kind.batch,
         rate=access.rate,
         timeout=access.timeout,
         retries=access.retries,
         headers=_headers(access.header or []),
+        prefix="--",
     )
 
 

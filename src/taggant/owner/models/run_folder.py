@@ -9,28 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-import torch
 from pydantic import ConfigDict, Field, StringConstraints
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from taggant.canonical import canonical_json
-from taggant.data.imageset import ImageSet
 from taggant.files import sha256
 from taggant.models.model import (
     Model,
     ModelOptions,
-    Target,
-    Targets,
-    class_numbers,
-    local_model,
 )
-from taggant.models.preprocessing import WithPreprocessing
+from taggant.models.module import victim_model
 from taggant.owner.components.victim import Images, VictimConfig, victim_from_config
 from taggant.owner.schema import Hex32, Line, Schema, SchemaError, parse, read_bounded
 from taggant.store.manifest import MANIFEST
@@ -120,18 +112,7 @@ class Trained:
 def run_folder(folder: Path, options: ModelOptions) -> Model:
     """The victim of a run folder, as a model to audit."""
     trained = victim_of(folder)
-    victim, size = trained.victim, trained.size
-    answers, against = victim.answers, victim.against
-    targets = captioned(victim, size) if against == "captions" else class_numbers
-    return local_model(
-        str(folder),
-        trained.digest,
-        WithPreprocessing(victim, size),
-        options,
-        answers=answers,
-        against=against,
-        targets=targets,
-    )
+    return victim_model(str(folder), trained.digest, trained.victim, trained.size, options)
 
 
 def victim_of(folder: Path) -> Trained:
@@ -211,22 +192,3 @@ def _read(kind: type[AnySchema], path: Path) -> AnySchema:
         return parse(kind, read_bounded(path))
     except SchemaError as error:
         raise SchemaError(f"{path}: {error}") from None
-
-
-def captioned(victim: Asked, size: int) -> Targets:
-    """Captions as an image-text victim embeds them; the pictures beside them play no part."""
-
-    def targets(captions: Sequence[Target]) -> Tensor:
-        data = ImageSet(
-            images=torch.zeros(len(captions), 3, size, size, dtype=torch.uint8),
-            ids=tuple(map(str, range(len(captions)))),
-            labels=None,
-            captions=tuple(map(str, captions)),
-            name="captions",
-            class_names=(),
-            mean=(0.5,) * 3,
-            std=(0.25,) * 3,
-        )
-        return victim.targets(data)
-
-    return targets

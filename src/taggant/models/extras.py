@@ -1,0 +1,28 @@
+"""Libraries that only some models need, imported when they are."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+EXTRAS = {"onnxruntime": "onnx", "transformers": "hub", "huggingface_hub": "hub"}
+"""Libraries, and the extra of this package that brings each."""
+
+
+def library(name: str, needed_by: str) -> ModuleType:
+    """A library of `EXTRAS`.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If it is not installed, naming the extra that brings it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ModuleNotFoundError(
+            f"{needed_by}: needs {name}, which is not installed: "
+            f"pip install 'taggant[{EXTRAS[name]}]'"
+        ) from error
