@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kstest
+from scipy.stats import kstest, norm
 from tests.conftest import random_set
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from taggant.audit.controlled import ControlledAudit, by_set, evidence, rates
-from taggant.audit.membership import calibrated, image_scores
+from taggant.audit.membership import image_scores, less_difficulty, likelihood_ratio
 from taggant.data.augment import CropFlip
 from taggant.marking.device import MarkingDevice
 from taggant.marking.instances import Population
@@ -167,9 +167,26 @@ def test_what_references_explain_is_taken_away():
     hard = rng.normal(size=300)
     used = np.arange(300) < 100
     scores = 3 * hard + hard**2 + used
-    left = calibrated(scores, np.stack([hard, hard], 1), None)
+    left = less_difficulty(scores, np.stack([hard, hard], 1))
     assert np.corrcoef(left, used)[0, 1] > 0.99
     assert abs(left.mean()) < 1e-9
+
+
+def test_the_likelihood_ratio_is_that_of_two_normal_distributions():
+    inside = np.array([[4.0, 6.0], [1.0, 3.0], [9.0, 11.0]])
+    outside = np.array([[0.0, 2.0], [-1.0, 1.0], [0.0, 2.0]])
+    found = likelihood_ratio(np.array([5.0, 2.0, 1.0]), outside, inside)
+    spread = (2.0 * 1.5) ** 0.5  # variance of two that differ by 2, and that of their mean
+    expected = norm.logpdf([5, 2, 1], [5, 2, 10], spread) - norm.logpdf(
+        [5, 2, 1], [1, 0, 1], spread
+    )
+    assert found == pytest.approx(expected)
+    assert found[0] > 0 > found[2]
+
+
+def test_references_that_agree_to_the_last_bit_do_not_divide_by_zero():
+    same = np.zeros((3, 2))
+    assert np.isfinite(likelihood_ratio(np.zeros(3), same, same)).all()
 
 
 def small_evidence(totals):

@@ -29,7 +29,12 @@ def runs(tmp_path_factory):
     for name, own in (
         (
             "combined",
-            ("audit=combined", "reference=known", "reference.count=2", "audit.strata=difficulty"),
+            (
+                "audit=combined",
+                "reference=known",
+                "audit.strata=difficulty",
+                "+score@audit.membership=loss",
+            ),
         ),
         ("controlled", ("audit=controlled",)),
     ):
@@ -54,11 +59,13 @@ def test_withheld_images_are_in_the_ledger_and_in_no_published_file(runs):
     assert not set(published.ids) & set(ledger.withheld)
 
 
-def test_both_audits_share_victim_marks_and_scores(runs):
+def test_both_audits_share_victim_and_marks(runs):
     root, found = runs
-    assert calls(root).count("train") == 3  # the victim and two references
-    same = [found[name]["stages"]["membership"]["digest"] for name in found]
-    assert same[0] == same[1]
+    assert calls(root).count("train") == 5  # the victim and four references
+    for stage in ("mark", "train"):
+        assert len({found[name]["stages"][stage]["digest"] for name in found}) == 1
+    own = [found[name]["stages"]["membership"]["digest"] for name in found]
+    assert own[0] != own[1]  # one has a score of its own
 
 
 def test_each_kind_of_evidence_has_rates_with_intervals(runs):
@@ -88,7 +95,7 @@ def test_the_report_says_what_is_assumed(runs):
     [
         (("audit=combined", "marking.withhold=0"), "marking.withhold = 0"),
         (("audit=combined", "marking=none"), "choose audit=controlled"),
-        (("audit=combined", "reference=known", "reference.count=1"), "reference.count = 1"),
+        (("audit=combined", "reference=known", "reference.count=2"), "reference.count = 2"),
     ],
 )
 def test_what_cannot_work_is_refused(tmp_path, overrides, said):

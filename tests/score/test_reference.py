@@ -12,10 +12,11 @@ from taggant.score.reference import References
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"count": 3}, "reference.count = 3: accepted are 0, 2, 4"),
+        ({"count": 3}, "reference.count = 3: accepted are 0, 4, 6"),
+        ({"count": 2}, "reference.count = 2"),
         ({"count": -2}, "reference.count = -2"),
         ({"count": 1, "known": False}, "reference.public = 0"),
-        ({"count": 2, "weight": 1.5}, "reference.weight = 1.5: accepted are numbers from 0 to 1"),
+        ({"count": 4, "weight": 1.5}, "reference.weight = 1.5: accepted are numbers from 0 to 1"),
     ],
 )
 def test_what_are_no_references_is_refused(arguments, message):

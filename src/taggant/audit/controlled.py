@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincc, log_ndtr, ndtri
 
 from taggant.audit.instance import InstanceAudit, rate_row
+from taggant.score import Score
 from taggant.stats import combined, control_p_values, control_sets
 
 Floats = NDArray[np.float64]
@@ -38,6 +39,10 @@ class ControlledAudit(InstanceAudit):
         Of the version ranks when combined, 0..1.
     asked : int
         Versions that are asked of each image for its membership score.
+    membership : Score, optional
+        What the published images are compared with the withheld ones by; left out, the score of
+        the versions. Under `reference=known` it becomes a likelihood ratio, under
+        `reference=public` it is less what explains it.
     strata : {"labels", "difficulty"}, optional
         Compare images of one class, or of one half by difficulty under the references, only.
     sets : sequence of int
@@ -49,6 +54,7 @@ class ControlledAudit(InstanceAudit):
     combine: bool = True
     weight: float = 0.5
     asked: int = 8
+    membership: Score | None = None
     strata: str | None = None
     sets: Sequence[int] = (5, 10, 25)
 

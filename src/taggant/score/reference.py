@@ -15,13 +15,15 @@ class References:
     Parameters
     ----------
     count : int
-        How many; 0 for none. With `known` an even number: every image is in half of them.
+        How many; 0 for none. With `known` an even number, and 4 or more: every image is in half of
+        them, and two tell how much models differ.
     public : int
         Further images of the run's source, which no part of the run sees, that each learns from.
     known : bool
         Whether they learn from halves of the run's own images; else from public ones alone.
     weight : float
-        Of their mean score of a version, taken from the victim's, 0..1; fixed beforehand.
+        Of their mean score of a version, taken from the victim's, 0..1; fixed beforehand. 0 leaves
+        version ranks alone, so that the references serve comparisons of whole images only.
 
     Raises
     ------
@@ -32,13 +34,13 @@ class References:
     count: int = 0
     public: int = 0
     known: bool = True
-    weight: float = 0.75
+    weight: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.count < 0 or (self.known and self.count % 2):
+        if self.count < 0 or (self.known and (self.count % 2 or self.count == 2)):
             raise ValueError(
-                f"reference.count = {self.count}: accepted are 0, 2, 4, ...: every image is "
-                "in one half of them"
+                f"reference.count = {self.count}: accepted are 0, 4, 6, 8, ...: every image is in "
+                "one half of them, and two tell how much models differ"
             )
         if self.count and not self.known and self.public < 1:
             raise ValueError(

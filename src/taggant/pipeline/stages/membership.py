@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from taggant.audit.membership import calibrated, image_scores
+from taggant.audit.membership import image_scores, less_difficulty, likelihood_ratio
+from taggant.configs import plain
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
 from taggant.score import Oracle, Score
@@ -54,9 +55,13 @@ class Membership:
 
     @cached_property
     def score(self) -> Score:
-        """The membership score, the same that ranks versions."""
-        score: Score = instantiate(self.context.cfg.score)
+        """The membership score: the audit's own, else the one that ranks versions."""
+        score: Score = instantiate(self._config)
         return score
+
+    @property
+    def _config(self) -> Any:
+        return self.context.cfg.audit.membership or self.context.cfg.score
 
     @cached_property
     def population(self) -> Population:
@@ -82,15 +87,15 @@ class Membership:
         return self.final, *self.references
 
     def scores(self) -> NDArray[np.float64]:
-        """Of each image, less what the references say; larger = more likely used."""
+        """Of each image, beside what the references say; larger = more likely used."""
         own = self._of(self.final)
         if not self.references:
             return own
         theirs = np.stack([self._of(stage) for stage in self.references])
         inside = self.reference.inside(self.population.raw.ids)
         if not inside.any():
-            return calibrated(own, theirs.T, None)
-        return calibrated(own, _where(theirs, ~inside), _where(theirs, inside))
+            return less_difficulty(own, theirs.T)
+        return likelihood_ratio(own, _where(theirs, ~inside), _where(theirs, inside))
 
     def difficulty(self) -> NDArray[np.float64]:
         """Mean score under the references that did not learn from an image."""
@@ -101,7 +106,7 @@ class Membership:
         return load_file(self.context.store.get(stage).path / FILE)["scores"]
 
     def _stage(self, made_by: Stage, model: Callable[[], Victim | FiniteAnswers]) -> Stage:
-        config = self.context.config("score")
+        config = plain(self._config)
 
         def compute(folder: Path) -> None:
             victim, device = placed(model(), str(self.context.cfg.trainer.accelerator))

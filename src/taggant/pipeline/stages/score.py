@@ -194,7 +194,7 @@ class Scores:
             found = next(iter(long_enough), merged)
             (found or self._read(model(), records, until(), title)).save(folder)
 
-        needs = (self.mark.stage, made_by, *self.reference.stages)
+        needs = (self.mark.stage, made_by, *self._beside_stages)
         stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
         return stage
 
@@ -211,14 +211,19 @@ class Scores:
             scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
             write_atomically(folder / RAW, save({"scores": scores.numpy()}))
 
-        needs = (self.mark.stage, made_by, *self.reference.stages)
+        needs = (self.mark.stage, made_by, *self._beside_stages)
         return Stage("raw", self._identity(None), compute, needs=needs)
+
+    @property
+    def _beside_stages(self) -> tuple[Stage, ...]:
+        """Reference models that version scores are less of."""
+        return self.reference.stages if self.reference.asked.weight else ()
 
     def _identity(self, epoch: int | None) -> dict[str, Plain]:
         config, references = self.context.config("score"), self.reference.asked
         return {
             "config": config,
-            "reference": references.weight if references.count else None,
+            "reference": references.weight if self._beside_stages else None,
             "precision": self.context.cfg.audit.get("precision"),
             "epoch": epoch,
             "sources": sources(config, type(self)),
@@ -230,7 +235,7 @@ class Scores:
         audit = self.audit
         oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
         score = self.score.prepared(victim, self.train.data.splits.test)
-        beside = [self._beside(number) for number in range(self.reference.asked.count)]
+        beside = [self._beside(number) for number in range(len(self._beside_stages))]
         score = score.less(beside, self.reference.asked.weight)
         return oracle, score, model.targets(self.mark.instances.raw)
 
