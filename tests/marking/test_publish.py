@@ -18,7 +18,6 @@ from taggant.marking.publish import (
     choose,
     equal_versions_rate,
     publish,
-    published_indices,
     raw_sha256,
     remaking_device,
 )
@@ -178,9 +177,9 @@ def test_a_marking_device_that_is_not_at_hand_is_named():
 
 def test_ids_that_a_ledger_has_no_index_for_are_no_published_ones():
     ledger = published_of(random_set(3), 1)[1]
-    assert published_indices(ledger, ledger.ids[::-1]).tolist() == list(ledger.published[::-1])
+    assert ledger.indices(ledger.ids[::-1]).tolist() == list(ledger.published[::-1])
     with pytest.raises(ValueError, match="zip"):
-        published_indices(dataclasses.replace(ledger, published=ledger.published[:2]), ledger.ids)
+        dataclasses.replace(ledger, published=ledger.published[:2]).indices(ledger.ids)
 
 
 def test_rate_of_equal_versions_is_that_of_pairs():
