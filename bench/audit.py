@@ -36,7 +36,7 @@ import torch
 from common import environment, in_turns, precisions, ratio, seconds, show, timed
 from torch import Tensor, nn
 
-from taggant.audit.engine import read
+from taggant.auditing.engine import read
 from taggant.data import emoji
 from taggant.data.augment import CropFlip
 from taggant.marking.instances import Instances

@@ -14,7 +14,7 @@ from tests.conftest import random_set
 from tests.marking.nets import marker
 from tests.victim.pairs import CONFIG
 
-from taggant.audit.engine import read
+from taggant.auditing.engine import read
 from taggant.groups import compose_config, options_of
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from taggant import stats
-from taggant.audit.engine import read
-from taggant.audit.instance import AuditResult, decide
+from taggant.auditing.engine import read
+from taggant.auditing.instance import AuditResult, decide
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger

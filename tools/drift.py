@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from taggant import stats
-from taggant.audit.engine import read
-from taggant.audit.instance import decide
+from taggant.auditing.engine import read
+from taggant.auditing.instance import decide
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger

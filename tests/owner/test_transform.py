@@ -10,7 +10,7 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
-from taggant.audit.published import AuditError
+from taggant.auditing.published import AuditError
 from taggant.data.decode import to_image
 from taggant.owner.cli import app
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather

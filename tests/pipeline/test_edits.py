@@ -47,17 +47,16 @@ FIRST = decided(
         "victim.finite_answers"
     ),
     score=(
-        "audit.comparison audit.controls audit.engine audit.plan audit.published audit.questions "
-        "audit.readings audit.slots audit.spread audit.state data.augment pipeline.stages.score "
-        "score.access "
-        "score.membership score.oracle score.score score.view_sets stats.alternatives stats.arrays "
-        "stats.boundary stats.chain stats.checks stats.levels stats.replay "
-        "stats.thresholds"
+        "auditing.comparison auditing.controls auditing.engine auditing.plan auditing.published "
+        "auditing.questions auditing.readings auditing.slots auditing.spread auditing.state "
+        "data.augment pipeline.stages.score score.access score.membership score.oracle score.score "
+        "score.view_sets stats.alternatives stats.arrays stats.boundary stats.chain stats.checks "
+        "stats.levels stats.replay stats.thresholds"
     ),
     audit=(
-        "audit.instance audit.unlearning pipeline.samples pipeline.stages.audit pipeline.tables "
-        "stats.exact stats.intervals stats.mirrored stats.programme stats.sequential "
-        "stats.spending stats.stopping"
+        "auditing.instance auditing.unlearning pipeline.samples pipeline.stages.audit "
+        "pipeline.tables stats.exact stats.intervals stats.mirrored stats.programme "
+        "stats.sequential stats.spending stats.stopping"
     ),
     report="configs numbers pipeline.record pipeline.stages.report report",
     none="report.__main__ report.flat report.runs",
@@ -77,23 +76,23 @@ MARKER = decided(
 WHOLE_SET = decided(
     mark="marking.whole_set pipeline.stages.mark_set",
     audit=(
-        "audit.whole_set.case pipeline.stages.audit_set score.access score.membership "
+        "auditing.whole_set.case pipeline.stages.audit_set score.access score.membership "
         "score.oracle score.score score.view_sets stats.alternatives stats.arrays stats.checks "
         "stats.levels stats.ranks"
     ),
     none=(
-        "audit.comparison audit.controls audit.engine audit.instance audit.published "
-        "audit.plan audit.questions audit.readings audit.slots audit.spread audit.state "
-        "audit.unlearning "
-        "pipeline.stages.audit pipeline.stages.score stats.boundary stats.chain "
-        "stats.exact stats.mirrored stats.programme stats.replay stats.sequential "
-        "stats.spending stats.stopping stats.thresholds"
+        "auditing.comparison auditing.controls auditing.engine auditing.instance "
+        "auditing.published auditing.plan auditing.questions auditing.readings auditing.slots "
+        "auditing.spread auditing.state auditing.unlearning pipeline.stages.audit "
+        "pipeline.stages.score stats.boundary stats.chain stats.exact stats.mirrored "
+        "stats.programme stats.replay stats.sequential stats.spending stats.stopping "
+        "stats.thresholds"
     ),
 )
 RADIOACTIVE = decided(
     mark="marking.class_wise marking.radioactive marking.windows",
     audit=(
-        "audit.whole_set.alignment audit.whole_set.last_layer audit.whole_set.radioactive "
+        "auditing.whole_set.alignment auditing.whole_set.last_layer auditing.whole_set.radioactive "
         "marking.features stats.multiple stats.radioactive"
     ),
     none="stats.alternatives",
@@ -172,7 +171,7 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
             **WHOLE_SET,
             **decided(
                 mark="marking.twins",
-                audit="audit.whole_set.rank_sum audit.whole_set.set_rank",
+                audit="auditing.whole_set.rank_sum auditing.whole_set.set_rank",
                 none="stats.alternatives stats.intervals",
             ),
         },

@@ -15,7 +15,7 @@ from taggant.groups import CONF
 from taggant.pipeline import sweep
 
 PARTS = {
-    "audit": {"_target_": "taggant.audit.instance.InstanceAudit"},
+    "audit": {"_target_": "taggant.auditing.instance.InstanceAudit"},
     "victim": {"_target_": "taggant.victim.classifier.Classifier"},
     "unlearning": {"_target_": "taggant.unlearning.none.NoUnlearning"},
 }

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from taggant.audit import unlearning
-from taggant.audit.instance import replay
-from taggant.audit.readings import Readings
+from taggant.auditing import unlearning
+from taggant.auditing.instance import replay
+from taggant.auditing.readings import Readings
 from taggant.report import RunFolder, load
 from taggant.report.meanings import METRICS
 from taggant.report.sections import sections

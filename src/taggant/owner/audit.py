@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from taggant.audit.engine import read
-from taggant.audit.published import AuditError, check_published
+from taggant.auditing.engine import read
+from taggant.auditing.published import AuditError, check_published
 from taggant.data.imageset import ImageSet
 from taggant.marking.instances import Instances
 from taggant.marking.publish import Published, published_versions

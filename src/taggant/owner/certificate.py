@@ -48,7 +48,7 @@ class PictureResult(Schema):
     bits : str
         Exceedances in reading order, packed.
     doubtful : str
-        Comparisons that decide nothing, likewise (`taggant.audit.comparison`).
+        Comparisons that decide nothing, likewise (`taggant.auditing.comparison`).
     read, exceedances : int
         Hidden versions read until the test stopped, and those that beat the published one.
     p_value, adjusted : float

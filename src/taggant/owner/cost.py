@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from taggant.audit.controls import CONTROLS, PERIOD, most_controls
-from taggant.audit.engine import PATIENCE
+from taggant.auditing.controls import CONTROLS, PERIOD, most_controls
+from taggant.auditing.engine import PATIENCE
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.decision import EXPECTED_USED
 from taggant.owner.gather import FoundPicture

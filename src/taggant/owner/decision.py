@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import model_validator
 
 from taggant import stats
-from taggant.audit.comparison import firm
+from taggant.auditing.comparison import firm
 from taggant.owner.schema import Decimal, Schema, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
 from taggant.stats.sets import POWER_SHARE_IN_SETS, plan_set
@@ -90,7 +90,7 @@ class Verdict:
     Attributes
     ----------
     claim : bool array
-        Claims that no doubtful comparison decides (`taggant.audit.comparison`).
+        Claims that no doubtful comparison decides (`taggant.auditing.comparison`).
     withheld : bool array
         No claims; they would be if tie keys decided, or an answer that moved later.
     read, exceedances : int array

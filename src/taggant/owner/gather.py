@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from taggant.audit.published import AuditError
+from taggant.auditing.published import AuditError
 from taggant.data.imageset import content_ids
 from taggant.marking.publish import raw_sha256
 from taggant.owner import pictures

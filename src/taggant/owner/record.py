@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, FailFast, Field, model_validator
 
-from taggant.audit.comparison import exceeding, in_doubt
+from taggant.auditing.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
 from taggant.models.model import Target

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pytorch_lightning as lightning
 
-from taggant.audit.controlled import ControlledAudit
+from taggant.auditing.controlled import ControlledAudit
 from taggant.pipeline.audit_run import check_data
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.instance_run import InstanceRun, check_instance_marking

@@ -8,7 +8,7 @@ from functools import cached_property
 import pytorch_lightning as lightning
 from omegaconf import DictConfig
 
-from taggant.audit.callback import AuditCallback
+from taggant.auditing.callback import AuditCallback
 from taggant.data.options import check_whole
 from taggant.pipeline.audit_run import AuditRun, check_data, check_marking
 from taggant.pipeline.context import RunContext

@@ -8,7 +8,7 @@ from functools import cached_property
 import pytorch_lightning as lightning
 from hydra.utils import get_class
 
-from taggant.audit.callback import AuditCallback
+from taggant.auditing.callback import AuditCallback
 from taggant.pipeline.audit_run import AuditRun, check_marking
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.stages.audit_set import AuditSet, WholeSetAudit

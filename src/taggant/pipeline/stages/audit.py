@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from taggant.audit.instance import AuditResult, claims_by_p, decide, replay
-from taggant.audit.readings import ALL
-from taggant.audit.unlearning import auc_row, group_rates, groups, share_exceeding
+from taggant.auditing.instance import AuditResult, claims_by_p, decide, replay
+from taggant.auditing.readings import ALL
+from taggant.auditing.unlearning import auc_row, group_rates, groups, share_exceeding
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.tables import save_table
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.audit.readings import Readings
+    from taggant.auditing.readings import Readings
     from taggant.configs import Plain
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from taggant.audit.controlled import ControlledAudit, Evidence, by_level, by_set, evidence, rates
-from taggant.audit.instance import rate_row
+from taggant.auditing.controlled import ControlledAudit, Evidence, by_level, by_set, evidence, rates
+from taggant.auditing.instance import rate_row
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.stages.audit import CLAIM_LEVELS, Audit
 from taggant.store.identity import sources

@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.whole_set.case import Evidence, SetCase
+from taggant.auditing.whole_set.case import Evidence, SetCase
 from taggant.marking.draws import VIEWS
 from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed

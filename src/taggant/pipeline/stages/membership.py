@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from taggant.audit.membership import image_scores, less_difficulty, likelihood_ratio
+from taggant.auditing.membership import image_scores, less_difficulty, likelihood_ratio
 from taggant.configs import plain
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
@@ -21,7 +21,7 @@ from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.audit.controlled import ControlledAudit
+    from taggant.auditing.controlled import ControlledAudit
     from taggant.marking.instances import Population
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.mark import Mark

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 from torch import Tensor
 
-from taggant.audit.engine import read
-from taggant.audit.readings import ALL, Readings
+from taggant.auditing.engine import read
+from taggant.auditing.readings import ALL, Readings
 from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
 from taggant.marking.ledger import WHOLE_SET
@@ -35,7 +35,7 @@ from taggant.store.identity import digest, sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
-    from taggant.audit.instance import InstanceAudit
+    from taggant.auditing.instance import InstanceAudit
     from taggant.configs import Plain
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.mark import Mark

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binomtest
 
 from taggant import stats
-from taggant.audit.comparison import exceeding, firm, in_doubt, snap
+from taggant.auditing.comparison import exceeding, firm, in_doubt, snap
 
 N = 9
 EVERY = np.array(list(itertools.product([False, True], repeat=N - 1)))

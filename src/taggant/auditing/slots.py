@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from taggant.audit.comparison import exceeding, in_doubt, paths
+from taggant.auditing.comparison import exceeding, in_doubt, paths
 from taggant.stats import Boundary
 
 Bits = NDArray[np.bool_]

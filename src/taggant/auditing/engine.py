@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.plan import Plan
-from taggant.audit.published import AuditError, check_published
-from taggant.audit.questions import Questions
-from taggant.audit.readings import Readings
-from taggant.audit.state import State
+from taggant.auditing.plan import Plan
+from taggant.auditing.published import AuditError, check_published
+from taggant.auditing.questions import Questions
+from taggant.auditing.readings import Readings
+from taggant.auditing.state import State
 from taggant.marking.instances import Instances
 from taggant.score import AnyOracle, Score
 from taggant.stats import Boundary

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from taggant.audit.instance import replay
-from taggant.audit.readings import Readings
-from taggant.audit.unlearning import auc, auc_row, group_rates, groups, share_exceeding
+from taggant.auditing.instance import replay
+from taggant.auditing.readings import Readings
+from taggant.auditing.unlearning import auc, auc_row, group_rates, groups, share_exceeding
 from taggant.stats import clopper_pearson, rank, two_sided
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from taggant.audit.plan import Plan
-from taggant.audit.readings import Readings
-from taggant.audit.slots import Record, Slots, Tests
-from taggant.audit.spread import Spread
+from taggant.auditing.plan import Plan
+from taggant.auditing.readings import Readings
+from taggant.auditing.slots import Record, Slots, Tests
+from taggant.auditing.spread import Spread
 
 
 class State:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tests.conftest import random_set
 
-from taggant.audit.whole_set.case import SetCase
-from taggant.audit.whole_set.rank_sum import RankSumAudit
-from taggant.audit.whole_set.set_rank import SetRankAudit
+from taggant.auditing.whole_set.case import SetCase
+from taggant.auditing.whole_set.rank_sum import RankSumAudit
+from taggant.auditing.whole_set.set_rank import SetRankAudit
 from taggant.marking.backdoor import Backdoor
 from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion

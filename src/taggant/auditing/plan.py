@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from taggant.audit.questions import Questions
-from taggant.audit.readings import Readings
+from taggant.auditing.questions import Questions
+from taggant.auditing.readings import Readings
 from taggant.marking.draws import Draws
 from taggant.stats import Boundary
 
@@ -57,7 +57,7 @@ class Plan:
         shard: tuple[int, int],
         scores: bool,
     ) -> Plan:
-        """The plan of a call of `taggant.audit.engine.read`, whose arguments these are."""
+        """The plan of a call of `taggant.auditing.engine.read`, whose arguments these are."""
         instances, n = questions.instances, questions.instances.scheme.n
         mine = range(shard[0], len(instances.raw), shard[1])
         # Rounds of whole batches, but for some room for published versions: what a batch lacks is

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import kstest
 from torch import Tensor
 
-from taggant.audit.whole_set.alignment import Alignment, align, aligned_rows
-from taggant.audit.whole_set.case import Evidence, SetCase
-from taggant.audit.whole_set.last_layer import last_layer
+from taggant.auditing.whole_set.alignment import Alignment, align, aligned_rows
+from taggant.auditing.whole_set.case import Evidence, SetCase
+from taggant.auditing.whole_set.last_layer import last_layer
 from taggant.marking.features import frozen_features
 from taggant.marking.radioactive import Radioactive
 from taggant.marking.scheme import Scheme

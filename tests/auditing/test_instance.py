@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import binomtest
 
 from taggant import stats
-from taggant.audit.instance import InstanceAudit, claims_by_p, decide
-from taggant.audit.readings import Readings
+from taggant.auditing.instance import InstanceAudit, claims_by_p, decide
+from taggant.auditing.readings import Readings
 
 TEST = functools.partial(stats.optimal)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from taggant.audit.controls import Controls
+from taggant.auditing.controls import Controls
 
 
 class Spread:

@@ -13,8 +13,8 @@ from tests.conftest import random_set
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from taggant.audit.controlled import ControlledAudit, by_set, evidence, rates
-from taggant.audit.membership import image_scores, less_difficulty, likelihood_ratio
+from taggant.auditing.controlled import ControlledAudit, by_set, evidence, rates
+from taggant.auditing.membership import image_scores, less_difficulty, likelihood_ratio
 from taggant.data.augment import CropFlip
 from taggant.marking.device import MarkingDevice
 from taggant.marking.instances import Population

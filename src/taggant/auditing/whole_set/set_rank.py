@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from taggant.audit.whole_set.case import Evidence, SetCase
+from taggant.auditing.whole_set.case import Evidence, SetCase
 from taggant.marking.scheme import Probing, Scheme
 from taggant.stats import rank_of_set
 

@@ -10,8 +10,8 @@ from tests.conftest import random_set
 from tests.marking.nets import marker
 from tests.victim.test_linear_probe import TRAINING
 
-from taggant.audit.whole_set.case import SetCase
-from taggant.audit.whole_set.radioactive import RadioactiveAudit, loss_gap
+from taggant.auditing.whole_set.case import SetCase
+from taggant.auditing.whole_set.radioactive import RadioactiveAudit, loss_gap
 from taggant.marking.ledger import Ledger
 from taggant.marking.publish import publish, raw_sha256
 from taggant.marking.radioactive import Radioactive

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import gammaincc, log_ndtr, ndtri
 
-from taggant.audit.instance import InstanceAudit, rate_row
+from taggant.auditing.instance import InstanceAudit, rate_row
 from taggant.score import Score
 from taggant.stats import combined, control_p_values, control_sets
 

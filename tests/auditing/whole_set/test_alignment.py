@@ -11,8 +11,8 @@ from tests.conftest import random_set
 from tests.marking.nets import marker
 from torch import nn
 
-from taggant.audit.whole_set.alignment import align, aligned_rows
-from taggant.audit.whole_set.last_layer import last_layer
+from taggant.auditing.whole_set.alignment import align, aligned_rows
+from taggant.auditing.whole_set.last_layer import last_layer
 from taggant.stats import radioactive_p
 from taggant.victim.small_net import SmallNet
 

@@ -10,7 +10,7 @@ from scipy.stats import binomtest, chisquare
 from tools.calibration import LEVELS, P, audited, stopped, victim
 
 from taggant import stats
-from taggant.audit.engine import read
+from taggant.auditing.engine import read
 from taggant.data.augment import CropFlip
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full

@@ -10,10 +10,10 @@ from torch import nn
 from torchvision.models import resnet18
 
 from taggant import stats
-from taggant.audit.engine import read
-from taggant.audit.published import AuditError
-from taggant.audit.questions import Questions
-from taggant.audit.readings import Readings
+from taggant.auditing.engine import read
+from taggant.auditing.published import AuditError
+from taggant.auditing.questions import Questions
+from taggant.auditing.readings import Readings
 from taggant.data.augment import CropFlip
 from taggant.marking.draws import Draws
 from taggant.marking.instances import Instances

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, rankdata
 
-from taggant.audit.instance import rate_row
-from taggant.audit.readings import Readings
+from taggant.auditing.instance import rate_row
+from taggant.auditing.readings import Readings
 from taggant.stats import Decisions
 
 Groups = Mapping[str, NDArray[np.bool_]]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from taggant.audit.comparison import paths
+from taggant.auditing.comparison import paths
 from taggant.files import write_atomically
 from taggant.stats import Boundary
 
@@ -31,7 +31,7 @@ class Readings:
         True where a hidden version exceeds; columns from `reads` on are padding.
     doubtful : bool array [I, D]
         True where its score lies between the published version's answers
-        (`taggant.audit.comparison`).
+        (`taggant.auditing.comparison`).
     reads : int array [I]
         Hidden versions read of each instance.
     n : int

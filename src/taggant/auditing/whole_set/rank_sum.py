@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from taggant.audit.whole_set.case import SetCase
-from taggant.audit.whole_set.set_rank import SetRankAudit
+from taggant.auditing.whole_set.case import SetCase
+from taggant.auditing.whole_set.set_rank import SetRankAudit
 from taggant.marking.scheme import Scheme
 from taggant.stats import exceedances, rank_sum
 

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.audit.controls import CONTROLS, PERIOD, Controls
-from taggant.audit.published import AuditError
+from taggant.auditing.controls import CONTROLS, PERIOD, Controls
+from taggant.auditing.published import AuditError
 from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS, seed_of_all
 from taggant.marking.instances import Instances

@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 from tools.drift import LEVELS, SCORE, Drifting, cell, numbered, shown, table, which
 
 from taggant import stats
-from taggant.audit.controls import BLIND, DRIFTED
-from taggant.audit.engine import read
-from taggant.audit.instance import claims_by_p, decide
+from taggant.auditing.controls import BLIND, DRIFTED
+from taggant.auditing.engine import read
+from taggant.auditing.instance import claims_by_p, decide
 from taggant.score import Oracle
 
 SIGNED, MIXED = LEVELS.values()

@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from taggant.audit.comparison import firm
-from taggant.audit.readings import ALL, READ, Readings
+from taggant.auditing.comparison import firm
+from taggant.auditing.readings import ALL, READ, Readings
 from taggant.score.oracle import check_precision
 from taggant.stats import Boundary, Decisions, Interval, clopper_pearson, rank, two_sided
 
@@ -38,7 +38,7 @@ class AuditResult:
     used : bool array [I]
         Which instances entered training.
     claim : bool array [I]
-        "Used" was claimed, and no doubtful comparison decided it (`taggant.audit.comparison`).
+        "Used" was claimed, and no doubtful comparison decided it (`taggant.auditing.comparison`).
     taken : bool array [I]
         It would have been claimed otherwise: by tie keys, or by an answer that moved. No claim.
     versions_read : int array [I]

@@ -10,15 +10,15 @@ import torch
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 from scipy.stats import t as student
-from tests.audit.test_engine import instances
+from tests.auditing.test_engine import instances
 from tests.score.test_remote import serving
 from torch import nn
 
 from taggant import stats
-from taggant.audit.controls import BLIND, DRIFTED, NOISY, WRONG, Controls, most_controls
-from taggant.audit.engine import read
-from taggant.audit.instance import decide
-from taggant.audit.readings import Readings
+from taggant.auditing.controls import BLIND, DRIFTED, NOISY, WRONG, Controls, most_controls
+from taggant.auditing.engine import read
+from taggant.auditing.instance import decide
+from taggant.auditing.readings import Readings
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full, Label
 from taggant.score.remote import Endpoint

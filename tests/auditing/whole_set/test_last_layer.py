@@ -6,7 +6,7 @@ import torch
 from tests.conftest import random_set
 from torch import nn
 
-from taggant.audit.whole_set.last_layer import last_layer
+from taggant.auditing.whole_set.last_layer import last_layer
 from taggant.victim.architectures import densenet, from_timm, from_torchvision, vgg
 from taggant.victim.resnet9 import ResNet9
 from taggant.victim.small_net import SmallNet

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from taggant.audit.slots import Slots
-from taggant.audit.spread import Spread
+from taggant.auditing.slots import Slots
+from taggant.auditing.spread import Spread
 
 
 class Kept:
