@@ -26,6 +26,25 @@ def test_planned_rules_make_the_planned_test(n):
     assert Fraction(made.level) * n >= 1
 
 
+@pytest.mark.parametrize("test", ["rank", "pprm", "besag_clifford"])
+def test_a_rate_over_pictures_goes_with_the_optimal_test_only(test):
+    for level, q in (("0.05", None), ("0.05", "0.1")):
+        made = DecisionRule.from_values(test="optimal", level=level, q=q)
+        assert made.boundary(100).size() <= 0.05
+    assert DecisionRule.each("0.05", test).test == test
+    with pytest.raises(ValueError, match=f"test = {test}: with q it is 'optimal'"):
+        DecisionRule.from_values(test=test, level="0.05", q="0.1")
+
+
+def test_pictures_of_which_nothing_was_read_are_undecided():
+    with pytest.raises(ValueError, match="1 of 1 instances are undecided"):
+        decide(DecisionRule.each("0.2"), stats.optimal(40, 0.2), [np.zeros((2, 0), bool)])
+
+
+def test_a_level_that_is_given_is_not_planned():
+    assert DecisionRule.discoveries("0.2", 6, 100, 0.9, level="0.03").level == "0.03"
+
+
 def pictures(count=60, n=40):
     """Exceedances and doubts of audits that stopped on their own."""
     random, test = np.random.default_rng(0), stats.optimal(n, 0.2)

@@ -145,7 +145,7 @@ def _claims(rule: DecisionRule, found: Decisions) -> tuple[NDArray[np.bool_], ND
 
 def _run(boundary: Boundary, rows: Sequence[NDArray[np.bool_]]) -> tuple[Decisions, Decisions]:
     reads = np.array([row.shape[1] for row in rows], np.int64)
-    bits, doubtful = np.zeros((2, len(rows), max(1, int(reads.max()))), bool)
+    bits, doubtful = np.zeros((2, len(rows), reads.max()), bool)
     for number, (row, doubts) in enumerate(rows):
         bits[number, : len(row)], doubtful[number, : len(row)] = row, doubts
     return firm(boundary, bits, doubtful, reads)
