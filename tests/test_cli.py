@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 
 from taggant.cli import explain, explain_errors
-from taggant.groups import CONF, compose_config
+from taggant.groups import CONF, compose_config, options_of
 
 
 @pytest.mark.parametrize("before", [None, "0"])
@@ -86,3 +86,16 @@ def test_a_part_of_another_choice_is_no_part_to_add(override):
     said = explain(found.value, chosen)
     assert said.startswith("'audit/test' is no part of the audit that was chosen: leave it out")
     assert "audit=NAME. Accepted: combined, controlled, instance" in said
+
+
+@pytest.mark.parametrize(
+    ("override", "shared"),
+    [("victim=simlcr", "_ssl"), ("marking=twin", "base"), ("score=margn", "base")],
+)
+def test_what_options_share_is_no_option(override, shared):
+    with pytest.raises(HydraException) as found:
+        compose_config([override])
+    assert f"\t{shared}\n" in str(found.value)
+    group = override.partition("=")[0]
+    listed = explain(found.value, [override]).partition("Available options")[2].split("\n\t")[1:]
+    assert [name.strip() for name in listed] == options_of(group)

@@ -14,7 +14,7 @@ from hydra.errors import HydraException, InstantiationException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from taggant.groups import CONF, compose_config, options_of
+from taggant.groups import CONF, SHARED, compose_config, options_of
 from taggant.overrides import unreadable
 from taggant.stop import Stopped, stoppable
 
@@ -101,6 +101,7 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
         inner = explain(error, overrides)
         return f"{key[1]}: {inner}" if key and not KEYED.match(inner) else inner
     message = str(error).partition("\nConfig search path:")[0]
+    message = re.sub(rf"\n\t(_\w+|{SHARED})(?=\n|$)", "", message)  # no options
     misspelt = re.search(r"Could not override '([^']+)'", message)
     if misspelt:
         return _accepted_keys(misspelt[1], overrides)

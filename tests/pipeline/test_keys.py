@@ -6,6 +6,7 @@ import re
 
 import pytest
 from hydra.errors import ConfigCompositionException
+from tests.forks import TINY, warmed
 from tests.pipeline.test_identity import composed
 
 from taggant.pipeline.context import RunContext
@@ -51,3 +52,13 @@ def test_a_set_without_marks_cannot_be_ranked(tmp_path, audit):
 def test_keys_of_the_other_audits_are_no_keys_of_this_one(tmp_path, audit, key):
     with pytest.raises(ConfigCompositionException, match=key.partition("=")[0]):
         composed(tmp_path, audit, key)
+
+
+def test_a_run_whose_results_are_stored_refuses_them_too(tmp_path):
+    assert warmed().run(tmp_path, *TINY) == 0
+    assert warmed().run(tmp_path, *TINY, "marking.pool=24") == 2
+    said = (tmp_path / "output.txt").read_text()
+    assert "error: marking.pool = 24 has no effect with this audit" in said
+    whole = [text for text in TINY if not text.startswith(("audit.curve", "audit/", "marking.n"))]
+    assert warmed().run(tmp_path, *whole, "~audit.curve", "audit=rank_sum", "marking=none") == 2
+    assert "error: audit asks about the whole set" in (tmp_path / "output.txt").read_text()

@@ -104,6 +104,16 @@ class AuditRun(ABC):
         """Every stage that has results, in order, by the name it has in the run's record."""
 
     @abstractmethod
+    def check_keys(self) -> None:
+        """Refuse keys that the kind of audit does not read, whether results are stored or not.
+
+        Raises
+        ------
+        ValueError
+            With the key and what is accepted.
+        """
+
+    @abstractmethod
     def check(self) -> None:
         """Make every part once, so that a wrong parameter stops the run now, not after hours."""
 

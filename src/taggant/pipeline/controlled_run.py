@@ -10,7 +10,7 @@ import pytorch_lightning as lightning
 from taggant.auditing.controlled import ControlledAudit
 from taggant.pipeline.audit_run import check_data
 from taggant.pipeline.context import RunContext
-from taggant.pipeline.instance_run import InstanceRun, check_instance_marking
+from taggant.pipeline.instance_run import InstanceRun
 from taggant.pipeline.stages.audit_controlled import AuditControlled
 from taggant.pipeline.stages.membership import Membership
 from taggant.store.store import Stage
@@ -57,7 +57,7 @@ class ControlledRun(InstanceRun):
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""
-        check_instance_marking(self.context.cfg.marking)
+        self.check_keys()
         withhold = int(self.context.cfg.marking.withhold)
         if withhold < 1:
             raise ValueError(

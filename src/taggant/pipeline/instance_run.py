@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import pytorch_lightning as lightning
-from omegaconf import DictConfig
 
 from taggant.auditing.callback import AuditCallback
 from taggant.data.options import check_whole
@@ -22,11 +21,6 @@ from taggant.victim.victim import Victim
 
 OF_WHOLE_SETS = {"pool": None, "balanced": True}
 """Marking keys that only audits of a whole set read, with their defaults."""
-
-
-def check_instance_marking(marking: DictConfig) -> None:
-    """Refuse marking keys that an audit image by image does not look at."""
-    check_marking(marking, OF_WHOLE_SETS, "audit=set_rank, audit=rank_sum, audit=radioactive")
 
 
 class InstanceRun(AuditRun):
@@ -64,6 +58,11 @@ class InstanceRun(AuditRun):
         stages = self.reference.stages
         return {f"reference/{number}": stage for number, stage in enumerate(stages)}
 
+    def check_keys(self) -> None:
+        """See `AuditRun.check_keys`."""
+        others = "audit=set_rank, audit=rank_sum, audit=radioactive"
+        check_marking(self.context.cfg.marking, OF_WHOLE_SETS, others)
+
     def check(self) -> None:
         """See `AuditRun.check`."""
         self.fits()
@@ -76,7 +75,7 @@ class InstanceRun(AuditRun):
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""
-        check_instance_marking(self.context.cfg.marking)
+        self.check_keys()
         for group in ("used", "unused"):
             check_whole(f"marking.{group}", self.context.cfg.marking[group])
         self.scores.score.check(self.train.victim_class)

@@ -62,6 +62,7 @@ def execute(cfg: DictConfig, sibling_audits: Sequence[Plain] = ()) -> Plain:
     folder = Path(HydraConfig.get().runtime.output_dir)
     loggers: list[Logger] = []
     run = run_from_context(RunContext.from_config(cfg, loggers, sibling_audits))
+    run.check_keys()
     run.store.clear_locks()
     with run.store.in_use():
         if not run.store.has(run.report.stage):

@@ -48,6 +48,16 @@ class WholeSetRun(AuditRun):
             "audit": self.audit.stage,
         }
 
+    def check_keys(self) -> None:
+        """See `AuditRun.check_keys`."""
+        marking = self.context.cfg.marking
+        if "pool" not in marking:
+            raise ValueError(
+                "audit asks about the whole set of marked images, and marking marks none (it has "
+                "no marking.pool): accepted is a scheme that marks, such as marking=n_version"
+            )
+        check_marking(marking, OF_INSTANCES, "audit=controlled, audit=combined, audit=instance")
+
     def check(self) -> None:
         """See `AuditRun.check`."""
         self.fits()
@@ -57,13 +67,7 @@ class WholeSetRun(AuditRun):
 
     def fits(self) -> None:
         """See `AuditRun.fits`."""
-        marking = self.context.cfg.marking
-        if "pool" not in marking:
-            raise ValueError(
-                "audit asks about the whole set of marked images, and marking marks none (it has "
-                "no marking.pool): accepted is a scheme that marks, such as marking=n_version"
-            )
-        check_marking(marking, OF_INSTANCES, "audit=controlled, audit=combined, audit=instance")
+        self.check_keys()
         self.audit.method.check(self.mark.scheme, self.train.victim_class)
         self.audit.score.check(self.train.victim_class)
         if self.audit.score.choosing:
