@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 from types import ModuleType
 
-EXTRAS = {"onnxruntime": "onnx", "transformers": "hub", "huggingface_hub": "hub"}
+EXTRAS = {
+    "onnxruntime": "onnx",
+    **dict.fromkeys(("transformers", "huggingface_hub", "tokenizers"), "hub"),
+}
 """Libraries, and the extra of this package that brings each."""
 
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from taggant.models.accepted import accepted
 from taggant.models.architectures import LIBRARIES
+from taggant.models.archive import check_no_program
 from taggant.models.checkpoint import SUFFIXES, checkpoint
 from taggant.models.endpoint import endpoint
+from taggant.models.hugging_face.model import hugging_face
 from taggant.models.model import Model, ModelOptions
 from taggant.models.module import function, module
 from taggant.models.onnx_graph import onnx_graph
@@ -32,8 +35,9 @@ def load(model: Loadable, options: ModelOptions | None = None) -> Model:
     model : str, Path, nn.Module or callable
         A module, compiled or not; a function of pictures uint8 [B, 3, H, W]; a URL;
         ``torchvision:NAME``, ``timm:NAME``, ``open_clip:NAME`` with a file of weights or with the
-        library's own, which are downloaded; ``timm:FOLDER``, ``open_clip:FOLDER``; a file of
-        weights with its architecture; an ONNX file; ``module:function``.
+        library's own, which are downloaded; ``timm:FOLDER``, ``open_clip:FOLDER``; ``hf:FOLDER``
+        or ``hf:ID`` of the transformers library; a file of weights with its architecture; an ONNX
+        file; ``module:function``.
     options : ModelOptions, optional
         What the name does not say.
 
@@ -48,6 +52,8 @@ def load(model: Loadable, options: ModelOptions | None = None) -> Model:
     if isinstance(model, nn.Module):
         return module(model, options)
     if not isinstance(model, (str, Path)):
+        if isinstance(model, ExportedProgram):
+            raise ValueError(f"{options.key('model')}: of an exported program, give .module()")
         if not callable(model):
             raise ValueError(f"{options.key('model')} {model!r}: {accepted(options)}")
         return function(model, options)
@@ -62,6 +68,10 @@ def _named(spec: str, options: ModelOptions) -> Model:
         if options.weights is None:
             return pretrained(spec, options)
         return checkpoint(options.weights, replace(options, arch=spec))
+    if library == "hf" and not path.exists():
+        return hugging_face(spec, options)
+    if path.is_file():
+        check_no_program(path)
     if path.suffix.lower() in SUFFIXES and path.is_file():
         return checkpoint(path, options)
     if options.kind in ("clip", "captioner"):

@@ -40,7 +40,7 @@ class Preprocessing:
         The picture is resized until its shorter side is so long, and the central square of `size`
         is cut out. Without, the central square is cut out, and resized.
     squash : bool
-        Nothing is cut out: height and width are each resized.
+        Height and width are each resized: to `edge`, before the square is cut out, or to `size`.
 
     Raises
     ------
@@ -82,17 +82,17 @@ class Preprocessing:
         return (pixels.float() / 255 - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)
 
     def _fitted(self, pixels: Tensor) -> Tensor:
-        image, wanted = opaque(to_image(pixels)), (self.size, self.size)
-        resample = INTERPOLATIONS[self.interpolation]
-        if self.edge is None and not self.squash:
-            side = min(image.size)
-            image = cut_out(image, side)
+        image, resample = opaque(to_image(pixels)), INTERPOLATIONS[self.interpolation]
+        edge, short = self.edge or self.size, min(image.size)
+        if self.squash:
+            image = cut_out(image.resize((edge, edge), resample), self.size)
         elif self.edge is not None:
-            short, long = min(image.size), self.edge * max(image.size) // min(image.size)
-            scaled = tuple(self.edge if side == short else long for side in image.size)
-            image = cut_out(image.resize((scaled[0], scaled[1]), resample), self.size)
-        if image.size != wanted:
-            image = image.resize(wanted, resample)
+            width, height = (edge * side // short for side in image.size)
+            image = cut_out(image.resize((width, height), resample), self.size)
+        else:
+            image = cut_out(image, short)
+            if short != self.size:
+                image = image.resize((self.size, self.size), resample)
         return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from taggant.models.archive import check_no_program
+
 ZIP = b"PK\x03\x04"
 POINTER = b"version https://git-lfs"
 HARMLESS = (
@@ -83,6 +85,7 @@ def read_weights(path: Path) -> object:
         If it is none, or holds what could run code when read.
     """
     check_binary(path)
+    check_no_program(path)
     try:
         if path.suffix.lower() == ".safetensors":
             return load_file(path)
@@ -95,8 +98,6 @@ def read_weights(path: Path) -> object:
             f"which could run code when read. {CONVERT}"
         ) from error
     except Exception as error:  # a damaged file makes torch and safetensors raise almost anything
-        if "TorchScript" in str(error):
-            raise ValueError(f"{path}: a TorchScript archive, which is code. {CONVERT}") from error
         raise ValueError(f"{path}: no file of weights, or damaged ({error!r:.200})") from error
 
 

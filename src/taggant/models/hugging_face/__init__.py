@@ -1,0 +1,1 @@
+"""Models of the transformers library, from folders that are read as data."""
