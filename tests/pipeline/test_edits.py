@@ -50,8 +50,8 @@ FIRST = decided(
         "auditing.comparison auditing.controls auditing.engine auditing.plan auditing.published "
         "auditing.questions auditing.readings auditing.slots auditing.spread auditing.state "
         "data.augment pipeline.stages.score score.access score.membership score.oracle score.score "
-        "score.view_sets stats.alternatives stats.arrays stats.boundary stats.chain stats.checks "
-        "stats.levels stats.replay stats.thresholds"
+        "score.statistic score.view_sets stats.alternatives stats.arrays stats.boundary stats.chain "
+        "stats.checks stats.levels stats.replay stats.thresholds"
     ),
     audit=(
         "auditing.instance auditing.unlearning pipeline.samples pipeline.stages.audit "
@@ -77,8 +77,8 @@ WHOLE_SET = decided(
     mark="marking.whole_set pipeline.stages.mark_set",
     audit=(
         "auditing.whole_set.case pipeline.stages.audit_set score.access score.membership "
-        "score.oracle score.score score.view_sets stats.alternatives stats.arrays stats.checks "
-        "stats.levels stats.ranks"
+        "score.oracle score.score score.statistic score.view_sets stats.alternatives stats.arrays "
+        "stats.checks stats.levels stats.ranks"
     ),
     none=(
         "auditing.comparison auditing.controls auditing.engine auditing.instance "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
 
 import pytorch_lightning as pl
 
@@ -30,7 +29,7 @@ class AuditCallback(pl.Callback):
         self.epochs = frozenset(epochs)
         self.audit = audit
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Audit and log, if this epoch is among the chosen."""
         epoch = trainer.current_epoch + 1
         if epoch not in self.epochs:

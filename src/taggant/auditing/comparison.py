@@ -12,7 +12,6 @@ away and raise p-values, so every bound holds with it as without (docs/guarantee
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,15 @@ from numpy.typing import NDArray
 from taggant.stats import Boundary, Decisions
 
 Bits = NDArray[np.bool_]
+Scores = NDArray[np.floating]
 
 
 def exceeding(
-    theirs: NDArray[Any], keys: NDArray[Any], own: NDArray[Any], own_keys: NDArray[Any], grid: float
+    theirs: Scores,
+    keys: NDArray[np.uint64],
+    own: Scores,
+    own_keys: NDArray[np.uint64],
+    grid: float,
 ) -> Bits:
     """Whether hidden versions exceed: lexicographically in (score on the grid, tie key)."""
     theirs, own = snap(theirs, grid), snap(own, grid)
@@ -31,14 +35,14 @@ def exceeding(
     return exceeds
 
 
-def in_doubt(theirs: NDArray[Any], least: NDArray[Any], largest: NDArray[Any], grid: float) -> Bits:
+def in_doubt(theirs: Scores, least: Scores, largest: Scores, grid: float) -> Bits:
     """Whether hidden versions' scores lie between the published version's answers."""
     theirs = snap(theirs, grid)
     doubtful: Bits = (theirs >= snap(least, grid)) & (theirs <= snap(largest, grid))
     return doubtful
 
 
-def snap(scores: NDArray[Any], grid: float) -> NDArray[np.float64]:
+def snap(scores: Scores, grid: float) -> NDArray[np.float64]:
     """Scores on the grid; as they are for grid 0."""
     wide = scores.astype(np.float64)
     return wide if grid == 0 else np.round(wide / grid)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.special import gammaincc, log_ndtr, ndtri
 
-from taggant.auditing.instance import InstanceAudit, rate_row
+from taggant.auditing.instance import InstanceAudit, rate_columns, rate_row
 from taggant.score import Score
 from taggant.stats import combined, control_p_values, control_sets
 
@@ -130,9 +130,9 @@ def evidence(
     return Evidence(versions, controls, beaten.astype(np.int64), len(theirs))
 
 
-def rates(found: dict[str, Floats], used: NDArray[np.bool_], p: float) -> dict[str, Any]:
+def rates(found: dict[str, Floats], used: NDArray[np.bool_], p: float) -> dict[str, object]:
     """Detection and false-detection rate of each kind of evidence at p, with intervals."""
-    row: dict[str, Any] = {}
+    row: dict[str, object] = {}
     for kind, values in found.items():
         for group, mask in (("detection_rate", used), ("false_detection_rate", ~used)):
             row |= rate_row(f"{group}_{kind}", values[mask] <= p, None)
@@ -146,11 +146,9 @@ def by_level(
     rows = []
     for kind, values in found.items():
         for p in levels:
-            row: dict[str, Any] = {"evidence": kind, "p": p}
+            row: dict[str, object] = {"evidence": kind, "p": p}
             for group, mask in (("detection", used), ("false_detection", ~used)):
-                part = rate_row("rate", values[mask] <= p, None)
-                row[f"{group}_rate"] = part["rate"]
-                row[f"{group}_low"], row[f"{group}_high"] = part["rate_ci"]
+                row |= rate_columns(group, values[mask] <= p)
             rows.append(row)
     return pl.DataFrame(rows)
 
@@ -192,7 +190,7 @@ def _quantile(log_p: Floats) -> Floats:
     return np.asarray(ndtri(np.exp(np.maximum(log_p, -690.0))))
 
 
-def _set_rows(log_p: dict[str, Floats], size: int, group: str) -> Iterator[dict[str, Any]]:
+def _set_rows(log_p: dict[str, Floats], size: int, group: str) -> Iterator[dict[str, object]]:
     for kind, values in log_p.items():
         for p in LEVELS:
             claimed = float(np.mean(values <= np.log(p)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from taggant.auditing.comparison import firm
 from taggant.auditing.readings import ALL, READ, Readings
 from taggant.score.oracle import check_precision
-from taggant.stats import Boundary, Decisions, Interval, clopper_pearson, rank, two_sided
+from taggant.stats import Boundary, Decisions, clopper_pearson, rank, two_sided
 
 Test = Callable[..., Boundary]
 
@@ -68,9 +68,9 @@ class AuditResult:
         """Images asked per instance, K (1 + versions read), and what the views' choice cost."""
         return self.choosing + self.views * (1 + self.versions_read)
 
-    def rates(self) -> dict[str, Any]:
+    def rates(self) -> dict[str, object]:
         """Rates of both groups with exact 95 % intervals, and mean costs."""
-        row: dict[str, Any] = {"p": self.p, "size": self.size}
+        row: dict[str, object] = {"p": self.p, "size": self.size}
         for rate, group, mask in (
             ("detection_rate", "used", self.used),
             ("false_detection_rate", "unused", ~self.used),
@@ -177,13 +177,20 @@ class InstanceAudit:
         return two_sided(self.test, n, self.p)
 
 
-def rate_row(name: str, claims: NDArray[np.bool_], fault: str | None) -> dict[str, Any]:
+def rate_row(name: str, claims: NDArray[np.bool_], fault: str | None) -> dict[str, object]:
     """Share of instances claimed, with its exact 95 % interval; None of a void audit."""
     if fault is not None:
         return {name: None, f"{name}_ci": None}
+    rate, low, high = rate_columns(name, claims).values()
+    return {name: rate, f"{name}_ci": [low, high]}
+
+
+def rate_columns(name: str, claims: NDArray[np.bool_]) -> dict[str, float]:
+    """Share of instances claimed and the ends of its exact 95 % interval, as columns of a table."""
     interval = clopper_pearson(int(claims.sum()), len(claims))
     rate = float(claims.sum() / len(claims))
-    return {name: rate, f"{name}_ci": [float(interval.low), float(interval.high)]}
+    low, high = float(interval.low), float(interval.high)
+    return {f"{name}_rate": rate, f"{name}_low": low, f"{name}_high": high}
 
 
 def replay(boundary: Boundary, readings: Readings) -> Decisions:
@@ -240,9 +247,6 @@ def claims_by_p(readings: Readings, used: NDArray[np.bool_], grid: Sequence[floa
         claim = exceedances <= rank(readings.n, p).claim[-1]
         row: dict[str, float] = {"p": p}
         for rate, mask in (("detection", used), ("false_detection", ~used)):
-            claims, count = int(claim[mask].sum()), int(mask.sum())
-            interval: Interval = clopper_pearson(claims, count)
-            row[f"{rate}_rate"] = claims / count
-            row[f"{rate}_low"], row[f"{rate}_high"] = float(interval.low), float(interval.high)
+            row |= rate_columns(rate, claim[mask])
         rows.append(row)
     return pl.DataFrame(rows)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +98,7 @@ class Readings:
 
     def save(self, folder: Path) -> None:
         """Write bit-packed."""
-        arrays: dict[str, NDArray[Any]] = {
+        arrays: dict[str, NDArray[np.generic]] = {
             "bits": np.packbits(self.bits, axis=1),
             "doubtful": np.packbits(self.doubtful, axis=1),
             "reads": self.reads,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from taggant.auditing.comparison import exceeding, in_doubt, paths
 from taggant.stats import Boundary
 
+Kind = TypeVar("Kind", bound=np.generic)
 Bits = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -147,8 +148,8 @@ class Record:
 
     def doubt(self, instance: int, doubtful: Bits) -> tuple[Bits, Bits]:
         """Judge this reading's comparisons anew; all bits and doubts of the instance [columns]."""
-        bits = _joined(self.bits[instance], bool)
-        before = _joined(self.doubtful[instance], bool)[: len(bits) - len(doubtful)]
+        bits = _joined(self.bits[instance], np.bool_)
+        before = _joined(self.doubtful[instance], np.bool_)[: len(bits) - len(doubtful)]
         self.doubtful[instance] = [before, doubtful]
         return bits, np.concatenate([before, doubtful])
 
@@ -157,16 +158,16 @@ class Record:
 
     def table(self, rows: Sequence[int]) -> tuple[Bits, Bits, Floats]:
         """Bits, doubts and scores [rows, D] of some instances, padded."""
-        bits = [_joined(self.bits[i], bool) for i in rows]
-        doubtful = [_joined(self.doubtful[i], bool) for i in rows]
+        bits = [_joined(self.bits[i], np.bool_) for i in rows]
+        doubtful = [_joined(self.doubtful[i], np.bool_) for i in rows]
         return _padded(bits), _padded(doubtful), _padded([self.scores_of(i) for i in rows])
 
 
-def _joined(parts: Sequence[NDArray[Any]], kind: type) -> NDArray[Any]:
+def _joined(parts: Sequence[NDArray[Kind]], kind: type[Kind]) -> NDArray[Kind]:
     return np.concatenate([np.zeros(0, kind), *parts])
 
 
-def _padded(rows: Sequence[NDArray[Any]]) -> NDArray[Any]:
+def _padded(rows: Sequence[NDArray[Kind]]) -> NDArray[Kind]:
     """Ragged rows as one array."""
     table = np.zeros((len(rows), max(map(len, rows))), rows[0].dtype)
     for line, row in zip(table, rows, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +27,13 @@ def groups(used: NDArray[np.bool_], forgotten: NDArray[np.bool_]) -> dict[str, N
 
 def group_rates(
     decisions: Decisions, members: Groups, suffix: str = "", fault: str | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Claims of each group, as a share of it, with exact 95 % intervals.
 
     Of a two-sided test, both claims count, and the share claimed "over-forgotten" is told apart.
     No claim is *not* evidence of erasure: read the interval's upper end. A void audit has no rates.
     """
-    row: dict[str, Any] = {}
+    row: dict[str, object] = {}
     for name, mask in members.items():
         row[name] = int(mask.sum())
         row |= rate_row(f"{name}_rate{suffix}", decisions.claim[mask], fault)
@@ -72,7 +71,9 @@ def auc(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> tuple
     return area, math.sqrt(max(spread, 0.0) / (m * k))
 
 
-def auc_row(name: str, positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Any:
+def auc_row(
+    name: str, positive: NDArray[np.floating], negative: NDArray[np.floating]
+) -> dict[str, object]:
     """The area and its approximate 95 % interval, as metrics."""
     area, error = auc(positive, negative)
     half = float(norm.ppf(0.975)) * error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from hydra.errors import InstantiationException
@@ -15,7 +14,7 @@ from taggant.data.imageset import ImageSet, Splits
 from taggant.data.options import check_whole
 
 
-def beyond(source: Any, count: int, key: str, least: int = 1) -> ImageSet:
+def beyond(source: object, count: int, key: str, least: int = 1) -> ImageSet:
     """Training images of a source that are in neither split of a run.
 
     Parameters
@@ -54,7 +53,7 @@ def beyond(source: Any, count: int, key: str, least: int = 1) -> ImageSet:
         wanted += count - len(left)  # so many equal a test image of the run
 
 
-def _training(source: Any, count: int | None) -> ImageSet:
+def _training(source: object, count: int | None) -> ImageSet:
     # One test image, which is the least: more of them might be lost to a larger train side.
     try:
         with warnings.catch_warnings():

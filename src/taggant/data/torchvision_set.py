@@ -28,7 +28,7 @@ def load(
     test: int | None = None,
     train_split: str = "train",
     test_split: str = "test",
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     seed: int = 0,
 ) -> Splits:
     """A torchvision set as RGB squares, in its own split; downloaded where it is not there yet.
@@ -121,7 +121,7 @@ def _home(root: Path, dataset: str) -> tuple[Path, Path]:
     return next((pair for pair in folders if pair[1].is_dir()), folders[-1])
 
 
-def _open(dataset: str, home: Path, arguments: dict[str, Any]) -> Any:
+def _open(dataset: str, home: Path, arguments: dict[str, object]) -> Any:
     found = _class(dataset)
     try:
         return found(str(home), **arguments)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from taggant.canonical import canonical_json
 from taggant.files import write_atomically
 from taggant.marking.draws import DERIVATION, Draws, check_derivation
+from taggant.marking.scheme import Parameters
 from taggant.marking.stream import derive
 
 KEY_BYTES = 32
@@ -54,7 +55,7 @@ class Ledger:
         By which rule index, order, tie keys and views follow from the secret.
     """
 
-    scheme: Mapping[str, Any]
+    scheme: Parameters
     secret: bytes
     nonce: bytes
     n: int
@@ -69,7 +70,7 @@ class Ledger:
         cls,
         owner_key: bytes,
         context: str,
-        scheme: Mapping[str, Any],
+        scheme: Parameters,
         n: int,
         ids: Sequence[str],
         raw_sha256: Sequence[str],
@@ -131,7 +132,7 @@ class Ledger:
             body["withheld"] = list(self.withheld)
         return hashlib.sha256(self.nonce + canonical_json(body)).hexdigest()
 
-    def check(self, parameters: Mapping[str, Any]) -> None:
+    def check(self, parameters: Parameters) -> None:
         """Refuse a scheme that marks otherwise here than when the ledger was drawn.
 
         Parameters

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -67,8 +67,8 @@ class Marker:
     size: int | None = None
     precision: str = "float32"
     _nets: dict[str, tuple[nn.Module, Tensor, Tensor]] = field(default_factory=dict, repr=False)
-    _lanes: dict[tuple[Any, ...], bool] = field(default_factory=dict, repr=False)
-    _dimensions: dict[tuple[Any, ...], int] = field(default_factory=dict, repr=False)
+    _lanes: dict[tuple[Hashable, ...], bool] = field(default_factory=dict, repr=False)
+    _dimensions: dict[tuple[Hashable, ...], int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from hydra.utils import get_method, instantiate
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
@@ -89,7 +90,7 @@ class Training:
         net, _ = headless(model, "marking.marker.load.net")
         return Backbone(str(facts["name"]), net, facts["mean"], facts["std"])
 
-    def _content(self) -> Any:
+    def _content(self) -> object:
         """Which content the files of the run's data have."""
         module = str(self.exclude["_target_"]).rpartition(".")[0]
         options = {key: value for key, value in self.exclude.items() if key != "_target_"}
@@ -118,7 +119,7 @@ class Training:
         run: Splits = instantiate(exclude)
         return remainder(self.size, {*run.train.ids, *run.test.ids})
 
-    def _fresh(self, facts: Mapping[str, Any]) -> nn.Module:
+    def _fresh(self, facts: Mapping[str, object]) -> nn.Module:
         """The network with the weights that it starts from."""
         build: Callable[..., nn.Module] = instantiate(dict(self.net))
         classes, channels = facts["classes"], facts["channels"]
@@ -207,6 +208,5 @@ def fit(
     return model.eval()
 
 
-def _others(part: ImageSet, taken: set[str]) -> list[Any]:
-    kept: list[Any] = np.flatnonzero([image_id not in taken for image_id in part.ids]).tolist()
-    return kept
+def _others(part: ImageSet, taken: set[str]) -> NDArray[np.intp]:
+    return np.flatnonzero([image_id not in taken for image_id in part.ids])

@@ -41,7 +41,7 @@ def _code(stages: Mapping[str, Stage]) -> dict[str, str]:
     found: dict[str, str] = {}
     for stage in stages.values():
         for part in (stage, *stage.needs):
-            found |= part.identity["sources"]
+            found |= part.sources
     return dict(sorted(found.items()))
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import Access
-from taggant.score.score import Statistic
+from taggant.score.statistic import Captioner, Statistic
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,23 @@ class Captioning:
     needs the victim's log-likelihood of a text of one's own choice, as some services tell it.
     """
 
-    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
-        """The statistic of this victim; public images play no part."""
+    def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
+        """The statistic of this victim; public images play no part.
+
+        Raises
+        ------
+        ValueError
+            For a victim that is no captioner.
+        """
+        if not _captions(victim):
+            raise ValueError(f"score=captioning asks a captioner, not {type(victim).__name__}")
 
         def statistic(seen: Tensor, tokens: Tensor) -> Tensor:
             losses: Tensor = victim.captioning_loss(seen, tokens)
             return -losses
 
         return statistic
+
+
+def _captions(victim: object) -> TypeGuard[Captioner]:
+    return hasattr(victim, "captioning_loss")  # which a wrapper may pass on

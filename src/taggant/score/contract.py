@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ FOREIGN = {
 """Keys of other protocols, and the adapter that speaks them."""
 
 
-def classified(answer: Any, count: int, classes: int) -> tuple[str, Tensor]:
+def classified(answer: object, count: int, classes: int) -> tuple[str, Tensor]:
     """The key that a classifier answered with, and log-confidences float32 [count, classes].
 
     Raises
@@ -37,12 +37,12 @@ def classified(answer: Any, count: int, classes: int) -> tuple[str, Tensor]:
     QueryError
         If the answer cannot be read as that.
     """
-    key = _key(answer, ANSWERS)
+    key, found = _entry(answer, ANSWERS)
     if key == "labels":
-        shown = torch.nn.functional.one_hot(_labels(answer[key], count, classes), classes)
+        shown = torch.nn.functional.one_hot(_labels(found, count, classes), classes)
         rows = shown.double().clamp(min=HIDDEN)
     else:
-        rows = _rows(answer[key], key, count)
+        rows = _rows(key, found, count)
         if rows.shape[1] != classes:
             raise QueryError(
                 f"the answer's '{key}' have shape {list(rows.shape)}; accepted is "
@@ -57,7 +57,7 @@ def classified(answer: Any, count: int, classes: int) -> tuple[str, Tensor]:
     return key, (rows / rows.sum(1, keepdim=True)).log().float()
 
 
-def embedded(answer: Any, count: int) -> Tensor:
+def embedded(answer: object, count: int) -> Tensor:
     """Unit vectors float32 [count, D].
 
     Raises
@@ -65,7 +65,7 @@ def embedded(answer: Any, count: int) -> Tensor:
     QueryError
         If the answer cannot be read as that.
     """
-    rows = _rows(answer[_key(answer, ("embeddings",))], "embeddings", count)
+    rows = _rows(*_entry(answer, ("embeddings",)), count)
     return torch.nn.functional.normalize(rows, dim=1).float()
 
 
@@ -96,24 +96,25 @@ def spread(shown: Mapping[str, float], names: Sequence[str]) -> list[float]:
     return [shown.get(name, rest) for name in names]
 
 
-def _key(answer: Any, accepted: tuple[str, ...]) -> str:
+def _entry(answer: object, accepted: tuple[str, ...]) -> tuple[str, object]:
+    """The first of the accepted keys that the answer has, and what stands there."""
     if isinstance(answer, Mapping):
         for key in accepted:
             if key in answer:
-                return key
+                return key, answer[key]
     none = f"neither '{accepted[0]}'" if len(accepted) > 1 else f"no '{accepted[0]}'"
     others = "".join(f" nor '{key}'" for key in accepted[1:])
     raise QueryError(f"the answer ({_kind(answer)}) has {none}{others}; {hint(answer)}")
 
 
-def _kind(answer: Any) -> str:
+def _kind(answer: object) -> str:
     if isinstance(answer, Mapping):
         names = [str(key)[:20] for key in list(answer)[:4]]
         return f"an object with {', '.join(names) or 'no key'}{', ...' * (len(answer) > 4)}"
     return {list: "a list", str: "a text", type(None): "null"}.get(type(answer), "a number")
 
 
-def hint(answer: Any) -> str:
+def hint(answer: object) -> str:
     """Which adapter reads an answer of another form."""
     if isinstance(answer, Mapping):
         for key, adapter in FOREIGN.items():
@@ -129,15 +130,15 @@ def hint(answer: Any) -> str:
     return f"adapters for other protocols: {ADAPTERS}"
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _fits(value: Any) -> bool:
+def _fits(value: object) -> bool:
     return isinstance(value, float) or (_is_number(value) and abs(value) < 1 << 63)
 
 
-def _rows(found: Any, key: str, count: int) -> Tensor:
+def _rows(key: str, found: object, count: int) -> Tensor:
     """Numbers of `count` pictures, float64 [count, D], all finite and within float32's range."""
     try:
         rows = torch.tensor(found, dtype=torch.float64)
@@ -155,11 +156,12 @@ def _rows(found: Any, key: str, count: int) -> Tensor:
     return rows
 
 
-def _unreadable(found: Any) -> str:
-    lists = found if isinstance(found, list) else [found]
-    if not all(isinstance(row, list) for row in lists):
+def _unreadable(found: object) -> str:
+    rows = found if isinstance(found, list) else [found]
+    lists = [row for row in rows if isinstance(row, list)]
+    if len(lists) < len(rows):
         return "are no list of lists of numbers"
-    flat = [value for row in lists for value in row]
+    flat: list[object] = [value for row in lists for value in row]
     if None in flat:
         return "hold null, which is how many servers write NaN"
     odd = next((value for value in flat if not _fits(value)), None)
@@ -168,7 +170,7 @@ def _unreadable(found: Any) -> str:
     return f"have rows of different lengths: {', '.join(str(n) for n in {*map(len, lists)})}"
 
 
-def _labels(found: Any, count: int, classes: int) -> Tensor:
+def _labels(found: object, count: int, classes: int) -> Tensor:
     if not isinstance(found, list) or len(found) != count:
         raise QueryError(f"the answer's 'labels' are no list of {count} numbers")
     for label in found:

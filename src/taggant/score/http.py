@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import requests
 import urllib3
@@ -78,7 +77,7 @@ class Reply:
         """Whether the request was answered: any status of 200 to 299."""
         return 200 <= self.status < 300
 
-    def json(self) -> Any:
+    def json(self) -> object:
         """What the content says; ValueError if it is no JSON."""
         try:
             return json.loads(self.content)
@@ -141,7 +140,7 @@ class Client:
         self._session = requests.Session()
         self._hanging: list[threading.Thread] = []
 
-    def send(self, method: str, url: str, body: Any = None) -> Reply:
+    def send(self, method: str, url: str, body: object = None) -> Reply:
         """The answer to one request; redirects are answers too.
 
         The limits of `requests` hold for each wait on the socket, so a server that sends a byte
@@ -169,11 +168,11 @@ class Client:
             raise self._late() from None
 
     def _outcome(
-        self, session: requests.Session, until: float, *request: Any
+        self, session: requests.Session, until: float, method: str, url: str, body: object
     ) -> Callable[[], Reply]:
         """What a request came to, for the thread that waits: its reply, or what to raise."""
         try:
-            reply = self._exchange(session, until, *request)
+            reply = self._exchange(session, until, method, url, body)
         except BaseException as error:
             failure = error
 
@@ -184,7 +183,7 @@ class Client:
         return lambda: reply
 
     def _exchange(
-        self, session: requests.Session, until: float, method: str, url: str, body: Any
+        self, session: requests.Session, until: float, method: str, url: str, body: object
     ) -> Reply:
         try:
             with session.request(

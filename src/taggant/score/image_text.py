@@ -9,15 +9,15 @@ index.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.answers import log_probability
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import Access
-from taggant.score.score import Statistic
+from taggant.score.statistic import ImageText, Statistic
 
 
 def cosine(images: Tensor, captions: Tensor) -> Tensor:
@@ -56,11 +56,11 @@ class Contrastive:
         if self.temperature is not None:
             _check_positive("temperature", self.temperature)
 
-    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
+    def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
         """The statistic beside public pairs, as this victim embeds them."""
-        temperature = self._of(victim)
+        temperature, model = self._of(victim), _embedding(victim)
         others = _first(public, self.pairs)
-        pictures, texts = victim.image_embeddings(others), victim.targets(others)
+        pictures, texts = model.image_embeddings(others), model.targets(others)
 
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             own = cosine(images, captions)[:, None]
@@ -71,7 +71,7 @@ class Contrastive:
 
         return statistic
 
-    def _of(self, victim: Any) -> float:
+    def _of(self, victim: nn.Module) -> float:
         found = (
             getattr(victim, "temperature", None) if self.temperature is None else self.temperature
         )
@@ -107,9 +107,9 @@ class HardNegatives:
         _check_positive("nearest", self.nearest)
         _check_positive("pairs", self.pairs)
 
-    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
+    def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
         """The statistic beside public captions, as this victim embeds them."""
-        texts = victim.targets(_first(public, self.pairs))
+        texts = _embedding(victim).targets(_first(public, self.pairs))
 
         def statistic(images: Tensor, captions: Tensor) -> Tensor:
             others = images @ texts.T.to(images)
@@ -118,6 +118,18 @@ class HardNegatives:
             return own - hardest.mean(1)
 
         return statistic
+
+
+def _embedding(victim: nn.Module) -> ImageText:
+    if not _embeds(victim):
+        raise ValueError(
+            f"this score asks a model of images and texts, not {type(victim).__name__}"
+        )
+    return victim
+
+
+def _embeds(victim: object) -> TypeGuard[ImageText]:
+    return hasattr(victim, "image_embeddings")  # which a wrapper may pass on
 
 
 def _first(public: ImageSet, pairs: int) -> ImageSet:

@@ -7,14 +7,13 @@ used; none of these looks at anything but its own row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import Access, Oracle
-from taggant.score.score import Statistic
+from taggant.score.statistic import Statistic
 
 BATCH = 256
 
@@ -66,10 +65,11 @@ class Contrast:
             if value <= 0:
                 raise ValueError(f"score.statistic.{name} = {value}: accepted are positive numbers")
 
-    def prepare(self, victim: Any, public: ImageSet, access: Access) -> Statistic:
+    def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
         """The statistic beside public images, as `access` shows this victim's answers to them."""
         others = public.images[: self.images]
-        known = Oracle(victim, access, min(BATCH, len(others)), victim.device).query(others)
+        device = torch.device(getattr(victim, "device", "cpu"))
+        known = Oracle(victim, access, min(BATCH, len(others)), device).query(others)
 
         def statistic(views: Tensor, targets: Tensor) -> Tensor:
             crowd = (views @ known.T / self.temperature).logsumexp(2).mean(1)

@@ -11,7 +11,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urljoin
 
 import torch
@@ -95,7 +94,7 @@ class Remote(ABC):
         if self.rate is not None and not 0 < self.rate < math.inf:
             raise ValueError(f"rate = {self.rate}: accepted are positive numbers, or null")
         self._client = Client(self.timeout, self.headers, self.largest)
-        self._form: Any = None
+        self._form: object = None
         self._next = 0.0
 
     def query(self, images: Tensor) -> Tensor:
@@ -115,19 +114,19 @@ class Remote(ABC):
                 f"({type(error).__name__}: {error})"
             ) from error
 
-    def ask(self, images: Tensor) -> Any:
+    def ask(self, images: Tensor) -> object:
         """The answer to images uint8 [B, C, H, W], B <= `batch_size`."""
         return self.send("POST", self.url, self.body(images), len(images), Reply.json)
 
-    def body(self, images: Tensor) -> Any:
+    def body(self, images: Tensor) -> object:
         """The JSON that asks about images uint8 [B, C, H, W]."""
         return {"images": [png(image) for image in images]}
 
     @abstractmethod
-    def read(self, answer: Any, count: int) -> Tensor:
+    def read(self, answer: object, count: int) -> Tensor:
         """What an answer to `count` images says, float32 [count, D]."""
 
-    def check_form(self, form: Any) -> None:
+    def check_form(self, form: object) -> None:
         """Refuse an answer of another form than the first: other versions, another function.
 
         Raises
@@ -142,8 +141,8 @@ class Remote(ABC):
         self._form = form
 
     def send(
-        self, method: str, url: str, body: Any, count: int, parse: Callable[[Reply], Any]
-    ) -> Any:
+        self, method: str, url: str, body: object, count: int, parse: Callable[[Reply], object]
+    ) -> object:
         """What `parse` reads of a request's answer; tried again where that may help.
 
         Parameters
@@ -178,7 +177,9 @@ class Remote(ABC):
             )
         )
 
-    def _once(self, method: str, url: str, body: Any, parse: Callable[[Reply], Any]) -> Any:
+    def _once(
+        self, method: str, url: str, body: object, parse: Callable[[Reply], object]
+    ) -> object:
         reply = self._client.send(method, url, body)
         if not reply.ok:
             raise NoAnswerError(self._refusal(reply, url), _may_pass(reply), reply.pause)
@@ -234,7 +235,7 @@ class Endpoint(Remote):
 
     classes: int = field(kw_only=True)
 
-    def read(self, answer: Any, count: int) -> Tensor:
+    def read(self, answer: object, count: int) -> Tensor:
         """Log-confidences float32 [count, classes]."""
         key, rows = classified(answer, count, self.classes)
         self.check_form(f"'{key}'")
@@ -248,7 +249,7 @@ class EmbeddingEndpoint(Remote):
     The answer is ``{"embeddings": [[float, ...], ...]}``, of any one length; only directions count.
     """
 
-    def read(self, answer: Any, count: int) -> Tensor:
+    def read(self, answer: object, count: int) -> Tensor:
         """Unit vectors float32 [count, D]."""
         rows = embedded(answer, count)
         self.check_form(f"embeddings of {rows.shape[1]} numbers")

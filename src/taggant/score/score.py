@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import ANSWER, Access, AnyOracle, layer_of
+from taggant.score.statistic import Preparable, Statistic
 from taggant.score.view_sets import Random, ViewSet
 
-Statistic = Callable[[Tensor, Tensor], Tensor]
 AVERAGES = ("scores", "confidences", None)
+
+
+class Answering(Protocol):
+    """What says how it answers: a victim, its class, an owner's model."""
+
+    @property
+    def answers(self) -> str:
+        """What it answers with: logits, embedding, tokens."""
+        ...
+
+    @property
+    def against(self) -> str | None:
+        """What its answers are compared with: labels, captions or nothing."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -25,10 +39,10 @@ class Score:
 
     Parameters
     ----------
-    statistic : callable
+    statistic : Statistic or Preparable
         (answers [B, ...], targets [B, ...]) -> float [B], where answers are what `access` shows of
         the model's: log-confidences [B, classes] against labels [B], say; see
-        `taggant.score.membership`.
+        `taggant.score.membership`. One that must be prepared first serves `prepared` scores only.
     access : callable
         What the auditor sees of an answer; see `taggant.score.access`.
     views : int
@@ -56,7 +70,7 @@ class Score:
         what has none, or an `access` to other answers than the statistic's.
     """
 
-    statistic: Statistic
+    statistic: Statistic | Preparable
     access: Access
     views: int = 1
     augment: Redrawn | None = None
@@ -103,13 +117,13 @@ class Score:
         if self.average == "confidences" and self.answers != "logits":
             raise ValueError(f"score.average = 'confidences': {self.answers} has none")
 
-    def check(self, victim: Any) -> None:
+    def check(self, victim: Answering) -> None:
         """Refuse a victim that answers with something else than this score is a function of.
 
         Parameters
         ----------
-        victim : LightningModule or its class
-            Says with its ``answers`` what it answers with.
+        victim : Answering
+            The victim, or its class.
 
         Raises
         ------
@@ -131,20 +145,27 @@ class Score:
         if layer != ANSWER and not hasattr(victim, layer):
             raise ValueError(f"score.access looks at {layer!r}, which this victim does not have")
 
-    def prepared(self, victim: Any, public: ImageSet) -> Score:
+    def prepared(self, victim: nn.Module, public: ImageSet) -> Score:
         """This score for one victim, with what its statistic looks up in public data.
 
         Parameters
         ----------
-        victim : LightningModule
+        victim : nn.Module
             Trained, and on its device.
         public : ImageSet
             Held-out images that were neither marked nor published.
         """
-        prepare = getattr(self.statistic, "prepare", None)
-        if prepare is None:
+        if not isinstance(self.statistic, Preparable):
             return self
-        return replace(self, statistic=prepare(victim, public, self.access))
+        statistic = self.statistic.prepare(victim, public, self.access)
+        return replace(self, statistic=statistic)
+
+    @property
+    def _ready(self) -> Statistic:
+        if isinstance(self.statistic, Preparable):
+            name = type(self.statistic).__name__
+            raise TypeError(f"score.statistic = {name}: it has to be prepared for a victim first")
+        return self.statistic
 
     def less(self, references: Sequence[tuple[AnyOracle, Score]], weight: float) -> Score:
         """This score less `weight` times the mean score of the same version under other models.
@@ -224,7 +245,7 @@ class Score:
         draws = views.to(raw.device).repeat(len(raw), *[1] * (views.ndim - 1))
         answers = oracle.query(self.augment.apply(repeated, draws))
         targets = targets.to(answers.device).repeat_interleave(len(views), 0)
-        scores: Tensor = self.statistic(answers, targets).float().cpu()
+        scores: Tensor = self._ready(answers, targets).float().cpu()
         return scores.view(len(raw), len(views))
 
     def _chosen(self, seeds: Sequence[int], scores: Tensor) -> Tensor:
@@ -268,9 +289,9 @@ class Score:
         answers = oracle.query(asked).unflatten(0, (len(images), self.views))
         targets = targets.to(answers.device)
         if self.average == "confidences":
-            return self.statistic(answers.logsumexp(1) - math.log(self.views), targets)
+            return self._ready(answers.logsumexp(1) - math.log(self.views), targets)
         if self.average is None:
-            return self.statistic(answers, targets)
-        scores = self.statistic(answers.flatten(0, 1), targets.repeat_interleave(self.views, 0))
+            return self._ready(answers, targets)
+        scores = self._ready(answers.flatten(0, 1), targets.repeat_interleave(self.views, 0))
         per_view: Tensor = scores.unflatten(0, (len(images), self.views))
         return per_view.mean(1)

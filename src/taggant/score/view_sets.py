@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -70,8 +70,7 @@ class Grid:
         self, augment: Redrawn, count: int, generator: torch.Generator, scores: Tensor
     ) -> Tensor:
         """See `ViewSet.choose`."""
-        drawn: Tensor = _method(augment, "stratified", "grid")(count, generator)
-        return drawn
+        return _method(augment, "stratified", "grid")(count, generator)
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,7 @@ class Hardest:
 
     def candidates(self, augment: Redrawn) -> Tensor:
         """All views there are."""
-        every: Tensor = _method(augment, "every", "hardest")()
-        return every
+        return _method(augment, "every", "hardest")()
 
     def choose(
         self, augment: Redrawn, count: int, generator: torch.Generator, scores: Tensor
@@ -121,8 +119,8 @@ class Mixed:
         return torch.cat([spread, Hardest().choose(augment, count - len(spread), generator, left)])
 
 
-def _method(augment: Redrawn, method: str, name: str) -> Callable[..., Any]:
-    found: Callable[..., Any] | None = getattr(augment, method, None)
+def _method(augment: Redrawn, method: str, name: str) -> Callable[..., Tensor]:
+    found: Callable[..., Tensor] | None = getattr(augment, method, None)
     if found is None:
         raise ValueError(
             f"score/view_set={name} needs shifts and flips (score/augment=crop_flip), and "

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any
 
 from taggant import code
 from taggant.canonical import canonical_json
@@ -24,7 +23,7 @@ NO_OUTCOME = (
 """What keeps, hands over, shows or breaks off what others compute: no outcome depends on it."""
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """32 hex digits of the canonical JSON of plain values (mappings, lists, numbers, strings).
 
     Values that have been through JSON, in a manifest, have the same.
@@ -33,7 +32,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical_json(plain)).hexdigest()[:32]
 
 
-def sources(config: Any, *kinds: type) -> dict[str, str]:
+def sources(config: object, *kinds: type) -> dict[str, str]:
     """Digest of every module that a stage's outcome may depend on, by the module's name.
 
     These are the modules of `kinds` and of their bases, those that a ``_target_`` in `config`
@@ -63,7 +62,7 @@ def library_versions() -> dict[str, str]:
     return {"python": sys.version.split()[0], **{name: version(name) for name in LIBRARIES}}
 
 
-def _targets(config: Any) -> Iterator[str]:
+def _targets(config: object) -> Iterator[str]:
     if isinstance(config, Mapping):
         if isinstance(config.get("_target_"), str):
             yield config["_target_"]

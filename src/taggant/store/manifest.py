@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 from taggant.files import sha256
 from taggant.store.identity import digest
@@ -21,12 +21,29 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
+class _Optional(TypedDict, total=False):
+    schema: int
+    extent: Mapping[str, object] | None
+    libraries: Mapping[str, str]
+
+
+class Manifest(_Optional):
+    """What an artifact was computed from, and the SHA-256 of each of its files."""
+
+    stage: str
+    digest: str
+    identity: Mapping[str, object]
+    inputs: list[list[str]]
+    files: Mapping[str, str]
+    seconds: float
+
+
 class StoreError(RuntimeError):
     """An artifact is not what its manifest says, or the store is not to be touched now."""
 
 
 def identity_digest(
-    stage: str, inputs: Sequence[Sequence[str]], identity: Mapping[str, Any]
+    stage: str, inputs: Sequence[Sequence[str]], identity: Mapping[str, object]
 ) -> str:
     """What a stage's artifact is found by, 32 hex digits.
 
@@ -42,7 +59,7 @@ def identity_digest(
     return digest({"stage": stage, "inputs": inputs, **identity})
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artifact's folder.
 
     Raises
@@ -62,10 +79,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise StoreError(f"{path} is damaged ({error}); {again}") from error
     if wrong := _wrong(manifest):
         raise StoreError(f"{path} is damaged ({wrong}); {again}")
-    return dict(manifest)
+    return cast(Manifest, manifest)
 
 
-def check(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check(folder: Path, manifest: Manifest) -> None:
     """Compare an artifact with its manifest: its place, what it was computed from, its files.
 
     Raises
@@ -104,7 +121,7 @@ def state_of(path: Path, folder: Path) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ino
 
 
-def _check_place(folder: Path, manifest: Mapping[str, Any]) -> None:
+def _check_place(folder: Path, manifest: Manifest) -> None:
     """Compare the folder's name with what the manifest says lies there."""
     stage, key = manifest["stage"], manifest["digest"]
     if identity_digest(stage, manifest["inputs"], manifest["identity"]) != key:
@@ -121,7 +138,7 @@ def _check_place(folder: Path, manifest: Mapping[str, Any]) -> None:
         )
 
 
-def _wrong(manifest: Any) -> str | None:
+def _wrong(manifest: object) -> str | None:
     """Why something is no manifest; None if it is one."""
     if not isinstance(manifest, dict):
         return f"it holds a {type(manifest).__name__}, no object"

@@ -18,13 +18,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 from taggant.files import sha256, write_atomically
 from taggant.stop import going_on_from
 from taggant.store.identity import digest, library_versions
 from taggant.store.lock import clear, locked
-from taggant.store.manifest import MANIFEST, check, identity_digest, read_manifest, state_of
+from taggant.store.manifest import (
+    MANIFEST,
+    Manifest,
+    check,
+    identity_digest,
+    read_manifest,
+    state_of,
+)
 
 LOCKS = ".locks"
 USERS = "users"
@@ -64,17 +70,24 @@ class Stage:
     """
 
     name: str
-    identity: Mapping[str, Any]
+    identity: Mapping[str, object]
     compute: Callable[[Path], None]
     resumable: bool = False
     needs: tuple[Stage, ...] = ()
-    extent: Callable[[], Mapping[str, Any]] | None = None
+    extent: Callable[[], Mapping[str, object]] | None = None
     serves: Callable[[Path], bool] = _always
 
     @cached_property
     def digest(self) -> str:
         """Identity digest, 32 hex digits."""
         return identity_digest(self.name, self.inputs, self.identity)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Digest of each module that the outcome may depend on, as its identity holds it."""
+        found = self.identity["sources"]
+        assert isinstance(found, Mapping)
+        return dict(found)
 
     @property
     def inputs(self) -> list[list[str]]:
@@ -156,7 +169,7 @@ class Store:
         seconds = self._verify(found)["seconds"]
         return Artifact(stage.name, stage.digest, found, seconds, cached)
 
-    def manifest(self, stage: Stage) -> Mapping[str, Any] | None:
+    def manifest(self, stage: Stage) -> Manifest | None:
         """Manifest of a stage's artifact (of several records, the one that took longest)."""
         home = self.root / stage.name / stage.digest
         where = MANIFEST if stage.extent is None else f"[!.]*/{MANIFEST}"
@@ -200,7 +213,7 @@ class Store:
                 raise OSError(error.errno, error.strerror, str(folder)) from error
             raise
         files = sorted(p for p in draft.rglob("*") if p.is_file() and p.name != MANIFEST)
-        manifest = {
+        manifest: Manifest = {
             "schema": 1,
             "stage": stage.name,
             "digest": stage.digest,
@@ -231,7 +244,7 @@ class Store:
         others, self._spent = self._spent - before, before + took
         return took - others
 
-    def _verify(self, folder: Path) -> dict[str, Any]:
+    def _verify(self, folder: Path) -> Manifest:
         """Manifest of an artifact; its files are hashed once a process, and again if touched."""
         manifest = read_manifest(folder)
         state = tuple(state_of(folder / name, folder) for name in manifest["files"])

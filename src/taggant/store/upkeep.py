@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from taggant.store.lock import locked
-from taggant.store.manifest import MANIFEST, StoreError, check, read_manifest
+from taggant.store.manifest import MANIFEST, Manifest, StoreError, check, read_manifest
 from taggant.store.store import PARTIAL, REMOVED, Store, discard
 
 RESULT = "result.json"
@@ -22,17 +21,17 @@ class Record:
     """One artifact: its folder and its manifest."""
 
     path: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @property
     def stage(self) -> str:
         """Name of the stage."""
-        return str(self.manifest["stage"])
+        return self.manifest["stage"]
 
     @property
     def digest(self) -> str:
         """Identity digest."""
-        return str(self.manifest["digest"])
+        return self.manifest["digest"]
 
     @property
     def inputs(self) -> list[tuple[str, str]]:
@@ -223,5 +222,5 @@ def _artifacts(root: Path, stage: str) -> Iterator[Path]:
             yield from extents
 
 
-def _is_digest(name: Any) -> bool:
+def _is_digest(name: object) -> bool:
     return isinstance(name, str) and len(name) == 32 and not set(name) - set("0123456789abcdef")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from taggant.data.imageset import ImageSet
 from taggant.marking.draws import Drawn, Draws
@@ -24,7 +23,7 @@ class SetCase:
 
     Attributes
     ----------
-    victim : LightningModule
+    victim : nn.Module
         The model, on the device where it answers.
     scheme : Scheme
         How the set was marked.
@@ -46,7 +45,7 @@ class SetCase:
         used; asked of the victim at the experiment's access level.
     """
 
-    victim: Any
+    victim: nn.Module
     scheme: Scheme
     ledger: Drawn
     raw: ImageSet
@@ -110,5 +109,5 @@ class Evidence:
         What figures are drawn from, by file name.
     """
 
-    metrics: Mapping[str, Any]
+    metrics: Mapping[str, object]
     tables: Mapping[str, pl.DataFrame] = field(default_factory=dict)

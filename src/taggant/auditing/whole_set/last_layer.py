@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,24 +54,34 @@ def last_layer(model: nn.Module, images: Tensor, batch_size: int = 256) -> LastL
     parts = []
     with torch.inference_mode(), evaluating(model), _watching(model) as seen:
         for part in images.split(batch_size):
+            seen.clear()
             answers = model(part.to(device))
-            if "layer" not in seen or seen["shape"] != answers.shape or seen["read"].ndim != 2:
+            if not seen or seen[-1].shape != answers.shape or seen[-1].read.ndim != 2:
                 raise ValueError(
                     f"{type(model).__name__} does not end in a linear layer on feature vectors: "
                     "a white-box test needs one"
                 )
-            parts.append(seen["read"].double().cpu().numpy())
-        weights = seen["layer"].weight.double().cpu().numpy()
+            parts.append(seen[-1].read.double().cpu().numpy())
+        weights = seen[-1].layer.weight.double().cpu().numpy()
     return LastLayer(np.concatenate(parts), weights)
 
 
-@contextmanager
-def _watching(model: nn.Module) -> Iterator[dict[str, Any]]:
-    """The linear layer that ran last, what it read and the shape of what it gave."""
-    seen: dict[str, Any] = {}
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """A linear layer, what it read and the shape of what it gave."""
 
-    def note(layer: nn.Module, read: tuple[Tensor, ...], gave: Tensor) -> None:
-        seen.update(layer=layer, read=read[0], shape=gave.shape)
+    layer: nn.Linear
+    read: Tensor
+    shape: torch.Size
+
+
+@contextmanager
+def _watching(model: nn.Module) -> Iterator[list[_Seen]]:
+    """What the linear layers read and gave, in the order in which they ran."""
+    seen: list[_Seen] = []
+
+    def note(layer: nn.Linear, read: tuple[Tensor, ...], gave: Tensor) -> None:
+        seen.append(_Seen(layer, read[0], gave.shape))
 
     layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
     hooks = [layer.register_forward_hook(note) for layer in layers]

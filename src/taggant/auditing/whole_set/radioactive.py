@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,9 @@ from taggant.stats import clopper_pearson, rank_of_set
 from taggant.stats.radioactive import RadioactiveEvidence, radioactive_p
 
 Floats = NDArray[np.float64]
+
+if TYPE_CHECKING:
+    from taggant.victim.victim import Victim
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class RadioactiveAudit:
             if getattr(self, name) < 0:
                 raise ValueError(f"audit.{name} = {getattr(self, name)}: accepted are 0, 1, 2, ...")
 
-    def check(self, scheme: Scheme, kind: Any) -> None:
+    def check(self, scheme: Scheme, kind: type[Victim]) -> None:
         """Refuse marks or victims that this audit cannot read.
 
         Raises
@@ -118,7 +121,7 @@ class RadioactiveAudit:
         dimension = scheme.marker.dimension(case.raw.images[0])
         return scheme.carriers(case.draws.secret, index, range(case.classes), dimension)
 
-    def _white_box(self, found: RadioactiveEvidence, alignment: Alignment) -> dict[str, Any]:
+    def _white_box(self, found: RadioactiveEvidence, alignment: Alignment) -> dict[str, object]:
         classes, d = len(found.cosines), alignment.matrix.shape[0]
         mean = float(found.cosines.mean())
         return {
@@ -138,7 +141,7 @@ class RadioactiveAudit:
         drawn = (self._carriers(case, n + i) for i in range(self.controls))
         return np.array([radioactive_p(rows, carriers).log_p_combined for carriers in drawn])
 
-    def _size(self, log_p: Floats) -> dict[str, Any]:
+    def _size(self, log_p: Floats) -> dict[str, object]:
         """How often carriers that marked nothing are found: p of the time, if exact."""
         rejected = int((log_p <= math.log(self.p)).sum())
         interval = clopper_pearson(rejected, self.controls)
@@ -149,7 +152,7 @@ class RadioactiveAudit:
             "control_uniform": float(kstest(np.exp(log_p), "uniform", method="exact").pvalue),
         }
 
-    def _black_box(self, case: SetCase) -> dict[str, Any]:
+    def _black_box(self, case: SetCase) -> dict[str, object]:
         """Rank of the published set, and the paper's gap of losses."""
         scores = case.scores(self.images).T
         ranked = rank_of_set(scores, case.index, case.draws.seed("ties"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from taggant.auditing.whole_set.case import SetCase
 from taggant.auditing.whole_set.set_rank import SetRankAudit
 from taggant.marking.scheme import Scheme
 from taggant.stats import exceedances, rank_sum
+
+if TYPE_CHECKING:
+    from taggant.victim.victim import Victim
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class RankSumAudit(SetRankAudit):
 
     together: ClassVar[bool] = False
 
-    def check(self, scheme: Scheme, kind: Any) -> None:
+    def check(self, scheme: Scheme, kind: type[Victim]) -> None:
         """Refuse victims that are no classifiers.
 
         Raises
@@ -45,7 +48,7 @@ class RankSumAudit(SetRankAudit):
                 f"audit=rank_sum asks a classifier, and {kind.__name__} answers with {kind.answers}"
             )
 
-    def _evidence(self, case: SetCase) -> dict[str, Any]:
+    def _evidence(self, case: SetCase) -> dict[str, float]:
         scores = case.scores(self.images)
         ids = case.raw.ids[: len(scores)]
         keys = np.stack([case.ledger.draws(image_id).tie_keys() for image_id in ids])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,9 @@ from taggant.stats import rank_of_set
 
 TOGETHER = 16
 """Versions whose probes are asked about together: few of them leave a batch half empty."""
+
+if TYPE_CHECKING:
+    from taggant.victim.victim import Victim
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class SetRankAudit:
         if self.images < 1:
             raise ValueError(f"audit.images = {self.images}: accepted are 1, 2, 3, ...")
 
-    def check(self, scheme: Scheme, kind: Any) -> None:
+    def check(self, scheme: Scheme, kind: type[Victim]) -> None:
         """Refuse what leaves nothing to rank.
 
         Raises
@@ -85,7 +88,7 @@ class SetRankAudit:
         """The test."""
         return Evidence(self._evidence(case))
 
-    def _evidence(self, case: SetCase) -> dict[str, Any]:
+    def _evidence(self, case: SetCase) -> dict[str, float]:
         if isinstance(case.scheme, Probing):
             scores = self._probed(case, case.scheme)
         else:

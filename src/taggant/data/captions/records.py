@@ -6,7 +6,6 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from taggant.data.captions.pair import (
     FILE_NAMES,
@@ -19,7 +18,7 @@ from taggant.data.captions.pair import (
 )
 from taggant.data.options import some
 
-Entry = tuple[str, dict[str, Any]]
+Entry = tuple[str, dict[str, object]]
 """Where a record stands, and the record."""
 
 
@@ -45,7 +44,7 @@ class _TwiceError(ValueError):
     """A key occurs twice in one object."""
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     held = dict(pairs)
     if len(held) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -66,7 +65,7 @@ def _entries(path: Path, name: str, records: object) -> list[Entry]:
     return [(f"{path}, {name}[{i}]", record) for i, record in enumerate(records)]
 
 
-def _coco(path: Path, held: dict[str, Any]) -> list[Row]:
+def _coco(path: Path, held: dict[str, object]) -> list[Row]:
     names: dict[int | str, str] = {}
     for where, image in _entries(path, "images", held.get("images")):
         number = _id(where, _field(where, image, ("id",)))
@@ -92,7 +91,7 @@ def _coco(path: Path, held: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def _record(where: str, record: dict[str, Any]) -> Row:
+def _record(where: str, record: dict[str, object]) -> Row:
     given = record["sentences"] if "sentences" in record else _field(where, record, TEXT_NAMES)
     texts = given if isinstance(given, list) else [given]
     raw = [text.get("raw") if isinstance(text, dict) else text for text in texts]
@@ -100,7 +99,7 @@ def _record(where: str, record: dict[str, Any]) -> Row:
     return name, [Caption(_text(where, text), where) for text in raw]
 
 
-def _field(where: str, record: dict[str, Any], accepted: Sequence[str]) -> Any:
+def _field(where: str, record: dict[str, object], accepted: Sequence[str]) -> object:
     return record[one_of(where, accepted, list(record))]
 
 

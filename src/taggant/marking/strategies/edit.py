@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -112,7 +111,7 @@ class Edit(Strategy):
         return {"strategy": "edit", "strength": self.strength, "limit": self.limit}
 
 
-def colour(gains: NDArray[Any], saturation: NDArray[Any]) -> NDArray[np.float64]:
+def colour(gains: NDArray[np.float64], saturation: NDArray[np.float64]) -> NDArray[np.float64]:
     """Matrices [..., 3, 3] that keep every colour's luma: exponents of gains, then saturation."""
     red, blue = np.exp(gains[..., 0]), np.exp(gains[..., 1])
     factors = np.stack([red, np.ones_like(red), blue], -1)
@@ -125,7 +124,7 @@ def colour(gains: NDArray[Any], saturation: NDArray[Any]) -> NDArray[np.float64]
 
 
 def light(
-    ramps: NDArray[Any], corners: NDArray[Any], height: int, width: int
+    ramps: NDArray[np.float64], corners: NDArray[np.float64], height: int, width: int
 ) -> NDArray[np.float64]:
     """Light [..., H, W]: slopes in x and y [..., 2], what a vignette takes of the corners."""
     y = ((2 * np.arange(height) + 1 - height) / height)[:, None]
@@ -135,7 +134,7 @@ def light(
     return field
 
 
-def tone(gamma: NDArray[Any], contrast: NDArray[Any]) -> NDArray[np.float64]:
+def tone(gamma: NDArray[np.float64], contrast: NDArray[np.float64]) -> NDArray[np.float64]:
     """Tone curves [..., 256 STEPS] from [..., 1]: grey levels of light in steps of 1 / STEPS."""
     levels = np.minimum((np.arange(256 * STEPS) + 0.5) / (255 * STEPS), 1)
     curve = 0.5 + contrast * (levels**gamma - 0.5)

@@ -1,0 +1,57 @@
+"""What turns a model's answers into one number an image."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor, nn
+
+from taggant.data.imageset import ImageSet
+from taggant.score.oracle import Access
+
+
+class Statistic(Protocol):
+    """A function of answers and of what they are compared with; larger = more likely used."""
+
+    def __call__(self, answers: Tensor, targets: Tensor, /) -> Tensor:
+        """Float [B] of answers [B, ...] (or those to K views, [B, K, ...]) and targets [B, ...]."""
+        ...
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """Becomes a `Statistic` once it has looked something up: in the victim, or in public data."""
+
+    def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
+        """The statistic of one victim.
+
+        Parameters
+        ----------
+        victim : nn.Module
+            Trained, and on its device.
+        public : ImageSet
+            Held-out images that were neither marked nor published.
+        access : callable
+            What of the victim's answers the auditor sees.
+        """
+        ...
+
+
+class ImageText(Protocol):
+    """A victim that knows images and captions by embeddings."""
+
+    def image_embeddings(self, data: ImageSet) -> Tensor:
+        """Unit rows [N, D]."""
+        ...
+
+    def targets(self, data: ImageSet) -> Tensor:
+        """Embeddings of the images' captions, unit rows [N, D]."""
+        ...
+
+
+class Captioner(Protocol):
+    """A victim that tells how well it would write a caption."""
+
+    def captioning_loss(self, seen: Tensor, tokens: Tensor) -> Tensor:
+        """Mean negative log-likelihood [B] of the captions' tokens [B, T]."""
+        ...
