@@ -50,8 +50,8 @@ FIRST = decided(
         "auditing.comparison auditing.controls auditing.engine auditing.plan auditing.published "
         "auditing.questions auditing.readings auditing.slots auditing.spread auditing.state "
         "data.augment pipeline.stages.score score.access score.membership score.oracle score.score "
-        "score.statistic score.view_sets stats.alternatives stats.arrays stats.boundary stats.chain "
-        "stats.checks stats.levels stats.replay stats.thresholds"
+        "score.statistic score.view_sets stats.alternatives stats.arrays stats.boundary "
+        "stats.chain stats.checks stats.levels stats.replay stats.thresholds"
     ),
     audit=(
         "auditing.instance auditing.unlearning pipeline.samples pipeline.stages.audit "
