@@ -34,7 +34,12 @@ SOURCE = ROOT / "src" / "taggant"
 
 CHAIN = ("stats/test_boundary", "stats/test_chain", "stats/test_sequential")
 PLANS = ("stats/test_sets", "stats/test_planning", "stats/test_examples")
-AUDIT = ("audit/test_comparison", "audit/test_engine", "audit/test_controls", "audit/test_drift")
+AUDIT = (
+    "auditing/test_comparison",
+    "auditing/test_engine",
+    "auditing/test_controls",
+    "auditing/test_drift",
+)
 TESTS: dict[str, tuple[str, ...]] = {
     "stats/alternatives": (*CHAIN, "stats/test_evidence", "stats/test_multiple"),
     "stats/arrays": CHAIN,
@@ -60,13 +65,13 @@ TESTS: dict[str, tuple[str, ...]] = {
     "stats/stopping": ("stats/test_stopping", "stats/test_grid", "stats/test_examples", *CHAIN),
     "stats/thresholds": (*CHAIN, "stats/test_mirrored", "stats/test_examples"),
     "stats/twins": ("stats/test_twins", *CHAIN),
-    "audit/comparison": AUDIT,
-    "audit/controls": ("audit/test_controls", "audit/test_drift", "audit/test_engine"),
-    "audit/engine": AUDIT,
-    "audit/questions": AUDIT,
-    "audit/readings": AUDIT,
-    "audit/slots": ("audit/test_slots", *AUDIT),
-    "audit/spread": ("audit/test_slots", *AUDIT),
+    "auditing/comparison": AUDIT,
+    "auditing/controls": ("auditing/test_controls", "auditing/test_drift", "auditing/test_engine"),
+    "auditing/engine": AUDIT,
+    "auditing/questions": AUDIT,
+    "auditing/readings": AUDIT,
+    "auditing/slots": ("auditing/test_slots", *AUDIT),
+    "auditing/spread": ("auditing/test_slots", *AUDIT),
     "marking/draws": ("marking/test_draws", "marking/test_ledger"),
     "marking/ledger": ("marking/test_ledger", "marking/test_draws"),
     "marking/publish": ("marking/test_publish", "marking/test_ledger"),
@@ -76,7 +81,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 }
 NAMED = {  # module: function, what its body becomes
     "marking/draws": ("order", "return np.delete(np.arange(self.n), published)"),
-    "audit/comparison": ("snap", "return scores.astype(np.float64)"),
+    "auditing/comparison": ("snap", "return scores.astype(np.float64)"),
 }
 COMPARED = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
