@@ -94,6 +94,7 @@ def test_the_report_says_what_is_assumed(runs):
     ("overrides", "said"),
     [
         (("audit=combined", "marking.withhold=0"), "marking.withhold = 0"),
+        (("audit=combined", "audit.read=until_decided"), "choose audit.read=all"),
         (("audit=combined", "marking=none"), "choose audit=controlled"),
         (("audit=combined", "reference=known", "reference.count=2"), "reference.count = 2"),
     ],

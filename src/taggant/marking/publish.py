@@ -243,7 +243,7 @@ def equal_versions_rate(
         _, counts = np.unique(row.flatten(1).numpy(), axis=0, return_counts=True)
         equal += int((counts * (counts - 1)).sum())
         pairs += count * (count - 1)
-    return equal / pairs
+    return equal / max(pairs, 1)  # one version alone makes no pair
 
 
 def raw_sha256(images: Tensor) -> list[str]:

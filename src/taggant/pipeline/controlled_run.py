@@ -8,6 +8,7 @@ from functools import cached_property
 import pytorch_lightning as lightning
 
 from taggant.auditing.controlled import ControlledAudit
+from taggant.auditing.readings import ALL
 from taggant.pipeline.audit_run import check_data
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.instance_run import InstanceRun
@@ -68,6 +69,11 @@ class ControlledRun(InstanceRun):
             raise ValueError(
                 "audit = combined joins the ranks of versions, and marking makes one version only: "
                 "choose audit=controlled"
+            )
+        if self.asked.combine and self.asked.read != ALL:
+            raise ValueError(
+                f"audit.read = {self.asked.read}: a joint p-value needs the whole rank: choose "
+                f"audit.read={ALL}"
             )
         if self.unlearn.forget:
             raise ValueError(
