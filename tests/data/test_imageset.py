@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.conftest import random_set
 
 from taggant.data import ImageSet, Splits
 from taggant.data.imageset import channel_stats, content_ids
@@ -142,3 +143,13 @@ def test_parts_that_do_not_fit(change, message):
     parts = vars(make()) | change
     with pytest.raises(ValueError, match=message):
         ImageSet(**parts)
+
+
+def test_rows_are_found_by_id():
+    data = random_set(5)
+    chosen = [data.ids[3], data.ids[0]]
+    assert data.rows_of(chosen).tolist() == [3, 0]
+    assert data.select(data.rows_of(chosen)).ids == tuple(chosen)
+    assert data.rows_of([]).tolist() == []
+    with pytest.raises(KeyError):
+        data.rows_of(["another"])

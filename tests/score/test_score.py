@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from tests.conftest import random_set
 from torch import nn
 
 from taggant.data.augment import CropFlip
-from taggant.score import Score, likeness, membership
+from taggant.score import Oracle, Score, likeness, membership
 from taggant.score.access import Embedding, Full
+
+
+class Floats(nn.Module):
+    def forward(self, images):
+        return images.float() / 255
 
 
 class Answers(nn.Module):
@@ -50,3 +57,16 @@ def test_an_unknown_average_is_named():
         joint(average="all")
     with pytest.raises(ValueError, match="'confidences': embedding has none"):
         joint(average="confidences")
+
+
+def test_many_images_are_scored_as_few_are():
+    data = random_set(7, size=8, classes=3)
+    score = Score(membership.margin, Full(), views=2, augment=CropFlip(1))
+    views = score.draw_views(range(7))
+    model = nn.Sequential(Floats(), nn.Flatten(), nn.Linear(192, 3))
+    few = Oracle(model, Full(), 6)
+    found = score.of_many(few, data.images, data.labels, views)
+    assert found.dtype == np.float32
+    once = score(Oracle(model, Full(), 14), data.images, data.labels, views)
+    assert found == pytest.approx(once.numpy(), abs=1e-5)
+    assert few.queries == 14

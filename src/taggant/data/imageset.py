@@ -138,6 +138,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def rows_of(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Where the images with these ids stand, [len(ids)]."""
+        row = {image_id: i for i, image_id in enumerate(self.ids)}
+        return np.array([row[image_id] for image_id in ids], dtype=np.int64)
+
     def select(self, indices: Indices) -> ImageSet:
         """The images at `indices`, in that order; each index at most once."""
         at = _as_index(indices)

@@ -63,10 +63,9 @@ class Published:
         ValueError
             If a version came out with another caption than its raw image has.
         """
-        position = {image_id: i for i, image_id in enumerate(train.ids)}
-        where = np.array([position[image_id] for image_id in self.ids])
+        where, withheld = train.rows_of(self.ids), train.rows_of(self.withheld)
         marked = train.replace(where[self.used].tolist(), self.images[torch.from_numpy(self.used)])
-        left_out = {*where[~self.used].tolist(), *(position[i] for i in self.withheld)}
+        left_out = {*where[~self.used].tolist(), *withheld.tolist()}
         shown = marked.select([i for i in range(len(train)) if i not in left_out])
         check_captions(train, shown)
         return shown

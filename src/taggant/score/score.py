@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from taggant.data.augment import Redrawn
@@ -295,3 +297,12 @@ class Score:
         scores = self._ready(answers.flatten(0, 1), targets.repeat_interleave(self.views, 0))
         per_view: Tensor = scores.unflatten(0, (len(images), self.views))
         return per_view.mean(1)
+
+    def of_many(
+        self, oracle: AnyOracle, images: Tensor, targets: Tensor, views: Tensor
+    ) -> NDArray[np.float32]:
+        """Score any number of images, as many at a time as one batch holds; see a call, [B]."""
+        step = max(1, oracle.batch_size // self.views)
+        parts = zip(images.split(step), targets.split(step), views.split(step), strict=True)
+        scores = torch.cat([self(oracle, *part).float().cpu() for part in parts])
+        return np.asarray(scores.numpy())

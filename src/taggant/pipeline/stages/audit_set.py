@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 import polars as pl
-import torch
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 from torch import Tensor
@@ -120,10 +119,7 @@ class AuditSet:
 
         def ask(images: Tensor, labels: Tensor) -> NDArray[np.float32]:
             views = score.draw_views([common] * len(images))
-            step = max(1, oracle.batch_size // score.views)
-            parts = zip(*(part.split(step) for part in (images, labels, views)), strict=True)
-            scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
-            return np.asarray(scores.numpy())
+            return score.of_many(oracle, images, labels, views)
 
         return SetCase(
             victim=victim,

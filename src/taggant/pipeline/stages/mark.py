@@ -145,5 +145,4 @@ class Mark:
 
     def _raw(self, ids: Sequence[str]) -> ImageSet:
         train = self.data.splits.train
-        position = {image_id: i for i, image_id in enumerate(train.ids)}
-        return train.select([position[image_id] for image_id in ids])
+        return train.select(train.rows_of(ids))

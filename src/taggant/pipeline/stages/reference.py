@@ -46,8 +46,7 @@ class Reference:
 
     def inside(self, ids: tuple[str, ...]) -> NDArray[np.bool_]:
         """Which images each model learns from, [models, images]: every image is in half of them."""
-        position = {image_id: i for i, image_id in enumerate(self.data.splits.train.ids)}
-        rows = [position[image_id] for image_id in ids]
+        rows = self.data.splits.train.rows_of(ids)
         return np.stack([self._half(number)[rows] for number in range(self.asked.count)])
 
     def model(self, number: int) -> Victim:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from numpy.typing import NDArray
@@ -205,11 +204,8 @@ class Scores:
             common = self.mark.instances.ledger.draws(WHOLE_SET).seed(VIEWS)
             raw = self.mark.instances.raw.images
             views = score.views_of(oracle, raw, targets, [common] * len(raw))
-            step = max(1, oracle.batch_size // score.views)
-            asked = (published.images, targets, views)
-            parts = zip(*(part.split(step) for part in asked), strict=True)
-            scores = torch.cat([score(oracle, *part).float().cpu() for part in parts])
-            write_atomically(folder / RAW, save({"scores": scores.numpy()}))
+            scores = score.of_many(oracle, published.images, targets, views)
+            write_atomically(folder / RAW, save({"scores": scores}))
 
         needs = (self.mark.stage, made_by, *self._beside_stages)
         return Stage("raw", self._identity(None), compute, needs=needs)
