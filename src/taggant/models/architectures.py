@@ -72,7 +72,7 @@ def architecture(arch: str, options: ModelOptions) -> Architecture:
 
 
 def _torchvision(key: str, name: str, options: ModelOptions) -> Architecture:
-    classes = {} if options.classes is None else {"num_classes": options.classes}
+    classes = {} if options.class_count is None else {"num_classes": options.class_count}
     net = torchvision_network(f"{key} torchvision:NAME", name, weights=None, **classes)
     if options.kind == "encoder":
         net, _ = headless(net, key)
@@ -81,7 +81,7 @@ def _torchvision(key: str, name: str, options: ModelOptions) -> Architecture:
 
 
 def _timm(key: str, name: str, options: ModelOptions) -> Architecture:
-    classes = 0 if options.kind == "encoder" else options.classes
+    classes = 0 if options.kind == "encoder" else options.class_count
     net = timm_network(f"{key} timm:NAME", name, num_classes=classes)
     config: dict[str, Any] = getattr(net, "pretrained_cfg", {})
     heads: tuple[str, ...] = ()

@@ -28,8 +28,8 @@ def checkpoint(path: Path, options: ModelOptions) -> Model:
             "(torchvision:NAME, timm:NAME, open_clip:NAME)"
         )
     made = architecture(options.arch, options)
-    classes = "" if options.victim == "encoder" else f" with {options.classes} classes"
-    named = f"{options.arch}{'' if options.classes is None else classes}"
+    classes = "" if options.victim == "encoder" else f" with {options.class_count} classes"
+    named = f"{options.arch}{'' if options.class_count is None else classes}"
     note = _note(path, fill(made, path, named))
     return of_architecture(str(path), sha256(path), made, options, note)
 

@@ -36,7 +36,7 @@ def endpoint(url: str, options: ModelOptions) -> Model:
             "or embeddings; accepted are classifier and encoder (for others, ask through "
             "module:function)"
         )
-    classes = options.classes or 0
+    classes = options.class_count or 0
     if options.kind == "classifier" and not classes:
         raise ValueError(
             f"{options.key('classes')}: needed of a classifier behind a URL, how many it has"

@@ -42,6 +42,8 @@ class ModelOptions:
         One of `VICTIMS`; usually a classifier.
     classes : int, optional
         Number of its classes.
+    usual_classes : int, optional
+        The same, where neither `classes` nor the model says it.
     size : int, optional
         Side of its input in pixels, usually 224; of pictures it sees the central square then.
     mean, std : tuple of float, optional
@@ -67,6 +69,7 @@ class ModelOptions:
     weights: Path | None = None
     victim: str | None = None
     classes: int | None = None
+    usual_classes: int | None = None
     size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -92,6 +95,11 @@ class ModelOptions:
     def kind(self) -> str:
         """What the model is, where it does not say so itself."""
         return self.victim or "classifier"
+
+    @property
+    def class_count(self) -> int | None:
+        """Number of its classes, where the model does not say so itself."""
+        return self.classes or self.usual_classes
 
     def check_kind(self, kind: str, spec: str) -> None:
         """Refuse another kind than the one that a model is.

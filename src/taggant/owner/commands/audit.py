@@ -48,7 +48,10 @@ class ScoreChoice(OptionGroup):
     def config(self, victim: str) -> ScoreConfig:
         """The score for a kind of model."""
         if not self.score and victim not in SCORES:
-            raise ValueError(f"--score: needed, for a {victim} has no usual one")
+            raise ValueError(
+                f"--score: a {victim} has none that this tool computes; audit it from Python, with "
+                "taggant.models.load and taggant.score.captioning"
+            )
         return compose_score(self.score or SCORES[victim], self.access, self.set_ or [])
 
 
@@ -167,16 +170,16 @@ def audit(
     platform: Platform,
     classes: Annotated[
         str,
-        typer.Option(help="the model's classes in its order, by commas; or the labels, sorted"),
+        typer.Option(help="the model's classes in its order, by commas; or its own; or the labels"),
     ] = "",
 ) -> None:
     """Ask a model about your pictures; a call that was cut short goes on where it stopped."""
     _refuse_secrets_in_folders(ledger, out, raw, published, platform.published_copy)
     own = FolderLedger.load(ledger)
     labels = [entry.label for entry in own.entries if entry.label]
-    named = classes_of(labels, parse_names("--classes", classes))
+    named = parse_names("--classes", classes)
     found = gather(own, raw, published)
-    options = model_options(kind, access, len(named))
+    options = model_options(kind, access, len(named), len(classes_of(labels, named)))
     score_config = choice.config(kind.victim or "classifier")  # what is mistyped costs nothing
     transform = platform.explained(found)
     rule = claims.rule(len(found), own.terms.n)
@@ -188,7 +191,8 @@ def audit(
             f"note: records name the model {asked.spec}. Keys are better given as --header "
             "NAME=VARIABLE: what is typed stands in the shell's history."
         )
-    case = Case(own, asked, score_config, rule, transform, named)
+    in_order = classes_of(labels, named or asked.classes)
+    case = Case(own, asked, score_config, rule, transform, in_order)
     case.check()
     if auditing.finished(case, out) is None:
         spending.agree(case, estimate(case, found, kind.batch), len(found))

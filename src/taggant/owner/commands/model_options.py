@@ -57,8 +57,19 @@ class EndpointAccess(OptionGroup):
     ] = None
 
 
-def model_options(kind: ModelKind, access: EndpointAccess, classes: int) -> ModelOptions:
+def model_options(
+    kind: ModelKind, access: EndpointAccess, classes: int, usual: int = 0
+) -> ModelOptions:
     """The options of both groups together.
+
+    Parameters
+    ----------
+    kind, access
+        The groups.
+    classes : int
+        Number of classes that were named; 0 if none were.
+    usual : int
+        The number where the model does not know it either; 0 for none.
 
     Raises
     ------
@@ -70,6 +81,7 @@ def model_options(kind: ModelKind, access: EndpointAccess, classes: int) -> Mode
         weights=kind.weights,
         victim=kind.victim,
         classes=classes or None,
+        usual_classes=usual or None,
         size=kind.size,
         mean=parse_numbers("--mean", kind.mean) if kind.mean else None,
         std=parse_numbers("--std", kind.std, 0) if kind.std else None,
