@@ -90,6 +90,10 @@ def tiny(name: str) -> list[str]:
     if config.marking.withhold:
         sizes |= {"marking.withhold": "12", "audit.read": "all"}
     forget = ["unlearning.forget=6"] if config.unlearning.get("forget") else []
+    if config.marking.get("withhold"):
+        sizes["marking.withhold"] = 12
+    if config.audit.get("combine"):  # ranks need all versions
+        sizes["audit.read"] = "all"
     every = {**sizes, **first}
     return [f"+experiment={name}", *ALWAYS, *data, *forget, *(f"{k}={v}" for k, v in every.items())]
 
