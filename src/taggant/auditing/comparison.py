@@ -1,4 +1,4 @@
-"""Comparing scores; and why a claim that rests on doubtful comparisons is none.
+"""Comparing scores, and dropping claims that rest on doubtful comparisons.
 
 Keys make the size exact whatever ties, so of a model that gives all versions one answer a share of
 p is claimed, by luck alone. And a model that changes while it answers may do so between the answer
@@ -49,10 +49,10 @@ def snap(scores: Scores, grid: float) -> NDArray[np.float64]:
 
 
 def paths(bits: Bits, doubtful: Bits, test: Boundary) -> list[Bits]:
-    """What a test is run on: the comparisons as they are; and as they are least favourable.
+    """What a test is run on: the comparisons as they are, and with doubtful ones at their extremes.
 
-    All doubtful comparisons exceed, and if the test has another side, none do. What lies between
-    is then claimed as well.
+    With all doubtful comparisons as exceedances and, for a two-sided test, with none. What a test
+    claims on all of these it claims however the doubtful comparisons fall.
     """
     other_side = [] if test.claim_high is None else [bits & ~doubtful]
     return [bits, bits | doubtful, *other_side]
@@ -61,7 +61,7 @@ def paths(bits: Bits, doubtful: Bits, test: Boundary) -> list[Bits]:
 def firm(
     test: Boundary, bits: Bits, doubtful: Bits, reads: NDArray[np.int64]
 ) -> tuple[Decisions, Decisions]:
-    """Decisions of a test with doubtful comparisons as they are, and those that need none.
+    """Decisions of a test, and those of them that no doubtful comparison could change.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Control queries: whether a model answers as one function, by which versions can be compared.
+"""Control queries: does a model answer as one fixed function? Else versions cannot be compared.
 
 A fault voids an audit: no claim is made of it. So the checks can only take claims away, and the
 bound on the false-detection rate holds with them as without, however often they are wrong.
@@ -92,7 +92,7 @@ class Controls:
         return len(self.first)
 
     def due(self, asked: int) -> int:
-        """How many controls belong into the next round, after so many images: all or none."""
+        """How many controls to ask in the next round, after `asked` images: all or none."""
         if asked < self._next:
             return 0
         self._next = asked + self._interval()

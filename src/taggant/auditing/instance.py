@@ -178,7 +178,7 @@ class InstanceAudit:
 
 
 def rate_row(name: str, claims: NDArray[np.bool_], fault: str | None) -> dict[str, object]:
-    """Share of instances claimed, with its exact 95 % interval; None of a void audit."""
+    """Share of instances claimed, with its exact 95 % interval; None if the audit has a fault."""
     if fault is not None:
         return {name: None, f"{name}_ci": None}
     rate, low, high = rate_columns(name, claims).values()
@@ -196,7 +196,7 @@ def rate_columns(name: str, claims: NDArray[np.bool_]) -> dict[str, float]:
 def replay(boundary: Boundary, readings: Readings) -> Decisions:
     """Decisions of a test on recorded readings that no doubtful comparison decides.
 
-    Of a void reading there is no claim, with p = 1.
+    A reading with a fault gives no claims, and p = 1.
     """
     return _asis_and_firm(boundary, readings)[1]
 

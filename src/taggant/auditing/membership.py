@@ -1,7 +1,7 @@
 """Membership scores of whole images, published and withheld alike.
 
-The same function of every image: it looks at versions that were drawn without a thought of the
-published one, and knows nothing of who was published.
+The same function of every image: it looks at versions that were drawn independently of the
+published one, and does not depend on which images were published.
 """
 
 from __future__ import annotations

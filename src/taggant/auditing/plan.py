@@ -88,7 +88,7 @@ class Plan:
 
     @property
     def grid(self) -> float:
-        """Scores are compared on this grid."""
+        """Scores are rounded to multiples of this before they are compared."""
         return self.questions.controls.grid
 
     @property
@@ -97,7 +97,7 @@ class Plan:
         return str(self.questions.oracle.device.type)
 
     def continues(self, earlier: Readings) -> bool:
-        """Whether bits of an earlier reading are of the same scores."""
+        """Whether an earlier reading compared the same scores, so that its bits can be kept."""
         chosen = self.questions.chosen
         same = (earlier.grid, earlier.device) == (self.grid, self.device)
         if chosen is None or earlier.chosen is None:

@@ -12,13 +12,13 @@ class AuditError(RuntimeError):
 
 
 def check_published(instances: Instances) -> MarkingDevice:
-    """Re-make the published versions, compare bit for bit; where they come out the same.
+    """Make the published versions again; return the device on which they are equal bit for bit.
 
     Raises
     ------
     AuditError
-        If they come out the same nowhere: hidden versions would then not be made as the published
-        one was, and its rank would mean nothing.
+        If there is none: hidden versions would then not be made as the published one was, and its
+        rank would mean nothing.
     """
     try:
         return remaking_device(

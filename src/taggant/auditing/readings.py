@@ -48,7 +48,8 @@ class Readings:
     controls : int
         Images asked once more: the same few again and again, and each published one at its end.
     fault : str or None
-        Why the audit is void: no claim is made of it, and it is not gone on with.
+        What is wrong with the model's answers, which voids the audit: no claim is made, and the
+        reading is not continued.
     chosen : uint64 array [I] or None
         Fingerprints of the views of each instance, where they were chosen by asking the model.
     scores : float32 array [I, 3 + D] or None
@@ -78,7 +79,7 @@ class Readings:
     def serves(self, until: Sequence[Boundary] | None) -> bool:
         """Whether these tests can be replayed; without tests, whether the reading is full.
 
-        A void one serves all: whatever the test, it makes no claim.
+        A reading with a fault serves every test: none makes a claim on it.
         """
         if self.full or self.fault is not None:
             return True

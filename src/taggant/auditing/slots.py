@@ -24,7 +24,7 @@ class Slots:
     ----------
     busy : bool array [S]
     closing : bool array [S]
-        Read as far as need be; the published version is to be asked again.
+        Enough was read; the published version is to be asked once more.
     closed : int array [S]
         How often it was.
     instance : int array [S]
@@ -61,7 +61,7 @@ class Slots:
         self.first[slots] = self.least[slots] = self.largest[slots] = scores
 
     def answer_again(self, slots: Ints, scores: Floats) -> Bits:
-        """Later ones; whether they widened the range, [slots]."""
+        """Scores of published versions asked again; whether they widened the range, [slots]."""
         self.closing[slots] = False
         self.closed[slots] += 1
         widened: Bits = (scores < self.least[slots]) | (scores > self.largest[slots])
@@ -120,7 +120,7 @@ class Tests:
         return np.where(self.done(instance), self.stopped[instance].max(1), 0)
 
     def start_over(self, instance: Ints, bits: Bits, doubtful: Bits, reads: Ints) -> None:
-        """The same from the first version on, for what was read before [instances, D]."""
+        """Run the tests anew on all that was read of some instances [instances, D]."""
         self.stopped[instance] = self.exceeded[instance] = 0
         if bits.shape[1]:
             exists = np.arange(bits.shape[1]) < reads[:, None]

@@ -1,4 +1,4 @@
-"""How far an image's versions are apart, and how far the published one's answers moved."""
+"""How far the scores of an image's versions are apart, and how far the published one's moved."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Spread:
         instance: NDArray[np.int64],
         scores: NDArray[np.float32],
         own: NDArray[np.float32],
-        kept: NDArray[np.int64],
+        counted: NDArray[np.int64],
     ) -> None:
-        """Scores [instances, B], of which `kept` count, and those of the published versions."""
-        real = np.arange(scores.shape[1]) < kept[:, None]
+        """Add scores [instances, B], `counted` of each, and those of the published versions."""
+        real = np.arange(scores.shape[1]) < counted[:, None]
         apart = np.where(real, scores.astype(float) - own[:, None], 0.0)
         self.tied[instance] &= (apart == 0).all(1)
-        self.count[instance] += kept
+        self.count[instance] += counted
         self.total[instance] += apart.sum(1)
         self.square[instance] += (apart**2).sum(1)
 
@@ -36,7 +36,10 @@ class Spread:
         self.moves[instance] = move
 
     def judge(self, controls: Controls, first: NDArray[np.float32]) -> None:
-        """Look for drift, and for answers that are the image's own; `first` scores of all."""
+        """Check for drift, and for models that give all versions of an image one answer.
+
+        `first` are the published versions' first scores, [instances].
+        """
         read = np.flatnonzero(~np.isnan(self.moves))
         if len(read) == 0:
             return

@@ -31,7 +31,8 @@ def group_rates(
     """Claims of each group, as a share of it, with exact 95 % intervals.
 
     Of a two-sided test, both claims count, and the share claimed "over-forgotten" is told apart.
-    No claim is *not* evidence of erasure: read the interval's upper end. A void audit has no rates.
+    No claim is *not* evidence of erasure: read the interval's upper end. An
+    audit with a fault has no rates.
     """
     row: dict[str, object] = {}
     for name, mask in members.items():

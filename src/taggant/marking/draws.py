@@ -65,7 +65,7 @@ class Draws:
         return self._words("ties")
 
     def some(self, purpose: str, count: int) -> NDArray[np.int64]:
-        """Indices of so many versions, or of all, drawn without a look at the published one."""
+        """Indices of so many versions, or of all, drawn independently of the published one."""
         drawn: NDArray[np.int64] = np.sort(np.argsort(self._words(purpose), kind="stable")[:count])
         return drawn
 
@@ -74,7 +74,7 @@ class Draws:
         return (self.seed(purpose) >> 10) / (1 << 53)
 
     def seed(self, purpose: str) -> int:
-        """Seed of 63 bits, of the views (the same for all versions), say."""
+        """Seed of 63 bits for one purpose: of the views, say, which all versions share."""
         return int.from_bytes(self.key(f"{purpose}/{self.name}")[:8], "big") >> 1
 
     def key(self, purpose: str) -> bytes:

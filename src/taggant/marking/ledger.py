@@ -277,7 +277,7 @@ def fingerprint(key: bytes) -> str:
 
 
 def _create_key(path: Path) -> None:
-    """Make a key file; where another process is quicker, its key stands."""
+    """Make a key file; if another process was quicker, its key is kept."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     write_atomically(draft, secrets.token_hex(KEY_BYTES).encode(), mode=0o600)
     try:

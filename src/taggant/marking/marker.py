@@ -114,7 +114,7 @@ class Marker:
         return self._dimensions[key]
 
     def features(self, pixels: Tensor, windows: Tensor | None = None) -> Tensor:
-        """As a call, without gradients and with deterministic algorithms."""
+        """What a call returns, without gradients and with deterministic algorithms."""
         with deterministic(), torch.no_grad():
             return self(pixels, windows)
 

@@ -112,7 +112,7 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a captioner's decoder looks at; its owner lets others see only what is written of it."""
+    """What a captioner's decoder looks at; a deployed captioner would show its captions only."""
 
     answers: ClassVar[str] = "tokens"
 

@@ -16,8 +16,8 @@ from taggant.score.statistic import Captioner, Statistic
 class Captioning:
     """Minus the mean negative log-likelihood of the caption's tokens, given the image.
 
-    The caption is the same for all versions of an image, so differences are the image's. Asking
-    needs the victim's log-likelihood of a text of one's own choice, as some services tell it.
+    The caption is the same for all versions of an image, so differences are the image's. The
+    auditor needs the victim's log-likelihood of a text that she chooses; some services give it.
     """
 
     def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:

@@ -22,7 +22,7 @@ AVERAGES = ("scores", "confidences", None)
 
 
 class Answering(Protocol):
-    """What says how it answers: a victim, its class, an owner's model."""
+    """A victim, its class, or an owner's model: it says what it answers with."""
 
     @property
     def answers(self) -> str:
@@ -301,7 +301,7 @@ class Score:
     def of_many(
         self, oracle: AnyOracle, images: Tensor, targets: Tensor, views: Tensor
     ) -> NDArray[np.float32]:
-        """Score any number of images, as many at a time as one batch holds; see a call, [B]."""
+        """Score any number of images, [B], a batch at a time; see `__call__`."""
         step = max(1, oracle.batch_size // self.views)
         parts = zip(images.split(step), targets.split(step), views.split(step), strict=True)
         scores = torch.cat([self(oracle, *part).float().cpu() for part in parts])

@@ -40,10 +40,10 @@ class Random:
     """Views are independent draws of the augmentation."""
 
     def check(self, augment: Redrawn) -> None:
-        """Any will do."""
+        """Accept any augmentation."""
 
     def candidates(self, augment: Redrawn) -> None:
-        """Nothing is asked."""
+        """None: the model is not asked."""
 
     def choose(
         self, augment: Redrawn, count: int, generator: torch.Generator, scores: Tensor
@@ -60,11 +60,11 @@ class Grid:
     """
 
     def check(self, augment: Redrawn) -> None:
-        """It must be able to spread its draws."""
+        """Refuse an augmentation that cannot spread its draws."""
         _method(augment, "stratified", "grid")
 
     def candidates(self, augment: Redrawn) -> None:
-        """Nothing is asked."""
+        """None: the model is not asked."""
 
     def choose(
         self, augment: Redrawn, count: int, generator: torch.Generator, scores: Tensor
@@ -82,7 +82,7 @@ class Hardest:
     """
 
     def check(self, augment: Redrawn) -> None:
-        """It must have finitely many views."""
+        """Refuse an augmentation that cannot list its views."""
         _method(augment, "every", "hardest")
 
     def candidates(self, augment: Redrawn) -> Tensor:
@@ -101,12 +101,12 @@ class Mixed:
     """Half of the views as in `Grid`, the others the hardest of those that are left."""
 
     def check(self, augment: Redrawn) -> None:
-        """It must be able to do both."""
+        """Refuse an augmentation that cannot do both."""
         Grid().check(augment)
         Hardest().check(augment)
 
     def candidates(self, augment: Redrawn) -> Tensor:
-        """As of `Hardest`."""
+        """See `Hardest.candidates`."""
         return Hardest().candidates(augment)
 
     def choose(

@@ -43,7 +43,7 @@ def show(root: Path, options: argparse.Namespace) -> int:
 
 
 def verify(root: Path, _: argparse.Namespace) -> int:
-    """Hash every file and name what is damaged, missing, or lies in another's place."""
+    """Hash every file and name what is damaged, missing or in the wrong folder."""
     there = survey(root)
     found = there.records
     wrong = [*there.unreadable, *(message for record in found if (message := damage(record)))]

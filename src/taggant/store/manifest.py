@@ -139,7 +139,7 @@ def _check_place(folder: Path, manifest: Manifest) -> None:
 
 
 def _wrong(manifest: object) -> str | None:
-    """Why something is no manifest; None if it is one."""
+    """Why this is no manifest; None if it is one."""
     if not isinstance(manifest, dict):
         return f"it holds a {type(manifest).__name__}, no object"
     for key, kind in TYPES.items():

@@ -230,7 +230,7 @@ class Store:
         return folder
 
     def _give_up(self, draft: Path, resumable: bool) -> None:
-        """Leave of an interrupted attempt what can be resumed, and no empty folder."""
+        """Keep what can be resumed of an interrupted attempt; remove the rest and empty folders."""
         if not resumable:
             shutil.rmtree(draft, ignore_errors=True)
         inside = draft.relative_to(self.root).parents
@@ -290,7 +290,7 @@ def _say(message: str) -> None:
 
 
 def _clear(partial: Path, resumable: bool) -> None:
-    """Remove an interrupted attempt; of one that can be resumed, only half-written files."""
+    """Remove an interrupted attempt or, if it can be resumed, only its half-written files."""
     if not partial.exists():
         return
     if not resumable:

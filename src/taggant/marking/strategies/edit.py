@@ -1,4 +1,4 @@
-"""Photographic edits: each version is retouched a little otherwise."""
+"""Photographic edits: each version is retouched a little differently."""
 
 from __future__ import annotations
 

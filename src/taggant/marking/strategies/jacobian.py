@@ -90,7 +90,7 @@ class Jacobian(Strategy):
         return versions
 
     def cache_capacity(self, image: Tensor) -> int:
-        """Images like this one whose sketches fit into the budget."""
+        """How many sketches of images like this one fit into the budget."""
         channels, height, width = image.shape
         blocks = channels * -(-height // self.block) * -(-width // self.block)
         return max(1, self.memory // (4 * self.k * blocks))

@@ -71,7 +71,7 @@ class Sign(Strategy):
         return pattern * (brighter - darker) + darker
 
     def parameters(self) -> Parameters:
-        """See `Strategy.parameters`; what is not mirrored is described as before there was that."""
+        """See `Strategy.parameters`; ``mirror`` is left out where false, as in old ledgers."""
         own: dict[str, object] = {"strategy": "sign", "block": self.block}
         return {**own, "mirror": True} if self.mirror else own
 
