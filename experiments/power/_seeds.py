@@ -47,7 +47,7 @@ def over_seeds(runs: pl.DataFrame, by: str, reference: Any) -> pl.DataFrame:
 def _rate(cell: pl.DataFrame, rate: str, group: str) -> dict[str, Any]:
     rates, sizes = cell[rate].to_numpy(), cell[group].to_numpy()
     exact = clopper_pearson(round(float((rates * sizes).sum())), int(sizes.sum()))
-    mean, half = _student(rates)
+    mean, half = student(rates)
     return {
         group: int(sizes.sum()),
         rate: mean,
@@ -61,13 +61,13 @@ def _rate(cell: pl.DataFrame, rate: str, group: str) -> dict[str, Any]:
 def _over(cell: pl.DataFrame, reference: pl.DataFrame) -> dict[str, float | None]:
     both = cell.join(reference, on="seed", suffix="_reference")
     more = both["detection_rate"] - both["detection_rate_reference"]
-    mean, half = _student(more.to_numpy())
+    mean, half = student(more.to_numpy())
     known = len(more) > 1
     low, high = (mean - half, mean + half) if known else (None, None)
     return {"over": mean, "over_low": low, "over_high": high}
 
 
-def _student(values: NDArray[np.float64]) -> tuple[float, float]:
+def student(values: NDArray[np.float64]) -> tuple[float, float]:
     """Mean, and half of its 95 % interval; 0 for one value, whose spread is unknown."""
     if len(values) < 2:
         return float(values.mean()), 0.0

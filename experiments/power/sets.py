@@ -1,0 +1,51 @@
+"""Sets of an owner's images, by both randomisations: power against their size, at p = .001.
+
+The runs of `power/combined`: sets are drawn at random from the used and the unused images of each
+run, 2,000 of each size. They overlap, so the interval is over seeds only: it is as wide as the
+seeds differ.
+"""
+
+from pathlib import Path
+
+import polars as pl
+from experiments.power._seeds import student
+from matplotlib.figure import Figure
+
+from experiments import Expected
+from taggant.report import controlled
+
+RUNS = ("power/combined",)
+KEYS = ("size", "group", "evidence", "p")
+
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    once = runs.filter(pl.col("p") == pl.col("p").max())
+    tables = [
+        pl.read_csv(Path(str(run["folder"])) / "sets.csv").with_columns(seed=pl.lit(run["seed"]))
+        for run in once.iter_rows(named=True)
+    ]
+    rows = []
+    for key, cell in pl.concat(tables).group_by(KEYS, maintain_order=True):
+        mean, half = student(cell["claimed"].to_numpy())
+        low, high = max(0.0, mean - half), min(1.0, mean + half)
+        least, most = cell["claimed"].min(), cell["claimed"].max()
+        rows.append(
+            {
+                **dict(zip(KEYS, key, strict=True)),
+                "seeds": len(cell),
+                "claimed": mean,
+                "claimed_low": low,
+                "claimed_high": high,
+                "claimed_least": least,
+                "claimed_most": most,
+                "date": once["date"].max(),
+            }
+        )
+    return pl.DataFrame(rows, orient="row")
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    figure: Figure = controlled.sets(table)
+    return figure
