@@ -33,9 +33,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import environment, in_turns, precisions, ratio, seconds, show, timed
 from torch import Tensor, nn
 
+from common import environment, in_turns, precisions, ratio, seconds, show, timed
 from taggant.auditing.engine import read
 from taggant.data import emoji
 from taggant.data.augment import CropFlip

@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import environment, in_turns, precisions, ratio, seconds, show
 from hydra.utils import instantiate
 from torch import Tensor
 
+from common import environment, in_turns, precisions, ratio, seconds, show
 from taggant.data import emoji
 from taggant.data.imageset import ImageSet
 from taggant.groups import compose_config

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import training
-from common import environment, seconds, show
 from torch.profiler import ProfilerActivity, profile
 
 import audit
+import training
+from common import environment, seconds, show
 from taggant.data import emoji
 from taggant.pipeline.run import quiet_libraries
 from taggant.stats import optimal

@@ -19,8 +19,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from common import environment, in_turns, ratio, seconds, show
 
+from common import environment, in_turns, ratio, seconds, show
 from taggant.data import emoji
 from taggant.data.augment import CropFlip
 from taggant.data.imageset import ImageSet
