@@ -203,6 +203,15 @@ def test_what_a_caption_costs_depends_on_no_neighbour(tmp_path):
     assert torch.equal(each, tokens)
 
 
+def test_a_model_at_hand_is_a_module_that_gives_logits():
+    net = vit().eval()
+    said = ModelOptions(size=32, mean=(0.5,) * 3, std=(0.5,) * 3)
+    pixels = Preprocessing(32, said.mean, said.std)(PICTURES)
+    with torch.inference_mode():
+        expected = net(pixels).logits.log_softmax(1)
+    assert torch.allclose(load(net, said).oracle(Full()).query(PICTURES), expected, atol=1e-5)
+
+
 def test_a_model_in_several_files(folder):
     model = load(f"hf:{folder}")
     expected, before = model.oracle(Full()).query(PICTURES), model.fingerprint
@@ -239,6 +248,8 @@ def test_fingerprints_are_of_weights_config_and_processor(folder):
         ({"quantization_config": {"load_in_4bit": True}}, "quantised weights are not read"),
         ({"num_hidden_layers": 10**9}, "num_hidden_layers = 1000000000: accepted is up to 512"),
         ({"hidden_size": 10**12}, "hidden_size = 1000000000000: accepted"),
+        ({"hidden_size": 1 << 19}, "more than its weights' file can hold"),
+        ({"num_attention_heads": -1}, "fails when it is asked"),
         ({"hidden_size": 24}, "not the weights of ViTForImageClassification"),
         ({"id2label": {"one": "cat"}}, "no config of ViTForImageClassification"),
         ({"hidden_size": "many"}, "no config of ViTForImageClassification"),
@@ -249,6 +260,30 @@ def test_what_a_strangers_config_may_not_say(folder, changes, message):
     edited(folder / "config.json", **changes)
     with pytest.raises(ValueError, match=message):
         load(f"hf:{folder}")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("config.json", "[1]", "no object of JSON"),
+        ("config.json", "{" * 3, "no JSON"),
+        ("config.json", '{"a":' * 10**5, "no JSON"),
+        ("preprocessor_config.json", '{"size": NaN, "image_mean": 1}', r"Give a function"),
+        ("preprocessor_config.json", '{"size": {"shortest_edge": 8}, "crop_pct": 0}', "function"),
+    ],
+)
+def test_files_of_nonsense_are_named(folder, file, text, message):
+    (folder / file).write_text(text)
+    with pytest.raises(ValueError, match=rf"{file}: .*{message}"):
+        load(f"hf:{folder}")
+
+
+@pytest.mark.parametrize("wrong", [{"vocab_size": 7}, {"pad_token_id": 99}])
+def test_tokens_that_the_model_does_not_know_are_refused(tmp_path, wrong):
+    config = hf.CLIPConfig(text_config={**CLIP_TEXT, **wrong}, vision_config=VISION)
+    spec = saved(tmp_path, hf.CLIPModel(config), hf.CLIPImageProcessor(**CROP), text=True)
+    with pytest.raises(ValueError, match=r"a token has number \d+, and the model knows"):
+        load(spec)
 
 
 def test_code_and_adapters_beside_the_weights_are_left_alone(folder, monkeypatch):

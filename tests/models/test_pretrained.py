@@ -125,6 +125,11 @@ def test_names_of_classes_are_read(timm_folder):
         (lambda c: c["model_args"].update(act_layer="os.system"), "model_args act_layer: accepted"),
         (lambda c: c["model_args"].update(img_size=10**9), "img_size = 1000000000: accepted"),
         (lambda c: c["pretrained_cfg"].update(crop_mode="border"), "fitted by 'border'"),
+        (lambda c: c["pretrained_cfg"].update(mean=5), "pretrained_cfg: .*not iterable"),
+        (lambda c: c["pretrained_cfg"].update(input_size=[3, 100, 100]), "fails when it is asked"),
+        (lambda c: c.update(pretrained_cfg=[1]), "is no object of JSON"),
+        (lambda c: c["model_args"].update(num_classes="many"), "num_classes = 'many'"),
+        (lambda c: c["model_args"].update(num_classes=10**6), "more than its weights' file"),
     ],
 )
 def test_what_a_strangers_folder_of_timm_may_not_say(timm_folder, change, message):
@@ -167,6 +172,8 @@ def test_a_folder_of_open_clip_compares_pictures_with_captions(clip_folder, two_
         (lambda c: c["model_cfg"]["vision_cfg"].update(timm_model_name="x"), "cfg.timm_model_name"),
         (lambda c: c["model_cfg"].pop("text_cfg"), "lacks a tower"),
         (lambda c: c["model_cfg"]["vision_cfg"].update(layers=10**9), "layers = 1000000000"),
+        (lambda c: c["model_cfg"]["vision_cfg"].update(width=1 << 20), "more than its weights'"),
+        (lambda c: c["preprocess_cfg"].update(mean=[0.5]), "preprocess_cfg: mean = "),
     ],
 )
 def test_what_a_strangers_folder_of_open_clip_may_not_say(clip_folder, change, message):

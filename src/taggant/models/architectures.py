@@ -94,11 +94,23 @@ def _timm(key: str, name: str, options: ModelOptions) -> Architecture:
 def _open_clip(key: str, name: str, options: ModelOptions) -> Architecture:
     import open_clip  # seconds, which only its networks should cost
 
+    check_open_clip(key, name)
+    net = open_clip.create_model(name, pretrained=None)
+    return of_open_clip(net, name, options.kind)
+
+
+def check_open_clip(key: str, name: str) -> None:
+    """Refuse what is no architecture of open_clip's own.
+
+    Raises
+    ------
+    ValueError
+    """
+    import open_clip
+
     known = open_clip.list_models()
     if name not in known:
         raise ValueError(f"{key} open_clip:NAME = {name!r}: accepted are {', '.join(known)}")
-    net = open_clip.create_model(name, pretrained=None)
-    return of_open_clip(net, name, options.kind)
 
 
 def of_open_clip(net: Any, name: str, kind: str) -> Architecture:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from taggant.files import sha256
 from taggant.models.architectures import Architecture, architecture
-from taggant.models.model import Model, ModelOptions, local_model
+from taggant.models.model import Model, ModelOptions, check_answers, local_model
 from taggant.models.preprocessing import WithPreprocessing
 from taggant.models.state_dict import NoFitError, StateDict, find_state_dict
 from taggant.models.weights import read_weights
@@ -61,7 +61,7 @@ def of_architecture(
     """A network with its weights, as a model."""
     network = WithPreprocessing(made.ask, options.preprocessing(made.preprocessing))
     network.add_module("whole", made.net)  # so that it is moved and put into eval mode as well
-    return local_model(
+    model = local_model(
         spec,
         fingerprint,
         network,
@@ -71,6 +71,8 @@ def of_architecture(
         classes=classes,
         note=note,
     )
+    check_answers(model, spec)
+    return model
 
 
 def _note(path: Path, state: StateDict) -> str:

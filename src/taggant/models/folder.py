@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
 
 from taggant.files import sha256
 from taggant.models.extras import library
 
+N = TypeVar("N", bound=nn.Module)
 LARGEST_JSON = 64 << 20
 LARGEST_NUMBER = 1 << 20
+LARGEST_SIDE = 4096
 LARGEST_COUNT = 512
 """Of layers, heads and the like, of which a network is made one by one."""
 PATTERNS = ("*.json", "*.safetensors", "*.txt")
@@ -51,7 +56,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path}: larger than {LARGEST_JSON >> 20} MiB, so no config")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: no JSON ({error})") from error
     if not isinstance(found, dict):
         raise ValueError(f"{path}: no object of JSON")
@@ -69,14 +74,45 @@ def check_numbers(path: Path, config: Mapping[str, Any]) -> None:
     for key, value in config.items():
         if isinstance(value, dict):
             check_numbers(path, value)
-        counts = any(word in key for word in ("layer", "depth", "head", "block", "stage"))
-        most = LARGEST_COUNT if counts and "dim" not in key and "eps" not in key else LARGEST_NUMBER
+        counted = any(word in key for word in ("layer", "depth", "head", "block", "stage"))
+        image = any(word in key for word in ("image_size", "img_size", "input_size"))
+        most = LARGEST_COUNT if counted else LARGEST_SIDE if image else LARGEST_NUMBER
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, (int, float)) and not -most <= number <= most:
                 raise ValueError(f"{path}: {key} = {number}: accepted is up to {most}")
 
 
-def weight_files(folder: Path, names: Collection[str], spec: str) -> list[Path]:
+def check_size(make: Callable[[], nn.Module], weights: Sequence[Path]) -> None:
+    """Refuse a network that is larger than its files of weights, in which a number has a byte.
+
+    It is counted without memory for its numbers.
+
+    Raises
+    ------
+    ValueError
+    """
+    with torch.device("meta"):
+        count = sum(weight.numel() for weight in make().parameters())
+    if count > sum(file.stat().st_size for file in weights):
+        raise ValueError(f"a network of {count} numbers, more than its weights' file can hold")
+
+
+def build(make: Callable[[], N], path: Path, weights: Sequence[Path]) -> N:
+    """The network that a config describes.
+
+    Raises
+    ------
+    ValueError
+        If it is larger than its weights, or cannot be made.
+    """
+    try:
+        check_size(make, weights)
+        return make()
+    except Exception as error:  # a config of nonsense makes the libraries raise almost anything
+        raise ValueError(f"{path}: {error!s:.300}") from error
+
+
+def weight_files(folder: Path, wanted: Collection[str], spec: str) -> list[Path]:
     """The files of weights that are there, of these names, or the parts of a sharded one.
 
     Raises
@@ -84,13 +120,14 @@ def weight_files(folder: Path, names: Collection[str], spec: str) -> list[Path]:
     ValueError
         If there are none in safetensors, naming what to do.
     """
-    for name in names:
+    for name in wanted:
         if (folder / name).is_file():
             return [folder / name]
         index = folder / f"{name}.index.json"
         if index.is_file():
-            listed = set(read_json(index).get("weight_map", {}).values())
-            parts = [folder / Path(str(part)).name for part in sorted(listed)]
+            listed = read_json(index).get("weight_map")
+            names = {str(part) for part in listed.values()} if isinstance(listed, dict) else set()
+            parts = [folder / Path(part).name for part in sorted(names)]
             if parts and all(part.is_file() for part in parts):
                 return parts
             raise ValueError(f"{index}: names files that are not there")
@@ -99,7 +136,7 @@ def weight_files(folder: Path, names: Collection[str], spec: str) -> list[Path]:
     )
     also = f"; of {', '.join(there[:3])} nothing is read, for it may hold code" if there else ""
     raise ValueError(
-        f"{spec}: {folder} has no weights in safetensors ({', '.join(names)}){also}. With the "
+        f"{spec}: {folder} has no weights in safetensors ({', '.join(wanted)}){also}. With the "
         "library that made it: model.save_pretrained(FOLDER, safe_serialization=True), or "
         "safetensors.torch.save_file(model.state_dict(), FILE)"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from taggant.answers import evaluating
 from taggant.models.preprocessing import Preprocessing
 from taggant.score import AnyOracle, Oracle
 from taggant.score.oracle import Access
@@ -190,6 +191,29 @@ class Model:
         """One of `VICTIMS`."""
         asked = self.answers, self.against
         return next(kind for kind in VICTIMS if (VICTIMS[kind], AGAINST.get(kind)) == asked)
+
+
+def check_answers(model: Model, place: str) -> None:
+    """Ask a local model about a grey picture, and of captions for one.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be asked, with what may be wrong.
+    """
+    assert model.network is not None
+    grey = torch.full((1, 3, 64, 64), 128, dtype=torch.uint8)
+    device = next((weight.device for weight in model.network.parameters()), grey.device)
+    try:
+        with torch.inference_mode(), evaluating(model.network):
+            model.network(grey.to(device))
+        if model.against == "captions":
+            model.targets(["a picture"])
+    except Exception as error:  # a network of wrong numbers may raise anything
+        raise ValueError(
+            f"{place}: the network that it describes fails when it is asked ({error!s:.300}): are "
+            "its numbers, and the size of its input, those of its weights?"
+        ) from error
 
 
 def local_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ class Preprocessing:
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std: accepted are both, or neither (a model of uint8)")
         for name, numbers in (("mean", self.mean), ("std", self.std)):
-            if numbers is not None and len(numbers) != 3:
+            if numbers is not None and (len(numbers) != 3 or not all(map(math.isfinite, numbers))):
                 raise ValueError(f"{name} = {list(numbers)}: accepted are three numbers")
         if self.std is not None and min(self.std) <= 0:
             raise ValueError(f"std = {list(self.std)}: accepted are positive numbers")

@@ -10,11 +10,13 @@ from typing import Any
 from taggant.models.architectures import (
     Architecture,
     architecture,
+    check_open_clip,
     of_open_clip,
     of_timm,
 )
 from taggant.models.checkpoint import fill, of_architecture
 from taggant.models.folder import (
+    build,
     check_numbers,
     folder_digest,
     folder_of,
@@ -53,7 +55,7 @@ def pretrained(spec: str, options: ModelOptions) -> Model:
         return _open_clip_folder(spec, name, options)
     if library == "torchvision":
         return _torchvision_name(spec, name, options)
-    architecture(spec, replace(options, victim=options.victim or "clip"))  # the name, at least
+    check_open_clip(options.key("model"), name)
     raise ValueError(
         f"{spec}: {options.key('weights')} FILE is needed, its weights; or open_clip:FOLDER with "
         f"{CLIP_CONFIG} and {CLIP_WEIGHTS[0]}, as the hub has them (hf download ID --local-dir "
@@ -102,8 +104,8 @@ def _timm_folder(spec: str, name: str, options: ModelOptions) -> Model:
     path = _config(folder / TIMM_CONFIG, spec)
     config = read_json(path)
     check_numbers(path, config)
-    of_weights = config.get("pretrained_cfg", config)
-    arguments = dict(config.get("model_args") or {})
+    of_weights = _object(config.get("pretrained_cfg", config), path)
+    arguments = dict(_object(config.get("model_args") or {}, path))
     arguments.setdefault("num_classes", config.get("num_classes", of_weights.get("num_classes")))
     unknown = sorted(set(arguments) - set(TIMM_ARGUMENTS))
     if unknown:
@@ -111,17 +113,22 @@ def _timm_folder(spec: str, name: str, options: ModelOptions) -> Model:
             f"{path}: model_args {', '.join(unknown)}: accepted are {', '.join(TIMM_ARGUMENTS)}. "
             f"Make the network with timm yourself, and give the module in place of {spec}"
         )
-    classes = int(arguments["num_classes"] or 0)
+    classes = arguments["num_classes"] or 0
+    if not isinstance(classes, int):
+        raise ValueError(f"{path}: num_classes = {classes!r}: accepted are whole numbers")
     kind = "classifier" if classes else "encoder"
     options.check_kind(kind, spec)
     if classes:
         options.check_classes(classes, spec)
-    net = timm_network(f"{path}: architecture", str(config.get("architecture")), **arguments)
-    made = Architecture(
-        net, kind, net, of_timm({**getattr(net, "pretrained_cfg", {}), **of_weights})
-    )
     weights = weight_files(folder, TIMM_WEIGHTS, spec)
-    fill(made, weights[0], f"{config['architecture']} of {path}")
+    named = str(config.get("architecture"))
+    net = build(lambda: timm_network("architecture", named, **arguments), path, weights)
+    try:
+        shown = of_timm({**getattr(net, "pretrained_cfg", {}), **of_weights})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: pretrained_cfg: {error}") from error
+    made = Architecture(net, kind, net, shown)
+    fill(made, weights[0], f"{named} of {path}")
     names = tuple(map(str, config.get("label_names") or of_weights.get("label_names") or ()))
     return of_architecture(spec, folder_digest([path, *weights]), made, options, classes=names)
 
@@ -134,12 +141,12 @@ def _open_clip_folder(spec: str, name: str, options: ModelOptions) -> Model:
     path = _config(folder / CLIP_CONFIG, spec)
     config = read_json(path)
     check_numbers(path, config)
-    model = config.get("model_cfg", {})
+    model = _object(config.get("model_cfg"), path)
     allowed = {"embed_dim", "quick_gelu", *CLIP_TOWERS}
     unknown = [key for key in model if key not in allowed] + [
         f"{tower}.{key}"
         for tower, known in CLIP_TOWERS.items()
-        for key in model.get(tower, {})
+        for key in _object(model.get(tower, {}), path)
         if key not in known
     ]
     if unknown or not set(CLIP_TOWERS) < set(model):
@@ -148,19 +155,29 @@ def _open_clip_folder(spec: str, name: str, options: ModelOptions) -> Model:
             f"of open_clip's own transformers. Make the model with open_clip yourself, and give a "
             f"function of its encode_image in place of {spec}"
         )
-    options.check_kind("clip", spec) if options.victim != "encoder" else None
-    net: Any = open_clip.CLIP(**model)
-    shown = config.get("preprocess_cfg", {})
+    if options.victim != "encoder":
+        options.check_kind("clip", spec)
+    weights = weight_files(folder, CLIP_WEIGHTS, spec)
+    net: Any = build(lambda: open_clip.CLIP(**model), path, weights)
+    shown = _object(config.get("preprocess_cfg", {}), path)
     known = {"mean", "std", "interpolation", "resize_mode"}
     net.visual.preprocess_cfg = {
         **open_clip.transform.PreprocessCfg().__dict__,
         **{key: value for key, value in shown.items() if key in known},
         "size": model["vision_cfg"].get("image_size", 224),
     }
-    made = of_open_clip(net, "ViT-B-32", options.victim or "clip")
-    weights = weight_files(folder, CLIP_WEIGHTS, spec)
+    try:
+        made = of_open_clip(net, "ViT-B-32", options.victim or "clip")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{path}: preprocess_cfg: {error}") from error
     fill(made, weights[0], f"the model of {path}")
     return of_architecture(spec, folder_digest([path, *weights]), made, options)
+
+
+def _object(found: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: {str(found)[:80]!r} is no object of JSON")
+    return found
 
 
 def _config(path: Path, spec: str) -> Path:

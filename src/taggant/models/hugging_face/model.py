@@ -22,6 +22,7 @@ from taggant.answers import evaluating, log_probability
 from taggant.models.extras import library
 from taggant.models.folder import (
     check_numbers,
+    check_size,
     folder_digest,
     folder_of,
     read_json,
@@ -30,7 +31,15 @@ from taggant.models.folder import (
 from taggant.models.hugging_face.kinds import KINDS, Kind, mask
 from taggant.models.hugging_face.processor import processor_of
 from taggant.models.hugging_face.tokenizer import Tokens, tokenizer_of
-from taggant.models.model import Model, ModelOptions, Target, Targets, class_numbers, local_model
+from taggant.models.model import (
+    Model,
+    ModelOptions,
+    Target,
+    Targets,
+    check_answers,
+    class_numbers,
+    local_model,
+)
 from taggant.models.preprocessing import WithPreprocessing
 from taggant.models.weights import read_weights
 
@@ -60,7 +69,6 @@ def hugging_face(spec: str, options: ModelOptions) -> Model:
         If transformers is not installed.
     """
     folder = folder_of(spec.partition(":")[2], spec)
-    transformers = library("transformers", spec)
     path = folder / CONFIG
     if not path.is_file():
         missing = f"{spec}: {path} is missing"
@@ -70,11 +78,7 @@ def hugging_face(spec: str, options: ModelOptions) -> Model:
     name, kind = _kind(spec, path, config)
     options.check_kind(kind.victim, spec)
     weights = weight_files(folder, WEIGHTS, spec)
-    try:
-        made = _config(transformers, kind.config, config)
-    except Exception as error:  # its checks raise errors of several libraries
-        raise ValueError(f"{path}: no config of {name} ({error!s:.300})") from error
-    net, note = _loaded(transformers, name, kind, made, weights)
+    net, note = _loaded(spec, name, kind, path, config, weights)
     preprocessing, processor = processor_of(folder, spec, options)
     network = WithPreprocessing(lambda pixels: kind.ask(net, pixels), preprocessing)
     network.add_module("whole", net)  # so that it is moved and put into eval mode with the rest
@@ -91,7 +95,7 @@ def hugging_face(spec: str, options: ModelOptions) -> Model:
         files.append(tokens.path)
         targets = tokens if kind.read is None else _embedded(net, tokens, kind.read)
         loss = _captioning_loss(net, tokens.pad) if kind.victim == "captioner" else None
-    return local_model(
+    model = local_model(
         spec,
         folder_digest(files),
         network,
@@ -102,6 +106,8 @@ def hugging_face(spec: str, options: ModelOptions) -> Model:
         captioning_loss=loss,
         note=note,
     )
+    check_answers(model, str(path))
+    return model
 
 
 def _kind(spec: str, path: Path, config: Mapping[str, Any]) -> tuple[str, Kind]:
@@ -147,19 +153,27 @@ def _plain(made: type[Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _loaded(
-    transformers: ModuleType, name: str, kind: Kind, config: Any, weights: Sequence[Path]
+    spec: str, name: str, kind: Kind, path: Path, given: Mapping[str, Any], weights: Sequence[Path]
 ) -> tuple[Any, str]:
     """A model with its weights, and a note if some of these are not of it.
 
     transformers is given tensors, not the folder, so that no other file of it (adapters, code,
     settings of generation) plays a part.
     """
+    transformers = library("transformers", spec)
+    made = getattr(transformers, name)
+    try:
+        with _quiet(transformers):
+            config = _config(transformers, kind.config, given)
+    except Exception as error:  # its checks raise errors of several libraries
+        raise ValueError(f"{path}: no config of {name} ({error!s:.300})") from error
     parts = [read_weights(file) for file in weights]
     dictionaries = [part for part in parts if isinstance(part, dict)]
     tensors = {key: value for part in dictionaries for key, value in part.items()}
     try:
         with _quiet(transformers):
-            net, found = getattr(transformers, name).from_pretrained(
+            check_size(lambda: made(config, **kind.options), weights)
+            net, found = made.from_pretrained(
                 None,
                 config=config,
                 state_dict=tensors,

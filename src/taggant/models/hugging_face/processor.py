@@ -53,7 +53,7 @@ def preprocessing_of(config: Mapping[str, Any], path: Path) -> Preprocessing:
     """
     try:
         return _preprocessing(config)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise ValueError(
             f"{path}: {error}. Give a function of pictures uint8 [B, 3, H, W] that prepares them "
             "in the model's place"

@@ -63,11 +63,13 @@ def tokenizer_of(folder: Path, spec: str, config: Any) -> Tokens:
         )
     try:
         made = library("tokenizers", spec).Tokenizer.from_file(str(path))
+        made.encode("a")
     except Exception as error:  # the library raises nothing more specific
         raise ValueError(f"{path}: no tokenizer ({error!s:.200})") from error
     pad, size = int(config.pad_token_id or 0), int(config.vocab_size)
-    if made.get_vocab_size() > size:
-        raise ValueError(f"{path}: {made.get_vocab_size()} pieces, and the model has {size}")
+    largest = max(pad, *made.get_vocab().values())
+    if pad < 0 or largest >= size:
+        raise ValueError(f"{path}: a token has number {largest}, and the model knows {size}")
     length = min(int(config.max_position_embeddings), LONGEST)
     made.enable_truncation(length)
     made.enable_padding(length=length, pad_id=pad, pad_token=made.id_to_token(pad) or "")
