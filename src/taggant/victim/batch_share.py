@@ -26,7 +26,7 @@ class BatchShare:
 
     @property
     def sampler(self) -> Batches:
-        """Lightning tells a loader's sampler the epoch."""
+        """On which Lightning calls ``set_epoch``."""
         return self.batches.sampler
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""The checkpoint of an unfinished training, sealed: nothing goes on from what was spoilt."""
+"""Checkpoints of unfinished trainings, with checksums: a damaged one is never gone on from."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class DamagedError(RuntimeError):
 
 
 class ChecksummedCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints of which each begins with the SHA-256 of the rest.
+    """Writes checkpoints that begin with the SHA-256 of what follows.
 
-    Each also holds the SHA-256 of the weights that lie beside it.
+    Each also holds the SHA-256 of the files of weights in its folder.
     """
 
     def __init__(self) -> None:
@@ -53,24 +53,24 @@ class ChecksummedCheckpoints(TorchCheckpointIO):
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A sealed checkpoint, on the CPU.
+    """A checkpoint that `ChecksummedCheckpoints` wrote, on the CPU.
 
     Raises
     ------
     DamagedError
-        If it is not what was written.
+        If its SHA-256 is another one than it begins with.
     """
-    seal, _, content = path.read_bytes().partition(b"\n")
-    if seal != hashlib.sha256(content).hexdigest().encode():
+    checksum, _, content = path.read_bytes().partition(b"\n")
+    if checksum != hashlib.sha256(content).hexdigest().encode():
         raise DamagedError(f"{path} is damaged")
     checkpoint: dict[str, Any] = torch.load(io.BytesIO(content), "cpu", weights_only=True)
     return checkpoint
 
 
 def resumable_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint that a training in a folder goes on from.
+    """The checkpoint from which a training in a folder can go on; none if there is none.
 
-    One that is damaged, or whose weights beside it are, is removed with a warning.
+    If it, or a file of weights in the folder, is damaged, it is removed with a warning.
     """
     path = folder / RESUME
     if not path.exists():

@@ -126,7 +126,7 @@ class Victim(pl.LightningModule):
         return pixels.contiguous(memory_format=torch.channels_last)
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Tell `after_step` how far training has come."""
+        """Call `after_step` with the share of the training that is done."""
         steps = int(self.trainer.estimated_stepping_batches)
         self.after_step(min(self.global_step / steps, 1.0))
 

@@ -1,4 +1,4 @@
-"""BYOL: one view's features predict how a teacher projects the other; nothing is told apart."""
+"""BYOL: one view's features predict how a teacher projects the other; no negative pairs."""
 
 from __future__ import annotations
 

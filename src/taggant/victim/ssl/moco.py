@@ -1,4 +1,4 @@
-"""MoCo v2: a view is told from a queue of other images' views, as a teacher sees them."""
+"""MoCo v2: a view is contrasted with a queue of other images' views, projected by a teacher."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class MomentumEncoder(Encoder):
         return projected
 
     def after_step(self, progress: float = 0.0) -> None:
-        """Let the teacher follow."""
+        """Move the teacher towards the student, by the momentum of this moment of training."""
         first, last = self.teacher_momentum
         self.follow(last - (last - first) * (math.cos(math.pi * progress) + 1) / 2)
 

@@ -1,4 +1,4 @@
-"""SimCLR: two views of an image are told from all other images of the batch."""
+"""SimCLR: two views of an image are contrasted with all other images of the batch."""
 
 from __future__ import annotations
 
