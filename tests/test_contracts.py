@@ -148,6 +148,9 @@ class _Float(torch.nn.Module):
 
 @pytest.mark.parametrize("name", options_of("audit/test"))
 def test_tests_keep_their_size(name):
-    audit = instantiate(config(f"audit/test={name}", "audit.p=0.05").audit)
-    boundary = audit.boundaries(200)[0.05]
+    fits, other = ("twins", "instance") if name.startswith("twins") else ("instance", "twins")
+    audit = instantiate(config(f"audit={fits}", f"audit/test={name}", "audit.p=0.05").audit)
+    boundary = audit.boundary(200) if fits == "twins" else audit.boundaries(200)[0.05]
     assert boundary.size() <= 0.05 + 1e-12
+    with pytest.raises(InstantiationException, match=f"audit/test = {name}: this test reads"):
+        instantiate(config(f"audit={other}", f"audit/test={name}").audit)

@@ -54,9 +54,9 @@ FIRST = decided(
         "stats.chain stats.checks stats.levels stats.replay stats.thresholds"
     ),
     audit=(
-        "auditing.instance auditing.unlearning pipeline.samples pipeline.stages.audit "
-        "pipeline.tables stats.exact stats.intervals stats.mirrored stats.programme "
-        "stats.sequential stats.spending stats.stopping"
+        "auditing.choice_of_test auditing.instance auditing.unlearning pipeline.samples "
+        "pipeline.stages.audit pipeline.tables stats.exact stats.intervals stats.mirrored "
+        "stats.programme stats.sequential stats.spending stats.stopping"
     ),
     report="configs numbers pipeline.record pipeline.stages.report report",
     none="report.__main__ report.flat report.runs",
@@ -81,9 +81,9 @@ WHOLE_SET = decided(
         "stats.checks stats.levels stats.ranks"
     ),
     none=(
-        "auditing.comparison auditing.controls auditing.engine auditing.instance "
-        "auditing.published auditing.plan auditing.questions auditing.readings auditing.slots "
-        "auditing.spread auditing.state auditing.unlearning pipeline.stages.audit "
+        "auditing.choice_of_test auditing.comparison auditing.controls auditing.engine "
+        "auditing.instance auditing.published auditing.plan auditing.questions auditing.readings "
+        "auditing.slots auditing.spread auditing.state auditing.unlearning pipeline.stages.audit "
         "pipeline.stages.score stats.boundary stats.chain stats.exact stats.mirrored "
         "stats.programme stats.replay stats.sequential stats.spending stats.stopping "
         "stats.thresholds"
@@ -173,6 +173,22 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
                 mark="marking.twins",
                 audit="auditing.whole_set.rank_sum auditing.whole_set.set_rank",
                 none="stats.alternatives stats.intervals",
+            ),
+        },
+    ),
+    (
+        ("audit=twins", "marking=twins"),
+        {
+            **MARKER,
+            **WHOLE_SET,
+            **decided(
+                mark="marking.twins",
+                audit=(
+                    "auditing.choice_of_test auditing.whole_set.set_rank "
+                    "auditing.whole_set.twins stats.boundary stats.chain stats.evidence "
+                    "stats.replay stats.sequential stats.thresholds stats.twins"
+                ),
+                none="stats.intervals",
             ),
         },
     ),

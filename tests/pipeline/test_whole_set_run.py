@@ -136,3 +136,22 @@ def test_another_marker_than_the_ledgers_is_refused(runs):
     (root / "output.txt").unlink()
     assert warmed().run(root, *RUN, "marking.used=24", "audit.controls=41") != 0
     assert "the scheme marks otherwise here" in (root / "output.txt").read_text()
+
+
+def test_a_run_on_twins_tells_how_many_pairs_it_read(tmp_path):
+    own = (
+        *("marking=n_version", "marking.n=2", "marking.secret=simulated"),
+        *("marking.used=24", "marking.unused=0", "data=emoji", "data.train=24", "data.test=20"),
+        *("victim.width=4", "victim.epochs=3", "victim.snapshots=3", "score=loss", "audit=twins"),
+        *("audit/test=twins_pprm", "audit.p=0.2", "audit.images=24", "progress=false", "threads=1"),
+        *("trainer=cpu", "hydra.run.dir=${paths.runs}/twins"),
+    )
+    assert warmed().run(tmp_path, *own, report=True) == 0, (tmp_path / "output.txt").read_text()
+    folder = tmp_path / "runs" / "twins"
+    metrics = json.loads((folder / "result.json").read_text())["metrics"]
+    assert metrics["pairs"] == 24
+    assert 0 < metrics["pairs_read"] <= 24
+    assert metrics["queries"] == 2 * metrics["pairs_read"]
+    assert metrics["size"] <= 0.2
+    assert metrics["claim"] == (10 ** metrics["log10_p"] <= metrics["size"] + 1e-12)
+    assert "Pairs read" in (folder / "report.html").read_text()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -11,12 +11,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from taggant.auditing.choice_of_test import Test, check_takes
 from taggant.auditing.comparison import firm
 from taggant.auditing.readings import ALL, READ, Readings
 from taggant.score.oracle import check_precision
 from taggant.stats import Boundary, Decisions, clopper_pearson, rank, two_sided
-
-Test = Callable[..., Boundary]
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,8 @@ class InstanceAudit:
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, an unknown `read` or precision, or no such shard.
+        For p or a curve's p outside 0..1, an unknown `read` or precision, a test of something
+        else than versions of one image, or no such shard.
     """
 
     kind: ClassVar[str] = "instance"
@@ -138,7 +138,7 @@ class InstanceAudit:
             accepted = " and ".join(map(repr, READ))
             raise ValueError(f"audit.read = {self.read!r}: accepted are {accepted}")
         check_precision(self.precision)
-
+        check_takes(self.test, "n")
         assert self.part
 
     @cached_property

@@ -38,7 +38,7 @@ SET: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("classes", "channels", "image_size"), OF_THE_DATA),
         "width": "victim.width",
     },
-    "audit.test": {"n": "marking.n", "p": "audit.p"},
+    "audit.test": {"n": "marking.n", "pairs": "audit.images", "p": "audit.p"},
 }
 """Arguments that a run sets itself, by their node, and what to set in their place."""
 TRAINER = (

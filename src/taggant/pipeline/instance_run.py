@@ -60,7 +60,7 @@ class InstanceRun(AuditRun):
 
     def check_keys(self) -> None:
         """See `AuditRun.check_keys`."""
-        others = "audit=set_rank, audit=rank_sum, audit=radioactive"
+        others = "audit=set_rank, audit=rank_sum, audit=twins, audit=radioactive"
         check_marking(self.context.cfg.marking, OF_WHOLE_SETS, others)
 
     def check(self) -> None:

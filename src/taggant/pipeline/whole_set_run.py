@@ -61,6 +61,8 @@ class WholeSetRun(AuditRun):
     def check(self) -> None:
         """See `AuditRun.check`."""
         self.fits()
+        marked, used = self.mark.sizes(self.data.splits.train)
+        self.audit.method.check_images(used or marked)
         victim = self.train.new_victim()
         self.train.check_batches(victim, len(self.data.splits.train))
         self.unlearn.check_batches(victim.min_batch_size)

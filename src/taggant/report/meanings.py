@@ -189,6 +189,8 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "mean_queries_unused": Meaning(
             "Queries, unused", "images asked, published version and all views included, mean"
         ),
+        "pairs_read": Meaning("Pairs read", "of twins, until the test had seen enough"),
+        "pairs": Meaning("Pairs at hand", "of twins, that it might have read"),
         "queries": Meaning("Queries", "images that the model was asked for"),
         "control_queries": Meaning(
             "Control queries", "images asked again and again, to notice a model that changes"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -90,11 +91,18 @@ class SetCase:
 
     def scores(self, images: int) -> NDArray[np.float64]:
         """Scores of all n versions of the first marked images, as many as `asked` [M, n]."""
-        count = self.asked(images)
-        versions = self.candidates(min(images, len(self.raw)))[:count]
+        return self.scores_of(self.versions(images), np.arange(self.asked(images)))
+
+    def versions(self, images: int) -> Tensor:
+        """All n versions of the first marked images, or of all, uint8 [M, n, C, H, W]."""
+        return self.candidates(min(images, len(self.raw)))
+
+    def scores_of(self, versions: Tensor, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Scores of the versions of some of the first marked images [rows, n]."""
         assert self.raw.labels is not None
-        labels = self.raw.labels[:count]
-        return np.stack([self.score(part, labels) for part in versions.unbind(1)], 1).astype(float)
+        chosen = torch.from_numpy(rows)
+        asked, labels = versions[chosen].unbind(1), self.raw.labels[chosen]
+        return np.stack([self.score(part, labels) for part in asked], 1).astype(float)
 
 
 @dataclass(frozen=True)

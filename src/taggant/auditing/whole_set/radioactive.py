@@ -88,6 +88,9 @@ class RadioactiveAudit:
                 f"with {kind.answers}"
             )
 
+    def check_images(self, images: int) -> None:
+        """Any number of marked images will do: see `WholeSetAudit.check_images`."""
+
     def watch(self, case: SetCase) -> dict[str, float]:
         """The white-box test alone, for curves over training."""
         rows, _ = self._rows(case)

@@ -80,6 +80,9 @@ class SetRankAudit:
                 f"audit=set_rank asks a classifier, and {kind.__name__} answers with {kind.answers}"
             )
 
+    def check_images(self, images: int) -> None:
+        """Any number of marked images will do: see `WholeSetAudit.check_images`."""
+
     def watch(self, case: SetCase) -> dict[str, float]:
         """log10 p, for curves over training."""
         return {"log10_p": self._evidence(case)["log10_p"]}

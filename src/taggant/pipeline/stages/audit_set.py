@@ -64,6 +64,9 @@ class WholeSetAudit(Protocol):
     def check(self, scheme: Scheme, kind: type[Victim]) -> None:
         """Refuse marks, or a class of victims, that this audit cannot read, by a ValueError."""
 
+    def check_images(self, images: int) -> None:
+        """Refuse so few marked images to ask about that nothing could be claimed."""
+
     def watch(self, case: SetCase) -> Mapping[str, float]:
         """What is cheap enough to follow in training, by name."""
         ...

@@ -118,7 +118,7 @@ class MarkSet(Mark):
         kept = secrets.get(Stage("candidates", identity, make))
         return load_file(kept.path / CANDIDATES)["versions"]
 
-    def _sizes(self, train: ImageSet) -> tuple[int, int]:
+    def sizes(self, train: ImageSet) -> tuple[int, int]:
         """Number of marked images, and how many of them are used."""
         marking, total = self.context.cfg.marking, len(train)
 
@@ -144,7 +144,7 @@ class MarkSet(Mark):
 
     def _mark(self, folder: Path) -> None:
         train = self.data.splits.train
-        count, _ = self._sizes(train)
+        count, _ = self.sizes(train)
         chosen = train.select(self._order(train)[:count].tolist())
         parameters, hashes = self.scheme.parameters(), raw_sha256(chosen.images)
         ledger = Ledger.draw(
@@ -157,7 +157,7 @@ class MarkSet(Mark):
         (folder / QUALITY).write_text(json.dumps(measured, indent=1))
 
     def _mix(self, folder: Path) -> None:
-        _, used = self._sizes(self.data.splits.train)
+        _, used = self.sizes(self.data.splits.train)
         _part(self.marked, used).save(folder)
 
     @property

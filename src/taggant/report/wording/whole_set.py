@@ -92,6 +92,9 @@ def _tiles(run: SetFolder) -> Iterator[Tile]:
         yield Tile("Controls found", share, f"{p} are expected", "unused")
     if "black_box_p" in metrics:
         yield Tile("Black box p-value", quantity(metrics["black_box_p"]), "rank of the set")
+    if "pairs_read" in metrics:
+        at_hand = f"of {quantity(metrics['pairs'])} pairs of twins"
+        yield Tile("Pairs read", quantity(metrics["pairs_read"]), at_hand)
     more = "of the training images"
     if FORGOTTEN in metrics:
         more += f", {_to_be_forgotten(metrics)}"
