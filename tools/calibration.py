@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from taggant import stats
 from taggant.auditing.engine import read
-from taggant.auditing.instance import AuditResult, decide
+from taggant.auditing.instance import Verdicts, decide
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
@@ -121,7 +121,7 @@ def targets(level: str, count: int) -> Tensor:
     return normalize(directions, dim=1)
 
 
-def stopped(level: str, test: Boundary, count: int) -> AuditResult:
+def stopped(level: str, test: Boundary, count: int) -> Verdicts:
     """Audits of all instances that end as soon as the test has."""
     score, instances = LEVELS[level], audited(test.n, count)
     oracle = Oracle(victim("raw", score.answers, count), score.access, BATCH)

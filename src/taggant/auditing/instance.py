@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from taggant.stats import Boundary, Decisions, clopper_pearson, rank, two_sided
 
 
 @dataclass(frozen=True)
-class AuditResult:
+class Verdicts:
     """Decisions of one test on many instances, with the inputs that gave them.
 
     Guarantee: were the model independent of the published indices given the versions, each
@@ -77,9 +77,45 @@ class AuditResult:
             row |= rate_row(rate, self.claim[mask], self.fault)
             row[group] = int(mask.sum())
             row[f"claims_taken_{group}"] = int(self.taken[mask].sum())
-            row[f"mean_versions_read_{group}"] = float(self.versions_read[mask].mean())
-            row[f"mean_queries_{group}"] = float(self.queries[mask].mean())
+            row[f"mean_versions_read_{group}"] = _mean(self.versions_read[mask])
+            row[f"mean_queries_{group}"] = _mean(self.queries[mask])
         return row
+
+    def at(self, rows: NDArray[np.int64]) -> Verdicts:
+        """The same about some instances, or in another order."""
+        columns = ("used", "claim", "taken", "versions_read", "p_value")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+
+    def table(
+        self,
+        ids: Sequence[str],
+        labels: NDArray[np.int64] | None,
+        ranks: NDArray[np.int64] | None,
+    ) -> pl.DataFrame:
+        """One row an instance.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Content ids, [I].
+        labels : int array [I] or None
+            Class numbers, where there are any.
+        ranks : int array [I] or None
+            Exceedances, where every hidden version was read.
+        """
+        nothing = [None] * len(ids)
+        return pl.DataFrame(
+            {
+                "id": ids,
+                "group": np.where(self.used, "used", "unused"),
+                "label": pl.Series(nothing if labels is None else labels, dtype=pl.Int64),
+                "exceedances": pl.Series(nothing if ranks is None else ranks, dtype=pl.Int64),
+                "versions_read": self.versions_read,
+                "queries": self.queries,
+                "claim": self.claim,
+                "p_value": self.p_value,
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -177,9 +213,16 @@ class InstanceAudit:
         return two_sided(self.test, n, self.p)
 
 
+def _mean(values: NDArray[np.int64]) -> float | None:
+    return float(values.mean()) if len(values) else None
+
+
 def rate_row(name: str, claims: NDArray[np.bool_], fault: str | None) -> dict[str, object]:
-    """Share of instances claimed, with its exact 95 % interval; None if the audit has a fault."""
-    if fault is not None:
+    """Share of instances claimed, with its exact 95 % interval; None if the audit has a fault.
+
+    None as well where there are no instances.
+    """
+    if fault is not None or not len(claims):
         return {name: None, f"{name}_ci": None}
     rate, low, high = rate_columns(name, claims).values()
     return {name: rate, f"{name}_ci": [low, high]}
@@ -222,10 +265,10 @@ def decide(
     used: NDArray[np.bool_],
     views: int,
     choosing: int = 0,
-) -> AuditResult:
+) -> Verdicts:
     """Replay one test on recorded readings."""
     asis, decisions = _asis_and_firm(boundary, readings)
-    return AuditResult(
+    return Verdicts(
         p=p,
         size=float(boundary.size()),
         views=views,

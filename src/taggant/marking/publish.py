@@ -142,8 +142,13 @@ def choose(train: ImageSet, used: int, unused: int, seed: int, withhold: int = 0
             f"instances, but {train.name} has {len(train)} training images: accepted is at most "
             f"{len(train) - 1}"
         )
-    order = np.random.default_rng(seed).permutation(len(train))
-    return train.select(order[:total].tolist())
+    return drawn(train, total, seed)
+
+
+def drawn(images: ImageSet, count: int, seed: int) -> ImageSet:
+    """So many of the images in random order, by a public seed."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    return images.select(order[:count].tolist())
 
 
 def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Published:

@@ -62,7 +62,7 @@ class PlanRow:
     reads_unused: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Comparison of tests, and a recommendation.
 
@@ -80,6 +80,24 @@ class Plan:
     rows: tuple[PlanRow, ...]
     recommended: PlanRow | None
     excluded: tuple[tuple[str, int, str], ...]
+
+    def __repr__(self) -> str:
+        heads = ("test", "n", "size", "power", "reads, used", "unused")
+        lines = [
+            f"Plan at p = {self.p:g}, exact",
+            "  {:<31}{:>7}{:>8}{:>7}{:>13}{:>8}".format(*heads),
+            *map(_line, self.rows),
+        ]
+        best = self.recommended
+        advice = "none" if best is None else f"{best.test}, n = {best.n:,}"
+        return "\n".join([*lines, f"  recommended (fewest reads of used images): {advice}"])
+
+
+def _line(row: PlanRow) -> str:
+    return (
+        f"  {row.test:<31}{row.n:>7,}{row.size:>8.4f}{row.power:>7.3f}{row.reads_used:>13.1f}"
+        f"{row.reads_unused:>8.1f}"
+    )
 
 
 def plan(

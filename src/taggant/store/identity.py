@@ -17,7 +17,7 @@ NO_OUTCOME = (
     "taggant.files",
     "taggant.store",
     "taggant.pipeline.markers",
-    "taggant.pipeline.progress",
+    "taggant.progress",
     "taggant.stop",
 )
 """What keeps, hands over, shows or breaks off what others compute: no outcome depends on it."""

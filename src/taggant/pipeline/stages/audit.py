@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from taggant.auditing.instance import AuditResult, claims_by_p, decide, replay
+from taggant.auditing.instance import Verdicts, claims_by_p, decide, replay
 from taggant.auditing.readings import ALL
 from taggant.auditing.unlearning import auc_row, group_rates, groups, share_exceeding
 from taggant.pipeline.samples import save_samples
@@ -67,7 +67,7 @@ class Audit:
         """Rates of both groups at each p."""
         return {p: self._decide(readings, p).rates() for p in self.scores.boundaries}
 
-    def _decide(self, readings: Readings, p: float) -> AuditResult:
+    def _decide(self, readings: Readings, p: float) -> Verdicts:
         boundary, used = self.scores.boundaries[p], self.mark.published.used
         score = self.scores.score
         return decide(readings, boundary, p, used, score.views, score.choosing)
@@ -90,22 +90,10 @@ class Audit:
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
 
-    def _instances(self, result: AuditResult, full: Readings | None) -> pl.DataFrame:
+    def _instances(self, result: Verdicts, full: Readings | None) -> pl.DataFrame:
         raw = self.mark.instances.raw
-        labels = [None] * len(raw) if raw.labels is None else raw.labels.numpy()
-        exceedances = [None] * len(raw) if full is None else full.exceedances()
-        return pl.DataFrame(
-            {
-                "id": raw.ids,
-                "group": np.where(result.used, "used", "unused"),
-                "label": pl.Series(labels, dtype=pl.Int64),
-                "exceedances": pl.Series(exceedances, dtype=pl.Int64),
-                "versions_read": result.versions_read,
-                "queries": result.queries,
-                "claim": result.claim,
-                "p_value": result.p_value,
-            }
-        )
+        labels = None if raw.labels is None else raw.labels.numpy()
+        return result.table(raw.ids, labels, None if full is None else full.exceedances())
 
     def _before_and_after(
         self, readings: Readings

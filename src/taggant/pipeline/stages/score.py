@@ -28,7 +28,7 @@ from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
 from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed
-from taggant.pipeline.progress import rounds
+from taggant.progress import rounds
 from taggant.score import Oracle, Score
 from taggant.store.identity import digest, sources
 from taggant.store.store import Stage
