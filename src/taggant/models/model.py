@@ -23,6 +23,9 @@ VICTIMS = {
 """Kinds of models, and what they answer with."""
 AGAINST = {"classifier": "labels", "clip": "captions", "captioner": "captions"}
 """What the answers of a kind are compared with; of the others, with each other."""
+SCORES = {"classifier": "margin", "encoder": "pairwise_cosine", "clip": "image_text"}
+"""Score of ``conf/score`` that is taken for a kind of model where none is named."""
+OUTPUTS = ("logits", "probabilities")
 Target = int | str
 """What a picture's answers are compared with: a class number, or a caption."""
 Targets = Callable[[Sequence[Target]], Tensor]
@@ -51,6 +54,10 @@ class ModelOptions:
         Of its input, for pixels of 0..1; usually ImageNet's.
     interpolation : str, optional
         How pictures are resized for it, usually bicubic.
+    preprocess : callable, optional
+        Of a module or function: pictures uint8 [B, C, H, W] -> what it takes, instead of all that.
+    outputs : str
+        What a module or function classifies with: "logits" or "probabilities".
     batch_size : int
         Images per forward or request.
     device : str
@@ -75,6 +82,8 @@ class ModelOptions:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     interpolation: str | None = None
+    preprocess: Callable[[Tensor], Tensor] | None = None
+    outputs: str = "logits"
     batch_size: int = 32
     device: str = "cpu"
     rate: float | None = None
@@ -87,6 +96,9 @@ class ModelOptions:
         if self.victim is not None and self.victim not in VICTIMS:
             key = self.key("victim")
             raise ValueError(f"{key} {self.victim}: accepted are {', '.join(VICTIMS)}")
+        if self.outputs not in OUTPUTS:
+            key = self.key("outputs")
+            raise ValueError(f"{key} = {self.outputs!r}: accepted are {', '.join(OUTPUTS)}")
 
     def key(self, option: str) -> str:
         """An option as its user typed it."""

@@ -13,6 +13,7 @@ from taggant.data.imageset import ImageSet
 from taggant.models.architectures import of_timm
 from taggant.models.model import (
     AGAINST,
+    OUTPUTS,
     VICTIMS,
     Model,
     ModelOptions,
@@ -22,6 +23,7 @@ from taggant.models.model import (
     local_model,
 )
 from taggant.models.preprocessing import Preprocessing, WithPreprocessing
+from taggant.score.contract import SLACK, SMALLEST
 from taggant.score.oracle import QueryError
 from taggant.victim.finite_answers import FiniteAnswers
 from taggant.victim.victim import Victim
@@ -43,6 +45,10 @@ def module(net: nn.Module, options: ModelOptions) -> Model:
     name = type(net).__name__
     if isinstance(net, (Victim, FiniteAnswers)):
         return victim_model(name, weights_digest(net), net, options.size, options)
+    checked = Checked(net, name, options.outputs)
+    if options.preprocess is not None:
+        network = WithPreprocessing(checked, options.preprocess)
+        return local_model(name, weights_digest(net), network, options)
     config = getattr(net, "pretrained_cfg", None)
     if isinstance(config, dict) and "input_size" in config:
         preprocessing = options.preprocessing(of_timm(config))
@@ -55,7 +61,7 @@ def module(net: nn.Module, options: ModelOptions) -> Model:
             "pixels of 0..1 (often 224 and taggant.models.preprocessing.IMAGENET), or give a "
             "function of pictures uint8 [B, 3, H, W] in its place"
         )
-    network = WithPreprocessing(Checked(net, name), preprocessing)
+    network = WithPreprocessing(checked, preprocessing)
     return local_model(name, weights_digest(net), network, options)
 
 
@@ -79,7 +85,10 @@ def function(ask: Callable[[Tensor], Any], options: ModelOptions) -> Model:
     spec = f"{getattr(ask, '__module__', '?')}.{name}"
     fingerprint = hashlib.sha256(spec.encode()).hexdigest()
     note = "of a function, nothing but the name is in the fingerprint"
-    return local_model(spec, fingerprint, Checked(ask, spec), options, note=note)
+    network: nn.Module = Checked(ask, spec, options.outputs)
+    if options.preprocess is not None:
+        network = WithPreprocessing(network, options.preprocess)
+    return local_model(spec, fingerprint, network, options, note=note)
 
 
 class Checked(nn.Module):
@@ -92,12 +101,15 @@ class Checked(nn.Module):
         transformers library that has them as ``logits``.
     name : str
         For messages.
+    outputs : str
+        One of `taggant.models.model.OUTPUTS`; of probabilities the logarithm is taken.
     """
 
-    def __init__(self, ask: Callable[[Tensor], Any], name: str) -> None:
+    def __init__(self, ask: Callable[[Tensor], Any], name: str, outputs: str = OUTPUTS[0]) -> None:
         super().__init__()
         self.ask = ask
         self.name = name
+        self.outputs = outputs
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, ...] to answers [B, D]."""
@@ -113,7 +125,17 @@ class Checked(nn.Module):
                 f"{self.name}: to pictures {list(images.shape)} it gave {list(answers.shape)}; "
                 f"accepted is [{len(images)}, classes or features]"
             )
-        return answers
+        return answers if self.outputs == OUTPUTS[0] else self._logarithm(answers)
+
+    def _logarithm(self, probabilities: Tensor) -> Tensor:
+        least, total = float(probabilities.min()), probabilities.sum(1)
+        if least < 0 or float((total - 1).abs().max()) > SLACK:
+            raise QueryError(
+                f"{self.name}: with outputs='probabilities' a row of answers must hold numbers "
+                f"of 0..1 that sum to 1; the least is {least:.4g}, and row 0 sums to "
+                f"{float(total[0]):.4g}. Numbers before softmax are outputs='logits'"
+            )
+        return probabilities.clamp(min=SMALLEST).log()
 
 
 def weights_digest(net: nn.Module) -> str:

@@ -110,10 +110,13 @@ class WithPreprocessing(nn.Module):
     ----------
     net : callable
         What `preprocessing` gives -> answers.
-    preprocessing : Preprocessing
+    preprocessing : callable
+        Pictures uint8 [B, C, H, W] -> what `net` takes; a `Preprocessing`, say.
     """
 
-    def __init__(self, net: Callable[[Tensor], Tensor], preprocessing: Preprocessing) -> None:
+    def __init__(
+        self, net: Callable[[Tensor], Tensor], preprocessing: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
         self.net = net
         self.preprocessing = preprocessing

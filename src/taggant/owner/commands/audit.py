@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from taggant.models.model import SCORES
 from taggant.owner import audit as auditing
 from taggant.owner.case import Case
 from taggant.owner.certify import certificate
@@ -27,9 +28,6 @@ from taggant.owner.ledger import FolderLedger
 from taggant.owner.secret_paths import refuse_inside
 from taggant.owner.transform import Transform, fit
 from taggant.urls import is_address
-
-SCORES = {"classifier": "margin", "encoder": "pairwise_cosine", "clip": "image_text"}
-"""Score that is taken for a kind of model where none is named."""
 
 
 @dataclass(frozen=True)
