@@ -1,3 +1,47 @@
-"""taggant: was a visual model trained on given images? An answer with a provable error rate."""
+"""taggant: was a visual model trained on given images? An answer with a provable error rate.
+
+Importing it is cheap: every name below is looked up when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taggant.api.audit import audit as audit
+    from taggant.api.audit import audit_set as audit_set
+    from taggant.api.marked import Marked as Marked
+    from taggant.api.marked import mark as mark
+    from taggant.api.planning import plan as plan
+    from taggant.api.result import AuditResult as AuditResult
+    from taggant.api.result import SetResult as SetResult
+    from taggant.marking.ledger import Ledger as Ledger
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "AuditResult": "api.result",
+    "Ledger": "marking.ledger",
+    "Marked": "api.marked",
+    "SetResult": "api.result",
+    "audit": "api.audit",
+    "audit_set": "api.audit",
+    "mark": "api.marked",
+    "plan": "api.planning",
+}
+"""Public names, and the modules that define them."""
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

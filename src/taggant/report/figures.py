@@ -191,6 +191,40 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
 
 
 @style.styled
+def p_values(instances: pl.DataFrame, p: float) -> Figure:
+    """Share of images whose p-value is at or below each value; of unused ones at most the value.
+
+    Parameters
+    ----------
+    instances : DataFrame
+        Columns group (or part) and p_value.
+    p : float
+        At which claims were made, marked by a line.
+    """
+    fig = Figure(figsize=(style.WIDTH, 4.0))
+    ax = fig.subplots()
+    for name, colour, members in groups(instances):
+        values = np.sort(members["p_value"].to_numpy())
+        if not len(values):
+            continue
+        share = np.arange(len(values) + 2) / len(values)
+        steps = np.concatenate([[0.0], values, [1.0]])
+        label = f"{name} ({len(values):,} images)"
+        ax.plot(steps, np.minimum(share, 1), drawstyle="steps-post", color=colour, label=label)
+    ax.plot([0, 1], [0, 1], color=style.INK, linewidth=1, linestyle=style.DASHED)
+    ax.axvline(p, color=style.FAINT, linewidth=1, zorder=0.9)
+    ax.set_xlim(0, 1)
+    ax.set_ylim(0, 1.02)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel(
+        f"p-value of an image's audit (line: p = {level(p)}; dashed: a model that knew nothing)"
+    )
+    ax.set_ylabel("images at or below")
+    fig.legend(loc="outside upper center", ncols=2, labelcolor="linecolor", handlelength=1.2)
+    return fig
+
+
+@style.styled
 def reads(instances: pl.DataFrame, n: int) -> Figure:
     """How many hidden versions each audit read before it stopped: cumulative share of images.
 

@@ -1,0 +1,102 @@
+"""Parts by the names that they have in ``conf/``: strategies, scores, access levels, tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from hydra.utils import instantiate
+
+from taggant.data.options import check_choice
+from taggant.groups import CONF, compose_config, options_of
+from taggant.marking.n_version import NVersion
+from taggant.marking.scheme import Strategy
+from taggant.score import Score
+from taggant.stats import Boundary
+
+Test = Callable[..., Boundary]
+MARKER = "${marking.marker}"
+"""Stands in the config of a strategy that looks through a network."""
+
+
+def scheme_of(strategy: str | Strategy, n: int, epsilon: int) -> NVersion:
+    """n versions by a strategy, or by one of ``conf/marking/strategy``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or one whose strategy looks through a network.
+    """
+    if not isinstance(strategy, str):
+        return NVersion(n, epsilon, strategy)
+    group = "marking/strategy"
+    named = [name for name in options_of(group) if MARKER not in _text(group, name)]
+    if strategy not in named and strategy in options_of(group):
+        raise ValueError(
+            f"strategy = {strategy}: it looks through a network; give the object that "
+            f"taggant.marking.strategies makes of one, or one of {', '.join(named)}"
+        )
+    check_choice("strategy", strategy, named)
+    made: Strategy = _made(f"{group}/{strategy}", "marking.strategy")
+    return NVersion(n, epsilon, made)
+
+
+def score_of(score: str | Score, access: str | None, views: int | None) -> Score:
+    """A score, or one of ``conf/score`` with so many views, at a level of ``conf/score/access``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, for parts that do not fit each other, or for `access` or `views`
+        beside a score that has its own.
+    """
+    if not isinstance(score, str):
+        for name, value in (("access", access), ("views", views)):
+            if value is not None:
+                raise ValueError(f"{name} = {value}: a Score that is given has its own")
+        return score
+    check_choice("score", score, options_of("score"))
+    if access is not None:
+        check_choice("access", access, options_of("score/access"))
+    return _score(score, access, views)
+
+
+@cache
+def _score(name: str, access: str | None, views: int | None) -> Score:
+    chosen = [] if access is None else [f"score/access={access}"]
+    chosen += [] if views is None else [f"score.views={views}"]
+    made: Score = instantiate(compose_config([f"score={name}", *chosen]).score)
+    return made
+
+
+def test_of(test: str | Test) -> Test:
+    """A test of one image, (n=, p=) -> Boundary, or one of ``conf/audit/test``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    if not isinstance(test, str):
+        return test
+    check_choice("test", test, options_of("audit/test"))
+    made: Test = _made(f"audit/test/{test}", "audit.test")
+    return made
+
+
+def name_of(part: object) -> str:
+    """A part as it was named, or its kind."""
+    return part if isinstance(part, str) else getattr(part, "__name__", type(part).__name__)
+
+
+@cache
+def _made(root: str, key: str) -> Any:
+    config: Any = compose_config(root=root)
+    for part in key.split("."):
+        config = config[part]
+    return instantiate(config)
+
+
+def _text(group: str, name: str) -> str:
+    return (CONF / group / f"{name}.yaml").read_text()
