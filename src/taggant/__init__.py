@@ -6,6 +6,7 @@ Importing it is cheap: every name below is looked up when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from taggant.api.result import SetResult as SetResult
     from taggant.marking.ledger import Ledger as Ledger
 
-__version__ = "0.1.0"
+try:
+    __version__ = version("taggant")
+except PackageNotFoundError:  # a copy of the sources that was not installed
+    __version__ = "0+unknown"
 
 _HOMES = {
     "AuditResult": "api.result",

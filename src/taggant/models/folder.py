@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
+from taggant.extras import library
 from taggant.files import sha256
-from taggant.models.extras import library
 
 N = TypeVar("N", bound=nn.Module)
 LARGEST_JSON = 64 << 20

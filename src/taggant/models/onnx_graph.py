@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from taggant.extras import library
 from taggant.files import sha256
-from taggant.models.extras import library
 from taggant.models.model import Model, ModelOptions, local_model
 from taggant.models.preprocessing import LARGEST, Preprocessing, WithPreprocessing
 from taggant.models.weights import check_binary

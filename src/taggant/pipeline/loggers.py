@@ -17,6 +17,7 @@ from PIL import Image
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 
 from taggant.configs import Plain
+from taggant.extras import library
 from taggant.report.flat import flat_metrics
 
 CSV = "csv"
@@ -104,7 +105,10 @@ def tell(loggers: Sequence[Logger], about: About, metrics: Plain, folder: Path, 
 
 def _made(node: DictConfig, about: About) -> Logger:
     """Make a logger; give Weights & Biases the run's id and group."""
-    if node._target_.rpartition(".")[2] != WandbLogger.__name__:
+    kind = node._target_.rpartition(".")[2]
+    if kind == TensorBoardLogger.__name__:
+        library("tensorboard", "logger=tensorboard")
+    if kind != WandbLogger.__name__:
         logger: Logger = instantiate(node)
         return logger
     given = {"id": about.key, "group": about.group}

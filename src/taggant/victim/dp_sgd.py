@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
+from taggant.extras import library
 from taggant.victim.classifier import Classifier
 
 GROUPS = 32
@@ -164,11 +165,4 @@ def epsilon(noise_multiplier: float, rate: float, steps: int, delta: float) -> f
 
 
 def _opacus() -> Any:
-    try:
-        import opacus
-    except ImportError as error:
-        raise ImportError(
-            "victim=dp_sgd is trained with opacus, which is not installed: "
-            "pip install 'taggant[dp]'"
-        ) from error
-    return opacus
+    return library("opacus", "victim=dp_sgd")

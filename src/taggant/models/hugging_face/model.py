@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from taggant.answers import evaluating, log_probability
-from taggant.models.extras import library
+from taggant.extras import library
 from taggant.models.folder import (
     check_numbers,
     check_size,

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from taggant.models.extras import library
+from taggant.extras import library
 from taggant.models.model import Target
 
 FILE = "tokenizer.json"

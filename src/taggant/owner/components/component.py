@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, TypeVar, get_args
 
 from taggant.owner.schema import Schema, SchemaError, parse_values
@@ -27,6 +28,18 @@ class Component(Schema):
     def build(self) -> Any:
         """Make it."""
         return type(self).factory(**self.arguments)
+
+
+class Later:
+    """A class of this package that is imported when it is called: it needs an extra's library."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self.__module__ = module
+        self.__qualname__ = name
+
+    def __call__(self, **arguments: Any) -> Any:
+        """Make one."""
+        return getattr(import_module(self.__module__), self.__qualname__)(**arguments)
 
 
 class FunctionComponent(Component):

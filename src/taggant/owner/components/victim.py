@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 import open_clip
 from pydantic import Field, StringConstraints
 
-from taggant.owner.components.component import Component, names_by_target, parse_config
+from taggant.owner.components.component import Component, Later, names_by_target, parse_config
 from taggant.owner.components.net import Nets, Purify, Wide
 from taggant.owner.schema import Line, Schema
 from taggant.victim import (
@@ -27,7 +27,6 @@ from taggant.victim import (
     purified_input,
 )
 from taggant.victim import victim as base
-from taggant.victim.ssl import byol, dino, moco, simclr, vicreg
 
 TRAINING = frozenset(
     {
@@ -133,13 +132,13 @@ class Encoder(Networked):
 
 class SimCLR(Encoder):
     kind: Literal["simclr"]
-    factory = simclr.SimCLR
+    factory = Later("taggant.victim.ssl.simclr", "SimCLR")
     out: Wide
 
 
 class VICReg(Encoder):
     kind: Literal["vicreg"]
-    factory = vicreg.VICReg
+    factory = Later("taggant.victim.ssl.vicreg", "VICReg")
     out: Wide
     layers: Annotated[int, Field(ge=2, le=6)]
 
@@ -155,20 +154,20 @@ class MomentumEncoder(Encoder):
 
 class BYOL(MomentumEncoder):
     kind: Literal["byol"]
-    factory = byol.BYOL
+    factory = Later("taggant.victim.ssl.byol", "BYOL")
     out: Wide
 
 
 class MoCo(MomentumEncoder):
     kind: Literal["moco"]
-    factory = moco.MoCo
+    factory = Later("taggant.victim.ssl.moco", "MoCo")
     out: Wide
     queue: Annotated[int, Field(ge=1, le=1 << 17)]
 
 
 class DINO(MomentumEncoder):
     kind: Literal["dino"]
-    factory = dino.DINO
+    factory = Later("taggant.victim.ssl.dino", "DINO")
     bottleneck: Wide
     out: Annotated[int, Field(ge=1, le=65_536)]
 

@@ -1,4 +1,4 @@
-"""Libraries that only some models need, imported when they are."""
+"""Libraries that only some parts need, imported when they do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import importlib
 from types import ModuleType
 
 EXTRAS = {
+    "lightly": "ssl",
     "onnxruntime": "onnx",
+    "opacus": "dp",
+    "tensorboard": "tensorboard",
     **dict.fromkeys(("transformers", "huggingface_hub", "tokenizers"), "hub"),
 }
 """Libraries, and the extra of this package that brings each."""

@@ -1,0 +1,89 @@
+"""Without the library of an extra everything else works, and what needs it names the extra."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from tests.conftest import ROOT
+
+from taggant.extras import EXTRAS, library
+from taggant.pipeline.loggers import About, opened
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=\[; ]", text)[0].lower().replace("-", "_") for text in requirements}
+
+
+@pytest.mark.parametrize(("name", "extra"), EXTRAS.items())
+def test_each_library_is_in_its_extra_and_not_in_the_core(name, extra):
+    assert name in names(PROJECT["optional-dependencies"][extra])
+    assert name not in names(PROJECT["dependencies"])
+
+
+@pytest.mark.parametrize("bundle", ["all", "dev"])
+def test_the_bundles_bring_every_extra(bundle):
+    (own,) = (text for text in PROJECT["optional-dependencies"][bundle] if "taggant[" in text)
+    assert set(EXTRAS.values()) <= set(re.findall(r"\w+", own.partition("[")[2]))
+
+
+@pytest.mark.parametrize(("name", "extra"), EXTRAS.items())
+def test_a_missing_library_is_named_with_its_extra(name, extra, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"this: needs {name}.*'taggant\[{extra}\]'"):
+        library(name, "this")
+
+
+def imports(path: Path) -> set[str]:
+    """Names of what a file imports as soon as it is imported itself."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_the_core_imports_none_of_them():
+    at_once = tuple(f"{name}." for name in (*EXTRAS, "taggant.victim.ssl"))
+    source = ROOT / "src" / "taggant"
+    needs = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if any(f"{name}.".startswith(at_once) for name in imports(path))
+    }
+    assert needs
+    assert all(path.startswith("victim/ssl/") for path in needs)
+
+
+def test_an_encoder_without_lightly_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if f"{name}.".startswith("taggant.victim.ssl.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "lightly", None)
+    with pytest.raises(ModuleNotFoundError, match=r"victim=simclr.*pip install 'taggant\[ssl\]'"):
+        import_module("taggant.victim.ssl.simclr")
+
+
+def test_a_log_without_tensorboard_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    target = "pytorch_lightning.loggers.TensorBoardLogger"
+    node = OmegaConf.create({"_target_": target, "save_dir": str(tmp_path)})
+    message = r"logger=tensorboard.*pip install 'taggant\[tensorboard\]'"
+    with (
+        pytest.raises(ModuleNotFoundError, match=message),
+        opened({"tensorboard": node}, About("key", None, {}), []),
+    ):
+        pass
