@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -291,12 +292,19 @@ def _is_ours(name: str) -> bool:
     return name == "__main__" or name.startswith("taggant") or here
 
 
+@cache
+def _seconds(tests: tuple[str, ...]) -> int:
+    """How long tests take on the code as it is."""
+    start = time.monotonic()
+    if noticed(None, tests, _FIRST) != "passed":
+        raise SystemExit(f"these tests fail on the code as it is: {', '.join(tests)}")
+    return int(time.monotonic() - start)
+
+
 def test_module(module: str, sample: int, seed: int) -> tuple[int, list[Mutant]]:
     """Number of mutants tried, and those that no test noticed."""
-    tests, start = TESTS[module], time.monotonic()
-    if noticed(None, tests, _FIRST) != "passed":
-        raise SystemExit(f"{module}: its tests fail as it is: {', '.join(tests)}")
-    limit = 10 + 4 * int(time.monotonic() - start)  # for what never ends
+    tests = TESTS[module]
+    limit = 10 + 4 * _seconds(tests)  # for what never ends
     every = mutants(module)
     rng = random.Random(f"{seed}/{module}")
     tried = every if not sample or sample >= len(every) else rng.sample(every, sample)
