@@ -48,6 +48,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "stats/chain": CHAIN,
     "stats/checks": ("stats/test_checks", *CHAIN, "stats/test_examples"),
     "stats/controlled": ("stats/test_controlled", "stats/test_examples"),
+    "stats/controlled_sets": ("stats/test_controlled", "stats/test_examples"),
     "stats/discoveries": ("stats/test_sets", "stats/test_examples"),
     "stats/evidence": ("stats/test_evidence", *CHAIN),
     "stats/exact": ("stats/test_mirrored", "stats/test_grid", "stats/test_examples"),

@@ -53,6 +53,14 @@ def test_the_spread_of_one_version_and_of_equal_ones_is_none():
     ]  # the other is not real
 
 
+def test_the_spread_of_two_versions_has_one_degree_of_freedom():
+    spread, controls = Spread(1), Kept()
+    spread.note(np.zeros(1, int), np.array([[1.0, 3]]), np.array([5.0]), np.array([2]))
+    spread.moved(np.int64(0), 0.0)
+    spread.judge(controls, np.zeros(1))
+    assert controls.within == pytest.approx(np.std([1, 3], ddof=1))
+
+
 def test_ties_are_of_what_is_kept_only():
     spread, controls = Spread(1), Kept()
     spread.note(np.zeros(1, int), np.array([[1.0, 7]]), np.array([1.0]), np.array([1]))

@@ -69,6 +69,8 @@ def test_commitment_binds_everything_and_hides_with_the_nonce():
         dataclasses.replace(ledger, raw_sha256=("1" * 64, *ledger.raw_sha256[1:])),
         dataclasses.replace(ledger, nonce=bytes(32)),
         dataclasses.replace(ledger, secret=bytes(32)),
+        dataclasses.replace(ledger, withheld=ledger.ids[:1]),
+        dataclasses.replace(ledger, withheld=ledger.ids[1:2]),
     ]
     commitments = {ledger.commitment(), *(other.commitment() for other in changed)}
     assert len(commitments) == len(changed) + 1
