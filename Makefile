@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-browser lint typecheck bench mutants figures gallery clean
+.PHONY: help setup demo test test-slow test-browser lint typecheck bench mutants figures gallery docs clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ figures: setup  ## Redraw every figure and table from results/, without training
 gallery: setup  ## One page, gallery.html, with every figure, its command, status and date
 	$(PY) -m experiments gallery
 
+docs:  ## Build the site of the docs and the reference (site/index.html); a broken link fails
+	@tools/setup.sh dev,docs
+	$(PY) -m mkdocs build --quiet --strict
+
 clean:  ## Remove caches, runs and stored artifacts (keeps .venv, data and secrets)
-	rm -rf store runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf store runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
