@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from taggant.api.audit import audit as audit
     from taggant.api.audit import audit_set as audit_set
+    from taggant.api.callback import AuditCallback as AuditCallback
+    from taggant.api.hugging_face import transformers_callback as transformers_callback
     from taggant.api.marked import Marked as Marked
     from taggant.api.marked import mark as mark
+    from taggant.api.metric import AuditMetric as AuditMetric
     from taggant.api.planning import plan as plan
     from taggant.api.result import AuditResult as AuditResult
     from taggant.api.result import SetResult as SetResult
@@ -25,6 +28,8 @@ except PackageNotFoundError:  # a copy of the sources that was not installed
     __version__ = "0+unknown"
 
 _HOMES = {
+    "AuditCallback": "api.callback",
+    "AuditMetric": "api.metric",
     "AuditResult": "api.result",
     "Ledger": "marking.ledger",
     "Marked": "api.marked",
@@ -33,6 +38,7 @@ _HOMES = {
     "audit_set": "api.audit",
     "mark": "api.marked",
     "plan": "api.planning",
+    "transformers_callback": "api.hugging_face",
 }
 """Public names, and the modules that define them."""
 

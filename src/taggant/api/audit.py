@@ -123,7 +123,7 @@ def audit(
     """
     check_marked(marked)
     plan = instance_audit(p, test, read)
-    boundary = _boundary(plan.test, marked, plan.p)
+    boundary = boundary_of(plan.test, marked, plan.p)
     given = options_of_model(preprocess, outputs, batch_size, device, model, options)
     found = asked(model, marked, score, access, views, given)
     until = None if plan.read == ALL else [boundary]
@@ -233,7 +233,14 @@ def audit_set(
     return SetResult(math.exp(log_p), log_p / math.log(10), int(members.sum()), depth, queries)
 
 
-def _boundary(test: Test, marked: Marked, p: float) -> Boundary:
+def boundary_of(test: Test, marked: Marked, p: float) -> Boundary:
+    """The test of one image.
+
+    Raises
+    ------
+    ValueError
+        If there is none at this n and p.
+    """
     try:
         return test(n=marked.n, p=p)
     except ValueError as error:

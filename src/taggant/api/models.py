@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -134,10 +134,7 @@ def options_of_model(
     ValueError
         For a value that is not accepted.
     """
-    known = [field.name for field in fields(ModelOptions) if field.name not in (*OWN, "prefix")]
-    unknown = sorted(set(others) - set(known))
-    if unknown:
-        raise TypeError(f"{unknown[0]}: no such option; accepted are {', '.join((*OWN, *known))}")
+    check_names(others)
     check_whole("batch_size", batch_size)
     return replace(
         ModelOptions(
@@ -148,6 +145,19 @@ def options_of_model(
         ),
         **others,
     )
+
+
+def check_names(others: Iterable[str]) -> None:
+    """Refuse names that are no options of a model.
+
+    Raises
+    ------
+    TypeError
+    """
+    known = [field.name for field in fields(ModelOptions) if field.name not in (*OWN, "prefix")]
+    unknown = sorted(set(others) - set(known))
+    if unknown:
+        raise TypeError(f"{unknown[0]}: no such option; accepted are {', '.join((*OWN, *known))}")
 
 
 def instance_audit(p: float, test: str | Test, read: str) -> InstanceAudit:

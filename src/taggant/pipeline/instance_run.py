@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pytorch_lightning as lightning
 
-from taggant.auditing.callback import AuditCallback
+from taggant.auditing.callback import LiveAudit
 from taggant.data.options import check_whole
 from taggant.pipeline.audit_run import AuditRun, check_data, check_marking
 from taggant.pipeline.context import RunContext
@@ -86,7 +86,7 @@ class InstanceRun(AuditRun):
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
         """A callback that audits in training, if `audit.live` asks for it; none for a shard."""
         wanted = self.scores.audit.live and self.scores.audit.shard is None
-        return [AuditCallback(epochs, self._audit_live)] if wanted else []
+        return [LiveAudit(epochs, self._audit_live)] if wanted else []
 
     def _audit_live(self, epoch: int, victim: lightning.LightningModule) -> dict[str, float]:
         assert isinstance(victim, Victim)

@@ -8,7 +8,7 @@ from functools import cached_property
 import pytorch_lightning as lightning
 from hydra.utils import get_class
 
-from taggant.auditing.callback import AuditCallback
+from taggant.auditing.callback import LiveAudit
 from taggant.pipeline.audit_run import AuditRun, check_marking
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.stages.audit_set import AuditSet, WholeSetAudit
@@ -86,7 +86,7 @@ class WholeSetRun(AuditRun):
         assert self.stages
 
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
-        return [AuditCallback(epochs, self._live)] if self.audit.method.live else []
+        return [LiveAudit(epochs, self._live)] if self.audit.method.live else []
 
     def _live(self, _: int, victim: lightning.LightningModule) -> Mapping[str, float]:
         assert isinstance(victim, Victim)
