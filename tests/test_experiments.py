@@ -85,7 +85,7 @@ def tiny(name: str) -> list[str]:
     first = {key: str(values).split(",")[0] for key, values in sweep.items() if key not in sizes}
     if config.audit.p == 0.5:  # of two versions
         del sizes["audit.p"]
-    if config.marking.n == 1:  # no marks
+    if config.marking.get("n") == 1:  # no marks
         del sizes["marking.n"]
     if config.marking.withhold:
         sizes |= {"marking.withhold": "12", "audit.read": "all"}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.conftest import ROOT
@@ -16,6 +17,7 @@ from tests.forks import warmed
 
 from taggant.marking.ledger import Ledger
 from taggant.owner.models.run_folder import victim_of
+from taggant.stats import fisher, used_at_least
 
 METRICS = {
     "p",
@@ -82,6 +84,21 @@ def test_smoke_writes_everything_a_reader_needs(smoke):
     assert set(pl.read_csv(folder / "curves.csv")["epoch"]) == {2, 4}
     assert (folder / "report.html").stat().st_size > 10_000
     assert any((folder / "tensorboard").rglob("events*"))
+
+
+def test_a_run_speaks_of_all_published_images_together(smoke):
+    folder = latest(smoke)
+    metrics = result(folder)["metrics"]
+    ledger = Ledger.load(next((smoke / "secrets" / "ledgers").iterdir()))
+    table = pl.read_parquet(folder / "instances.parquet")
+    spread = [ledger.draws(name).uniform("spread") for name in table["id"]]
+    p = (table["exceedances"].to_numpy() + np.array(spread)) / 40
+    assert 10 ** metrics["owner_log10_p"] == pytest.approx(np.exp(fisher(np.log(p))))
+    assert metrics["used_at_least"] == used_at_least(p)
+    sets = pl.read_csv(folder / "sets.csv")
+    assert sets["size"].unique(maintain_order=True).to_list() == [5, 10, 25]
+    assert sets["evidence"].unique().to_list() == ["versions"]
+    assert "Sets of one owner" in (folder / "report.html").read_text()
 
 
 def test_a_second_run_computes_nothing(smoke):

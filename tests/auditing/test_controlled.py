@@ -13,8 +13,9 @@ from tests.conftest import random_set
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from taggant.auditing.controlled import ControlledAudit, by_set, evidence, rates
+from taggant.auditing.controlled import ControlledAudit, evidence, owner, rates
 from taggant.auditing.membership import image_scores, less_difficulty, likelihood_ratio
+from taggant.auditing.sets import by_set
 from taggant.data.augment import CropFlip
 from taggant.marking.device import MarkingDevice
 from taggant.marking.instances import Population
@@ -208,11 +209,10 @@ def test_both_kinds_of_evidence_are_joined_as_fixed_beforehand():
 
 
 def test_rates_and_sets_by_kind_of_evidence():
-    audit = ControlledAudit(p=0.05, test=rank, sets=(1, 4, 50))
     found, used = small_evidence(np.zeros(40, np.int64)), np.arange(40) < 20
     row = rates(found.of(0.5), used, 0.05)
     assert row["detection_rate_versions"] == 1.0
-    table = by_set(found, used, audit, seed=0, count=50)
+    table = by_set(found, used, (1, 4, 50), seed=0, count=50)
     assert table["size"].unique().to_list() == [1, 4]  # no group has 50
     strict = table.filter((table["p"] == 0.001) & (table["size"] == 4))
     assert strict.filter((strict["group"] == "used") & (strict["evidence"] == "versions"))[
@@ -220,9 +220,31 @@ def test_rates_and_sets_by_kind_of_evidence():
     ].to_list() == [1.0]
 
 
+@pytest.mark.parametrize("strata", [None, np.arange(30) % 2])
+@pytest.mark.parametrize("most", [0, 10**9], ids=["drawn", "counted"])
+def test_the_published_set_has_an_exact_p_value(strata, most, monkeypatch):
+    """By counting all splits, or by drawing some; over splits that the scores know nothing of."""
+    monkeypatch.setattr("taggant.stats.controlled_sets._CELLS", most)
+    monkeypatch.setattr("taggant.auditing.controlled.DRAWS", 99)
+    rng, found = np.random.default_rng(2), []
+    scores, used = rng.normal(size=30), np.arange(30) < 10
+    for _ in range(200):
+        published = rng.permutation(used)
+        case = published, rng.random(30), strata, 0.5, np.random.default_rng(1)
+        found.append(owner(rng.random(10), scores, *case))
+    for kind in ("versions", "controls", "combined"):
+        p = 10 ** np.array([one[f"owner_log10_p_{kind}"] for one in found])
+        for x in (0.1, 0.5):
+            assert np.mean(p <= x) == pytest.approx(x, abs=4 * np.sqrt(x * (1 - x) / 200))
+    knows = owner(None, scores + 9 * used, used, rng.random(30), strata, 0.5, rng)
+    assert list(knows) == ["owner_log10_p_controls", "owner_log10_p"]
+    assert knows["owner_log10_p"] < -1.99
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"sets": [5, 0]}, r"audit.sets = \[5, 0\]: 0, accepted are 1, 2, 3"),
         ({"weight": 1.5}, "audit.weight = 1.5"),
         ({"asked": 0}, "audit.asked = 0"),
         ({"strata": "colour"}, "audit.strata = 'colour': accepted are null"),

@@ -79,6 +79,11 @@ def test_each_kind_of_evidence_has_rates_with_intervals(runs):
     table = pl.read_parquet(root / "runs" / "combined" / "instances.parquet")
     assert table["claim"].to_list() == (table["p_value_combined"] <= 0.1).to_list()
     assert metrics["detection_rate"] == metrics["detection_rate_combined"]
+    assert metrics["owner_log10_p"] == metrics["owner_log10_p_combined"] <= 0
+    assert 0 <= metrics["used_at_least"] <= 24
+    alone = found["controlled"]["metrics"]
+    assert alone["owner_log10_p"] == alone["owner_log10_p_controls"] <= 0
+    assert "used_at_least" not in alone  # p-values that share withheld images do not add up
     sets = pl.read_csv(root / "runs" / "combined" / "sets.csv")
     assert sets["evidence"].unique(maintain_order=True).to_list() == KINDS
 

@@ -54,8 +54,9 @@ FIRST = decided(
         "stats.chain stats.checks stats.levels stats.replay stats.thresholds"
     ),
     audit=(
-        "auditing.choice_of_test auditing.instance auditing.unlearning pipeline.samples "
-        "pipeline.stages.audit pipeline.tables stats.exact stats.intervals stats.mirrored "
+        "auditing.choice_of_test auditing.instance auditing.sets auditing.unlearning "
+        "pipeline.samples pipeline.stages.audit pipeline.tables stats.controlled "
+        "stats.controlled_sets stats.exact stats.intervals stats.mirrored stats.multiple "
         "stats.programme stats.sequential stats.spending stats.stopping"
     ),
     report="configs numbers pipeline.record pipeline.stages.report report",
@@ -83,7 +84,8 @@ WHOLE_SET = decided(
     none=(
         "auditing.choice_of_test auditing.comparison auditing.controls auditing.engine "
         "auditing.instance auditing.published auditing.plan auditing.questions auditing.readings "
-        "auditing.slots auditing.spread auditing.state auditing.unlearning pipeline.stages.audit "
+        "auditing.sets auditing.slots auditing.spread auditing.state auditing.unlearning "
+        "pipeline.stages.audit stats.controlled stats.controlled_sets stats.multiple "
         "pipeline.stages.score stats.boundary stats.chain stats.exact stats.mirrored "
         "stats.programme stats.replay stats.sequential stats.spending stats.stopping "
         "stats.thresholds"

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import gammaincc, log_ndtr, ndtri
 
 from taggant.auditing.instance import InstanceAudit, rate_columns, rate_row
+from taggant.auditing.sets import Evidence, all_published, joined
 from taggant.score import Score
-from taggant.stats import combined, control_p_values, control_sets
+from taggant.stats import (
+    control_p_values,
+    control_set,
+    fisher,
+    permutation_p,
+)
+from taggant.stats.controlled_sets import countable
 
 Floats = NDArray[np.float64]
-KINDS = ("versions", "controls", "combined")
+DRAWS = 99_999
+"""Splits drawn where there are too many to count."""
 STRATA = (None, "labels", "difficulty")
-LEVELS = (0.05, 0.01, 0.001, 1e-6)
-"""p at which the power of sets is reported."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,6 @@ class ControlledAudit(InstanceAudit):
         `reference=public` it is less what explains it.
     strata : {"labels", "difficulty"}, optional
         Compare images of one class, or of one half by difficulty under the references, only.
-    sets : sequence of int
-        Sizes of an owner's sets for which the power is reported.
     """
 
     kind: ClassVar[str] = "controlled"
@@ -56,7 +60,6 @@ class ControlledAudit(InstanceAudit):
     asked: int = 8
     membership: Score | None = None
     strata: str | None = None
-    sets: Sequence[int] = (5, 10, 25)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -68,35 +71,6 @@ class ControlledAudit(InstanceAudit):
             raise ValueError(
                 f"audit.strata = {self.strata!r}: accepted are null, 'labels' and 'difficulty'"
             )
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The p-values of each published image, [P] each, and how often withheld ones beat it.
-
-    Attributes
-    ----------
-    versions : float array or None
-        Exact and uniform, from version ranks; None where they were not read.
-    controls : float array
-        From the comparison with withheld images, uniform by a draw.
-    beaten : int array
-        Withheld images of any stratum that are at least as much like use.
-    withheld : int
-        How many there are.
-    """
-
-    versions: Floats | None
-    controls: Floats
-    beaten: NDArray[np.int64]
-    withheld: int
-
-    def of(self, weight: float) -> dict[str, Floats]:
-        """p-values by kind of evidence."""
-        if self.versions is None:
-            return {"controls": self.controls}
-        both = combined(self.versions, self.controls, weight)
-        return {"versions": self.versions, "controls": self.controls, "combined": both}
 
 
 def evidence(
@@ -153,45 +127,47 @@ def by_level(
     return pl.DataFrame(rows)
 
 
-def by_set(
-    found: Evidence, used: NDArray[np.bool_], audit: ControlledAudit, seed: int, count: int = 2000
-) -> pl.DataFrame:
-    """Share of random sets of used, and of unused, images that are claimed at each level.
+def owner(
+    versions: Floats | None,
+    scores: Floats,
+    published: NDArray[np.bool_],
+    keys: Floats,
+    strata: NDArray[np.int64] | None,
+    weight: float,
+    splits: np.random.Generator,
+) -> dict[str, object]:
+    """What is said of all published images together, as metrics: a p-value by kind of evidence.
 
-    Sets overlap, so these are no independent trials. A set's version p-value is Fisher's; that
-    of the controls is the exact rank sum among the withheld images.
+    Guarantee: P(p-value <= x) <= x if none was used. None needs an assumption on content: under
+    the null of a set nobody's choice has touched the images.
+
+    Parameters
+    ----------
+    versions : float array [P], optional
+        Exact p-values of version ranks.
+    scores, published, keys, strata
+        As in `evidence`.
+    weight : float
+        Of the version ranks.
+    splits : numpy Generator
+        Draws splits where there are too many to count.
     """
-    rows = []
-    rng = np.random.default_rng(seed)
-    for size in audit.sets:
-        for group, mask in (("used", used), ("unused", ~used)):
-            members = np.flatnonzero(mask)
-            if len(members) < size:
-                continue
-            drawn = rng.random((count, len(members))).argsort(1)[:, :size]
-            log_p = set_evidence(found, members[drawn], audit.weight)
-            rows += list(_set_rows(log_p, size, group))
-    return pl.DataFrame(rows, orient="row")
+    together = {} if versions is None else all_published(versions)
+    log_p = {} if versions is None else {"versions": np.array(fisher(np.log(versions)))}
+    log_p["controls"] = np.array(_published_set(scores, published, keys, strata, splits))
+    kinds = {kind: float(x) / math.log(10) for kind, x in joined(log_p, weight).items()}
+    together |= {f"owner_log10_p_{kind}": value for kind, value in kinds.items()}
+    return {**together, "owner_log10_p": list(kinds.values())[-1]}
 
 
-def set_evidence(found: Evidence, sets: NDArray[np.int64], weight: float) -> dict[str, Floats]:
-    """Log p-values of sets of images, [sets, size] -> [sets], by kind of evidence."""
-    controls = control_sets(found.beaten[sets], found.withheld)
-    if found.versions is None:
-        return {"controls": controls}
-    size = sets.shape[1]
-    x = -np.log(found.versions[sets]).sum(1)
-    versions = np.log(np.maximum(gammaincc(size, x), 1e-300))
-    z = np.sqrt(weight) * _quantile(versions) + np.sqrt(1 - weight) * _quantile(controls)
-    return {"versions": versions, "controls": controls, "combined": log_ndtr(z)}
-
-
-def _quantile(log_p: Floats) -> Floats:
-    return np.asarray(ndtri(np.exp(np.maximum(log_p, -690.0))))
-
-
-def _set_rows(log_p: dict[str, Floats], size: int, group: str) -> Iterator[dict[str, object]]:
-    for kind, values in log_p.items():
-        for p in LEVELS:
-            claimed = float(np.mean(values <= np.log(p)))
-            yield {"size": size, "group": group, "evidence": kind, "p": p, "claimed": claimed}
+def _published_set(
+    scores: Floats,
+    published: NDArray[np.bool_],
+    keys: Floats,
+    strata: NDArray[np.int64] | None,
+    splits: np.random.Generator,
+) -> float:
+    """Log p-value of the published set: by counting all splits, or by drawing some of too many."""
+    if countable(len(published), int(published.sum())):
+        return control_set(scores, published, keys, strata)
+    return math.log(permutation_p(scores, published, splits, DRAWS, strata))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from taggant.auditing.choice_of_test import Test, check_takes
 from taggant.auditing.comparison import firm
 from taggant.auditing.readings import ALL, READ, Readings
+from taggant.auditing.sets import check_sizes
 from taggant.score.oracle import check_precision
 from taggant.stats import Boundary, Decisions, clopper_pearson, rank, two_sided
 
@@ -143,14 +144,16 @@ class InstanceAudit:
         any test can be replayed), or as many as its tests need.
     live : bool
         Whether the detection curve is audited during training, by a callback.
+    sets : sequence of int
+        Sizes of an owner's sets for which the power is reported; needs a full reading.
     shard : str, optional
         ``i/k`` reads only every k-th instance, from the i-th on (from 1).
 
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, an unknown `read` or precision, a test of something
-        else than versions of one image, or no such shard.
+        For p or a curve's p outside 0..1, an unknown `read` or precision, an empty set, a test of
+        something else than versions of one image, or no such shard.
     """
 
     kind: ClassVar[str] = "instance"
@@ -165,6 +168,7 @@ class InstanceAudit:
     read: str = ALL
     live: bool = True
     shard: str | None = None
+    sets: Sequence[int] = (5, 10, 25)
 
     def __post_init__(self) -> None:
         for value in self.levels:
@@ -175,6 +179,7 @@ class InstanceAudit:
             raise ValueError(f"audit.read = {self.read!r}: accepted are {accepted}")
         check_precision(self.precision)
         check_takes(self.test, "n")
+        check_sizes(self.sets)
         assert self.part
 
     @cached_property
@@ -282,9 +287,14 @@ def decide(
     )
 
 
+def firm_totals(readings: Readings) -> NDArray[np.int64]:
+    """T of each instance [I], doubtful comparisons counted against a claim; of a full reading."""
+    return np.asarray(readings.exceedances() + (readings.doubtful & ~readings.bits).sum(1))
+
+
 def claims_by_p(readings: Readings, used: NDArray[np.bool_], grid: Sequence[float]) -> pl.DataFrame:
     """Rates of the full rank test at each p of a grid; needs a full reading."""
-    exceedances = readings.exceedances() + (readings.doubtful & ~readings.bits).sum(1)
+    exceedances = firm_totals(readings)
     rows = []
     for p in grid:
         claim = exceedances <= rank(readings.n, p).claim[-1]

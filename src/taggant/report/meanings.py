@@ -64,18 +64,30 @@ MOMENTS = {"_before": "before", "": "after"}
 """How a metric's key ends, and whether it was measured before or after unlearning."""
 
 
+KINDS = {
+    "versions": "by the rank of the published version among hidden ones",
+    "controls": "by the rank of the image among withheld ones",
+    "combined": "by both",
+}
+"""Kinds of evidence, and by what they tell."""
+
+
 def _by_kind() -> Iterator[tuple[str, Meaning]]:
-    kinds = {
-        "versions": "by the rank of the published version among hidden ones",
-        "controls": "by the rank of the image among withheld ones",
-        "combined": "by both",
-    }
-    for kind, how in kinds.items():
+    for kind, how in KINDS.items():
         yield f"detection_rate_{kind}", _share(f"Detection rate, {kind}", f"used images, {how}")
         yield (
             f"false_detection_rate_{kind}",
             _share(f"False-detection rate, {kind}", f"unused images, {how}"),
         )
+
+
+def _of_the_owner() -> Iterator[tuple[str, Meaning]]:
+    text = "logarithm of one exact p-value of all published images: was any of them used?"
+    yield "owner_log10_p", Meaning("Owner, log10 p", text)
+    for kind, how in KINDS.items():
+        yield f"owner_log10_p_{kind}", Meaning(f"Owner, log10 p, {kind}", f"the same, {how}")
+    least = "of the published images; too large with probability 5% at most, whatever the truth"
+    yield "used_at_least", Meaning("Used, at least", least)
 
 
 def _unlearning() -> Iterator[tuple[str, Meaning]]:
@@ -121,6 +133,7 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "unused": Meaning("Unused images", "marked, never trained on"),
         "withheld": Meaning("Withheld images", "marked alike and shown to nobody"),
         **dict(_by_kind()),
+        **dict(_of_the_owner()),
         **dict(_taken()),
     },
     "Unlearning": {

@@ -82,6 +82,8 @@ def _of_instances(run: RunFolder) -> Iterator[Section]:
         None if run.claims is None else figures.claims(run.claims, p),
         "No claims over p: that needs every hidden version to be read.",
     )
+    if run.sets is not None:
+        yield _sets(run)
     yield Section(
         "reads",
         "Cost of an audit",
@@ -101,14 +103,7 @@ def _controlled(run: RunFolder) -> Iterator[Section]:
         "version among hidden ones, by the rank of the image among withheld ones, and by both.",
         None if run.evidence is None else controlled.evidence(run.evidence),
     )
-    yield Section(
-        "sets",
-        "Sets of one owner's images",
-        "Share of random sets of used (dashed: unused) images that are claimed as a whole. Sets "
-        "overlap: these are no independent trials.",
-        None if run.sets is None else controlled.sets(run.sets),
-        "No sets: the groups are smaller than every size in audit.sets.",
-    )
+    yield _sets(run)
     n = int(run.context["n"])
     if run.ranks_complete:
         yield Section(
@@ -119,6 +114,18 @@ def _controlled(run: RunFolder) -> Iterator[Section]:
             figures.ranks(run.instances, n),
         )
     yield _published(run)
+
+
+def _sets(run: RunFolder) -> Section:
+    return Section(
+        "sets",
+        "Sets of one owner's images",
+        "Share of random sets of used (dashed: unused) images that are claimed as a whole. Sets "
+        "overlap: these are no independent trials.",
+        None if run.sets is None else controlled.sets(run.sets),
+        "No sets: the groups are smaller than every size in audit.sets, or the audits stopped "
+        "before they had read every hidden version.",
+    )
 
 
 def _forgetting(run: RunFolder) -> Iterator[Section]:

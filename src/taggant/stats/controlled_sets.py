@@ -147,8 +147,17 @@ def _subsets(values: Ints, few: int, most: int) -> Floats:
     return np.asarray(table[few])
 
 
+def countable(images: int, published: int) -> bool:
+    """Whether `control_set` can count all splits of so many images, whatever their scores."""
+    return _within_reach(published, images, published * (images - 1))
+
+
+def _within_reach(few: int, images: int, observed: int) -> bool:
+    return images <= _LARGEST and images * few * (observed + 1) <= _CELLS
+
+
 def _countable(few: int, images: int, observed: int) -> None:
-    if images > _LARGEST or images * few * (observed + 1) > _CELLS:
+    if not _within_reach(few, images, observed):
         raise ValueError(
             f"{few} published of {images} images: too many to count all splits; draw some of them "
             "(permutation_p)"

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from taggant.auditing.instance import Verdicts, claims_by_p, decide, replay
+from taggant.auditing.instance import Verdicts, claims_by_p, decide, firm_totals, replay
 from taggant.auditing.readings import ALL
+from taggant.auditing.sets import Evidence, all_published, by_set
 from taggant.auditing.unlearning import auc_row, group_rates, groups, share_exceeding
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.tables import save_table
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
-CONFIG = ("_target_", "p", "test", "curve", "read")
+CONFIG = ("_target_", "p", "test", "curve", "read", "sets")
 CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
@@ -86,6 +88,9 @@ class Audit:
         if full:
             levels = [p for p in CLAIM_LEVELS if int(p * readings.n) >= 1]
             save_table(claims_by_p(readings, result.used, levels), folder / "claims.csv")
+            version_p = self._version_p_values(readings)
+            metrics |= all_published(version_p)
+            self._save_sets(Evidence(version_p), folder)
         save_table(self._curves(), folder / "curves.csv")
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
@@ -94,6 +99,19 @@ class Audit:
         raw = self.mark.instances.raw
         labels = None if raw.labels is None else raw.labels.numpy()
         return result.table(raw.ids, labels, None if full is None else full.exceedances())
+
+    def _version_p_values(self, readings: Readings) -> NDArray[np.float64]:
+        """(T + U)/n of each published image, exactly uniform if it was not used."""
+        ledger = self.mark.instances.ledger
+        spread = [ledger.draws(name).uniform("spread") for name in self.mark.instances.raw.ids]
+        return np.asarray((firm_totals(readings) + np.array(spread)) / readings.n)
+
+    def _save_sets(self, found: Evidence, folder: Path, weight: float = 0.5) -> None:
+        """Write the power of sets, if there are as many images as the smallest has."""
+        used, sizes = self.mark.published.used, self.scores.audit.sets
+        table = by_set(found, used, sizes, self.context.seed("sets"), weight)
+        if table.height:
+            save_table(table, folder / "sets.csv")
 
     def _before_and_after(
         self, readings: Readings

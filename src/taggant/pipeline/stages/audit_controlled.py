@@ -11,14 +11,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from taggant.auditing.controlled import ControlledAudit, Evidence, by_level, by_set, evidence, rates
+from taggant.auditing.controlled import ControlledAudit, by_level, evidence, owner, rates
 from taggant.auditing.instance import rate_row
+from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.stages.audit import CLAIM_LEVELS, Audit
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
+    from taggant.auditing.sets import Evidence
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.mark import Mark
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
+TIES = "withheld/ties"
 CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets")
 
 
@@ -69,13 +72,12 @@ class AuditControlled(Audit):
         metrics |= {"unused": int((~used).sum()), "withheld": found.withheld, "fault": fault}
         metrics |= rate_row("detection_rate", claim[used], fault)
         metrics |= rate_row("false_detection_rate", claim[~used], fault)
-        metrics |= {} if fault is not None else rates(kinds, used, p)
+        metrics |= {} if fault is not None else {**rates(kinds, used, p), **self._owner(found)}
         metrics |= self._facts()
         self._table(kinds, claim).write_parquet(folder / "instances.parquet")
         if fault is None:
             by_level(kinds, used, CLAIM_LEVELS).write_csv(folder / "evidence.csv")
-            seed = self.context.seed("sets")
-            by_set(found, used, self.asked, seed).write_csv(folder / "sets.csv")
+            self._save_sets(found, folder, self.asked.weight)
         (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
         save_samples(folder, self.mark.instances.raw.images, self.mark.published.images)
 
@@ -87,11 +89,7 @@ class AuditControlled(Audit):
 
     def _evidence(self) -> Evidence:
         population = self.mark.population
-        draws = [population.ledger.draws(image_id) for image_id in population.raw.ids]
-        keys, spread, ranks = (
-            np.array([one.uniform(purpose) for one in draws])
-            for purpose in ("withheld/ties", "withheld/spread", "spread")
-        )
+        keys, spread, ranks = map(self._uniforms, (TIES, "withheld/spread", "spread"))
         totals = self._totals()
         return evidence(
             self.membership.scores(),
@@ -103,6 +101,18 @@ class AuditControlled(Audit):
             self.mark.scheme.n,
             ranks[population.published],
         )
+
+    def _uniforms(self, purpose: str) -> NDArray[np.float64]:
+        population = self.mark.population
+        draws = map(population.ledger.draws, population.raw.ids)
+        return np.array([one.uniform(purpose) for one in draws])
+
+    def _owner(self, found: Evidence) -> dict[str, object]:
+        """What is said of all published images together."""
+        population = self.mark.population
+        splits = np.random.default_rng(population.ledger.draws(WHOLE_SET).seed("splits"))
+        case = self.membership.scores(), population.published, self._uniforms(TIES), self._strata()
+        return owner(found.versions, *case, self.asked.weight, splits)
 
     def _totals(self) -> NDArray[np.int64] | None:
         if not self.asked.combine:
