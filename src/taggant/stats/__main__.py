@@ -12,6 +12,7 @@ from rich.table import Table
 
 from taggant.stats.alternatives import Beta
 from taggant.stats.planning import Plan, plan
+from taggant.stats.planning_owner import least_withheld, plan_owner, plan_withheld
 from taggant.stats.sets import SetPlan, plan_set
 
 
@@ -47,6 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     many.add_argument("--n", type=int, help="versions of each image (default: from the level)")
     _add_alternative(many)
     many.set_defaults(run=_plan_set)
+    owner = commands.add_parser("plan-owner", help="one p-value for several images of an owner")
+    owner.add_argument("--images", type=int, nargs="+", required=True, help="sizes of sets")
+    owner.add_argument("--p", required=True, help="bound on a false claim of the set, e.g. 0.001")
+    owner.add_argument("--n", type=int, default=100, help="versions of each image (default 100)")
+    _add_alternative(owner)
+    owner.set_defaults(run=_plan_owner)
+    held = commands.add_parser("plan-withheld", help="how many images to withhold")
+    held.add_argument("--p", required=True, help="bound on the false-detection rate of one image")
+    held.add_argument("--withheld", type=int, nargs="+", help="numbers to try (default: several)")
+    _add_alternative(held)
+    held.set_defaults(run=_plan_withheld)
     return parser
 
 
@@ -55,7 +67,8 @@ def _add_alternative(parser: argparse.ArgumentParser) -> None:
         "--mean",
         type=float,
         default=0.01,
-        help="expected share of hidden versions that beat a used published one (default 0.01)",
+        help="expected share of hidden versions, or of withheld images, that beat a used "
+        "published one (default 0.01)",
     )
     parser.add_argument("--shape", type=float, default=1.0, help="a of its Beta(a, b) law")
 
@@ -153,6 +166,34 @@ def _set_table(result: SetPlan, options: argparse.Namespace) -> Table:
     table.add_row("hidden versions read, used", f"{result.reads_used:.1f}")
     table.add_row("hidden versions read, unused", f"{result.reads_unused:.1f}")
     return table
+
+
+def _plan_owner(options: argparse.Namespace, console: Console) -> int:
+    alternative = Beta.with_mean(options.mean, options.shape)
+    table = Table(title=f"Sets of used images at p = {options.p}, n = {options.n}, simulated")
+    for column in ("images in the set", "power"):
+        table.add_column(column, justify="right")
+    for row in plan_owner(options.images, options.p, alternative, options.n):
+        table.add_row(f"{row.images}", f"{row.power:.3f}")
+    console.print(table)
+    console.print(f"used: exceedance rate ~ {alternative}, image by image", markup=False)
+    return 0
+
+
+def _plan_withheld(options: argparse.Namespace, console: Console) -> int:
+    alternative = Beta.with_mean(options.mean, options.shape)
+    table = Table(title=f"One used image among withheld ones at p = {options.p}, exact")
+    for column in ("withheld", "power"):
+        table.add_column(column, justify="right")
+    for row in plan_withheld(options.p, alternative, options.withheld):
+        table.add_row(f"{row.withheld}", f"{row.power:.3f}")
+    console.print(table)
+    console.print(
+        f"Withhold {least_withheld(options.p)} at the least: no p-value is below 1/(m + 1). "
+        f"used: a withheld image beats it with chance ~ {alternative}",
+        markup=False,
+    )
+    return 0
 
 
 if __name__ == "__main__":

@@ -19,14 +19,30 @@ def plan(
     ] = None,
     mean: Annotated[
         float,
-        typer.Option(help="share of hidden versions that beat a used picture's published one"),
+        typer.Option(
+            help="share of hidden versions (of withheld pictures) that beat a used one's published"
+        ),
     ] = 0.01,
     pictures: Annotated[int, typer.Option(min=1, help="plan this many at once, at --fdr")] = 1,
     fdr: Annotated[float, typer.Option(help="share of wrong claims among the claims")] = 0.05,
     used: Annotated[float, typer.Option(help="expected share of used pictures")] = 0.5,
+    together: Annotated[
+        list[int] | None,
+        typer.Option(help="power of one p-value, --p, for so many used pictures of yours"),
+    ] = None,
+    withhold: Annotated[
+        bool, typer.Option("--withhold", help="how many pictures to withhold for --p")
+    ] = False,
 ) -> None:
     """How many versions and queries a wanted power and error need, before you publish."""
-    if pictures > 1:
+    if together and withhold:
+        raise typer.BadParameter("--together and --withhold are two questions: ask one at a time")
+    if together:
+        arguments = ["plan-owner", "--p", p, "--images", *map(str, together)]
+        arguments += ["--n", str(n[0])] if n else []
+    elif withhold:
+        arguments = ["plan-withheld", "--p", p]
+    elif pictures > 1:
         arguments = ["plan-set", "--images", str(pictures), "--q", str(fdr), "--used", str(used)]
         arguments += ["--n", str(n[0])] if n else []
     else:
