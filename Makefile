@@ -50,7 +50,7 @@ gallery: setup  ## One page, gallery.html, with every figure, its command, statu
 
 docs:  ## Build the site of the docs and the reference (site/index.html); a broken link fails
 	@tools/setup.sh dev,docs
-	$(PY) -m mkdocs build --quiet --strict
+	$(PY) -m mkdocs build --strict
 
 clean:  ## Remove caches, runs and stored artifacts (keeps .venv, data and secrets)
 	rm -rf store runs site .pytest_cache .mypy_cache .ruff_cache .hypothesis
