@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from taggant.store import flock
 
 PATIENCE = 1.0
 """Seconds to wait before saying so."""
@@ -40,9 +41,7 @@ def locked(path: Path, waiting: Callable[[], None], shared: bool = False) -> Ite
     try:
         yield
     finally:
-        if not shared or _try(handle, path):  # who shares it with nobody is the last
-            path.unlink(missing_ok=True)
-        os.close(handle)
+        _let_go(handle, path, shared)
 
 
 def clear(folder: Path) -> None:
@@ -53,8 +52,9 @@ def clear(folder: Path) -> None:
         except (FileNotFoundError, PermissionError):  # gone meanwhile, or another person's
             continue
         if _try(handle, path) and _same(handle, path):
-            path.unlink()
-        os.close(handle)
+            _let_go(handle, path, shared=False)
+        else:
+            os.close(handle)
 
 
 def _acquire(path: Path, waiting: Callable[[], None], shared: bool) -> int:
@@ -76,11 +76,21 @@ def _acquire(path: Path, waiting: Callable[[], None], shared: bool) -> int:
         time.sleep(POLL)
 
 
+def _let_go(handle: int, path: Path, shared: bool) -> None:
+    """Close the file, and remove it if nobody else wants the lock."""
+    if flock.REMOVED_WHEN_CLOSED:
+        os.close(handle)
+        with suppress(FileNotFoundError, PermissionError):  # another process has it open
+            path.unlink()
+        return
+    if not shared or _try(handle, path):  # who shares it with nobody is the last
+        path.unlink(missing_ok=True)
+    os.close(handle)
+
+
 def _try(handle: int, path: Path, shared: bool = False) -> bool:
     try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
+        return flock.lock(handle, shared)
     except OSError as error:
         os.close(handle)
         raise OSError(
@@ -89,7 +99,6 @@ def _try(handle: int, path: Path, shared: bool = False) -> bool:
             "on another one, or mount it with locks",
             str(path),
         ) from error
-    return True
 
 
 def _same(handle: int, path: Path) -> bool:
