@@ -11,6 +11,10 @@ from email import message_from_bytes
 
 import pytest
 from tests.conftest import ROOT
+from typer.testing import CliRunner
+
+from taggant import __version__
+from taggant.owner.cli import app
 
 BUILD = """
 import sys
@@ -82,3 +86,8 @@ def test_a_wheel_of_the_sdist_is_the_same(sdist, wheel, tmp_path):
     assert again.name == wheel.filename.rpartition("/")[2]
     with zipfile.ZipFile(io.BytesIO(again.read_bytes())) as file:
         assert set(file.namelist()) == set(wheel.namelist())
+
+
+def test_the_command_says_its_version():
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"taggant {__version__}\n")

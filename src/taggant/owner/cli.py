@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from taggant import __version__
 from taggant.cli import EXPECTED
 from taggant.owner.commands.audit import audit
 from taggant.owner.commands.certify import certify
@@ -26,8 +28,18 @@ for command in (mark, audit, certify, verify, plan, serve):
     app.command()(grouped(command))
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"taggant {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def taggant() -> None:
+def taggant(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="show it")
+    ] = False,
+) -> None:
     """Prove that a model was trained on your pictures."""
 
 
