@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from taggant.api.planning import plan as plan
     from taggant.api.result import AuditResult as AuditResult
     from taggant.api.result import SetResult as SetResult
+    from taggant.api.unlearn import unlearn as unlearn
     from taggant.marking.ledger import Ledger as Ledger
 
 try:
@@ -39,6 +40,7 @@ _HOMES = {
     "mark": "api.marked",
     "plan": "api.planning",
     "transformers_callback": "api.hugging_face",
+    "unlearn": "api.unlearn",
 }
 """Public names, and the modules that define them."""
 

@@ -24,7 +24,7 @@ def _one_secret(monkeypatch):
     monkeypatch.setattr("secrets.token_bytes", lambda count: KEY)
 
 
-@pytest.mark.parametrize("name", ["audit", "marked", "metric", "planning"])
+@pytest.mark.parametrize("name", ["audit", "marked", "metric", "planning", "unlearn"])
 def test_examples_of_docstrings(name):
     module = importlib.import_module(f"taggant.api.{name}")
     found = doctest.testmod(module, optionflags=OPTIONS)

@@ -220,17 +220,17 @@ def audit_set(
     check_choice("group", group, GROUPS)
     check_whole("versions", versions)
     given = options_of_model(preprocess, outputs, batch_size, device, model, options)
-    found = asked(model, marked, score, access, views, given)
-    depth = min(versions, marked.n - 1)
-    readings, queries, _ = _read(found, [_fixed(depth, marked.n)], progress)
     members = marked.used if group == "used" else ~marked.used
     if not members.any():
         raise ValueError(f"group = {group}: the marked images have none that are {group}")
+    count, depth = int(members.sum()), min(versions, marked.n - 1)
+    found = asked(model, marked.only(members), score, access, views, given)
+    readings, queries, _ = _read(found, [_fixed(depth, marked.n)], progress)
     if readings.fault is not None:
-        return SetResult(1.0, 0.0, int(members.sum()), depth, queries, readings.fault)
-    against = (readings.bits | readings.doubtful)[members, :depth].sum(1)
+        return SetResult(1.0, 0.0, count, depth, queries, readings.fault)
+    against = (readings.bits | readings.doubtful)[:, :depth].sum(1)
     log_p = float(rank_sum(against, depth + 1))
-    return SetResult(math.exp(log_p), log_p / math.log(10), int(members.sum()), depth, queries)
+    return SetResult(math.exp(log_p), log_p / math.log(10), count, depth, queries)
 
 
 def boundary_of(test: Test, marked: Marked, p: float) -> Boundary:

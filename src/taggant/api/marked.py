@@ -8,11 +8,12 @@ import json
 import secrets
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from safetensors.numpy import save as as_bytes
@@ -137,6 +138,17 @@ class Marked:
     def quality(self) -> Quality:
         """How visible the marks are: PSNR, SSIM and the like, mean over the marked images."""
         return quality(self.instances.raw.images, self.published.images)
+
+    def only(self, members: NDArray[np.bool_]) -> Marked:
+        """The same with some of the marked images alone, [M]: an audit then asks for no others."""
+        whole, rows = self.published, np.flatnonzero(members)
+        part = replace(
+            whole,
+            images=whole.images[torch.from_numpy(rows)],
+            ids=tuple(whole.ids[row] for row in rows),
+            used=whole.used[rows],
+        )
+        return replace(self, published=part)
 
     def __repr__(self) -> str:
         used, count = int(self.used.sum()), len(self.used)
