@@ -11,6 +11,7 @@ from experiments.power._seeds import over_seeds
 from matplotlib.figure import Figure
 
 from experiments import Expected, plots
+from taggant.data.augment import CropFlip
 
 RUNS = ("power/combined", "power/controlled")
 KINDS = {"versions": "versions", "controls": "withheld images", "combined": "both"}
@@ -29,9 +30,14 @@ def collect(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _of(runs: pl.DataFrame, kind: str, name: str) -> pl.DataFrame:
-    """Runs with the rates of one kind of evidence as their rates."""
+    """Runs with the rates of one kind of evidence, and what it asked, as their own."""
     own = {rate: pl.col(f"{rate}_{kind}") for rate in RATES}
-    return runs.with_columns(evidence=pl.lit(name), **own)
+    views = pl.coalesce("audit.membership.views", "score.views")
+    whole = views * pl.min_horizontal("audit.asked", "marking.n")
+    ranks = pl.col("marking.n") * pl.col("score.views") + len(CropFlip(4).every())
+    asked = {"versions": ranks, "controls": whole, "combined": ranks + whole}[kind]
+    columns = runs.with_columns(evidence=pl.lit(name), mean_queries_used=asked, **own)
+    return columns.with_columns(pl.col("psnr").cast(pl.Float64))
 
 
 def draw(table: pl.DataFrame) -> Figure:

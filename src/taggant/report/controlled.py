@@ -66,10 +66,15 @@ def sets(table: pl.DataFrame) -> Figure:
     axes = fig.subplots(1, len(levels), sharey=True, squeeze=False)[0]
     for ax, p in zip(axes, levels, strict=True):
         _by_size(ax, table.filter(pl.col("p") == p))
-        ax.set_xticks(sorted(table["size"].unique().to_list()))
+        ax.set_xscale("log")
+        sizes = sorted(table["size"].unique().to_list())
+        ax.set_xticks(sizes, [str(size) for size in sizes])
+        ax.minorticks_off()
         ax.set_xlabel("images in the set")
-        _percent(ax, f"Sets claimed at p = {level(p)}")
-    fig.axes[0].legend(loc="center right")
+        _percent(ax, f"at p = {level(p)}")
+    fig.axes[0].set_ylabel("sets claimed")
+    handles, labels = fig.axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return fig
 
 

@@ -73,6 +73,7 @@ class AuditControlled(Audit):
         metrics |= rate_row("detection_rate", claim[used], fault)
         metrics |= rate_row("false_detection_rate", claim[~used], fault)
         metrics |= {} if fault is not None else {**rates(kinds, used, p), **self._owner(found)}
+        metrics |= {f"mean_queries_{group}": float(self._queries) for group in ("used", "unused")}
         metrics |= self._facts()
         self._table(kinds, claim).write_parquet(folder / "instances.parquet")
         if fault is None:
@@ -114,6 +115,16 @@ class AuditControlled(Audit):
         case = self.membership.scores(), population.published, self._uniforms(TIES), self._strata()
         return owner(found.versions, *case, self.asked.weight, splits)
 
+    @property
+    def _queries(self) -> int:
+        """Images asked of the model for one published image, all views included."""
+        whole, n = self.membership.score, self.mark.scheme.n
+        count = whole.choosing + whole.views * min(self.asked.asked, n)
+        if self.asked.combine:
+            ranked = self.scores.score
+            count += ranked.choosing + ranked.views * n
+        return count
+
     def _totals(self) -> NDArray[np.int64] | None:
         if not self.asked.combine:
             return None
@@ -136,11 +147,7 @@ class AuditControlled(Audit):
         raw, used = self.mark.instances.raw, self.mark.published.used
         totals = self._totals()
         read = 0 if totals is None else self.mark.scheme.n - 1
-        asked = min(self.asked.asked, self.mark.scheme.n)
         labels = [None] * len(raw) if raw.labels is None else raw.labels.numpy()
-        score = self.membership.score
-        own = (1 + read if self.asked.combine else 0) + asked
-        choosing = score.choosing * (2 if self.asked.combine else 1)  # each of both stages asks
         return pl.DataFrame(
             {
                 "id": raw.ids,
@@ -150,7 +157,7 @@ class AuditControlled(Audit):
                     [None] * len(raw) if totals is None else totals, dtype=pl.Int64
                 ),
                 "versions_read": np.full(len(raw), read),
-                "queries": np.full(len(raw), score.views * own + choosing),
+                "queries": np.full(len(raw), self._queries),
                 "claim": claim,
                 "p_value": list(kinds.values())[-1],
                 **{f"p_value_{kind}": values for kind, values in kinds.items()},
