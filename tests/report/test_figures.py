@@ -117,6 +117,17 @@ def test_claims_choose_their_axes(tables: Tables) -> None:
     drawn(figures.claims(coarse[:1]))
 
 
+def test_p_values_are_a_cumulative_share(tables: Tables) -> None:
+    rows = tables["instances"]
+    fig = drawn(figures.p_values(rows, p=0.05))
+    used = rows.filter(pl.col("group") == "used")["p_value"].to_numpy()
+    x, share = (np.asarray(part) for part in fig.axes[0].lines[0].get_data())
+    for value in (0.05, 0.5):
+        shown = share[np.flatnonzero(x <= value)[-1]]
+        assert shown == pytest.approx((used <= value).mean())
+    drawn(figures.p_values(rows.filter(pl.col("group") == "used"), p=0.05))
+
+
 def test_reads_are_a_cumulative_share(tables: Tables) -> None:
     fig = drawn(figures.reads(tables["instances"], n=100))
     for line in fig.axes[0].lines[:2]:

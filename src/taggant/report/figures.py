@@ -192,7 +192,7 @@ def claims(table: pl.DataFrame, p: float | None = None) -> Figure:
 
 @style.styled
 def p_values(instances: pl.DataFrame, p: float) -> Figure:
-    """Share of images whose p-value is at or below each value; of unused ones at most the value.
+    """Share of images whose p-value is at or below each value; by chance, at most the value.
 
     Parameters
     ----------
@@ -216,9 +216,7 @@ def p_values(instances: pl.DataFrame, p: float) -> Figure:
     ax.set_xlim(0, 1)
     ax.set_ylim(0, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    ax.set_xlabel(
-        f"p-value of an image's audit (line: p = {level(p)}; dashed: a model that knew nothing)"
-    )
+    ax.set_xlabel(f"p-value (line: p = {level(p)}; dashed: by chance)")
     ax.set_ylabel("images at or below")
     fig.legend(loc="outside upper center", ncols=2, labelcolor="linecolor", handlelength=1.2)
     return fig
