@@ -152,5 +152,5 @@ def test_tests_keep_their_size(name):
     audit = instantiate(config(f"audit={fits}", f"audit/test={name}", "audit.p=0.05").audit)
     boundary = audit.boundary(200) if fits == "twins" else audit.boundaries(200)[0.05]
     assert boundary.size() <= 0.05 + 1e-12
-    with pytest.raises(InstantiationException, match="audit/test = .*: this test reads"):
+    with pytest.raises(InstantiationException, match=r"audit/test = .*: this test reads"):
         instantiate(config(f"audit={other}", f"audit/test={name}").audit)
