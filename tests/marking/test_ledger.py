@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import stat
 
@@ -24,6 +25,13 @@ def test_published_indices_are_uniform_and_independent_of_each_other():
     table = np.histogram2d(published[::2], published[1::2], bins=n)[0]
     assert scipy_stats.chisquare(np.bincount(published, minlength=n)).pvalue > 1e-3
     assert scipy_stats.chisquare(table.ravel()).pvalue > 1e-3
+
+
+def test_indices_follow_the_ids_and_none_is_missing():
+    ledger = draw()
+    assert ledger.indices(ledger.ids[::-1]).tolist() == list(ledger.published[::-1])
+    with pytest.raises(ValueError, match="zip"):
+        dataclasses.replace(ledger, published=ledger.published[:2]).indices(ledger.ids)
 
 
 def test_indices_and_secret_depend_on_key_and_context_only():
@@ -58,8 +66,6 @@ def test_repr_withholds_the_secret():
 
 
 def test_commitment_binds_everything_and_hides_with_the_nonce():
-    import dataclasses
-
     ledger = draw()
     changed = [
         dataclasses.replace(ledger, published=(*ledger.published[1:], ledger.published[0] ^ 1)),

@@ -175,13 +175,6 @@ def test_a_marking_device_that_is_not_at_hand_is_named():
         remaking_device(SCHEME, ledger, raw, away)
 
 
-def test_ids_that_a_ledger_has_no_index_for_are_no_published_ones():
-    ledger = published_of(random_set(3), 1)[1]
-    assert ledger.indices(ledger.ids[::-1]).tolist() == list(ledger.published[::-1])
-    with pytest.raises(ValueError, match="zip"):
-        dataclasses.replace(ledger, published=ledger.published[:2]).indices(ledger.ids)
-
-
 def test_rate_of_equal_versions_is_that_of_pairs():
     class Few(NVersion):
         def versions(self, secrets, images, ids, indices, labels=None):
