@@ -64,6 +64,10 @@ def test_a_claim_stands_if_it_is_made_however_doubtful_comparisons_fall(name):
         assert sure.p_value[row] >= asis.p_value[row]
         assert sure.claim[row] <= asis.claim[row]
     assert 0 < sure.claim.sum() < asis.claim.sum()
+    ends = [bits, bits | doubtful] + [bits & ~doubtful] * (name == "two_sided")
+    read = np.max([test.run(path, DEPTH[:60]).read for path in ends], axis=0)
+    assert sure.read.tolist() == read.tolist()  # until the last of them had stopped
+    assert sure.exceedances.tolist() == [int(b[:k].sum()) for b, k in zip(bits, read, strict=True)]
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -256,13 +256,21 @@ def test_views_that_are_chosen_by_asking_are_counted_and_gone_on_with():
     assert readings.queries - random.queries == 6 * 18
     assert random.chosen is None
     stopped = read(oracle(Wavy()), HARD, audited, [test])
-    further = read(oracle(Wavy()), HARD, audited, earlier=stopped)
+    going_on = oracle(Wavy())
+    further = read(going_on, HARD, audited, earlier=stopped)
+    assert going_on.queries < asked.queries
     assert np.array_equal(further.bits, readings.bits)
     assert np.array_equal(further.chosen, readings.chosen)
     parts = [read(oracle(Wavy()), HARD, audited, shard=(i, 2)) for i in range(2)]
     merged = Readings.merge(parts)
     assert np.array_equal(merged.bits, readings.bits)
     assert np.array_equal(merged.chosen, readings.chosen)
+
+
+def test_a_reading_is_whole_unless_it_says_otherwise():
+    bits = np.array([[True, False], [False, True]])
+    whole = Readings(bits, np.zeros_like(bits), np.array([2, 2]), 3, 0.0, 6)
+    assert np.array_equal(Readings.merge([whole]).bits, bits)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -204,6 +204,11 @@ def test_the_bound_on_how_many_were_used_covers(share):
     assert np.mean(found) >= 0.3 * used
 
 
+def test_all_may_be_known_to_be_used():
+    assert stats.used_at_least([1e-9, 1e-8, 1e-7]) == 3
+    assert stats.used_at_least([0.5]) == 0
+
+
 def test_the_bound_is_that_of_all_subsets():
     """Closed testing by its definition: every subset that a rejected set is made of."""
     rng = np.random.default_rng(5)
