@@ -1,4 +1,5 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -119,3 +120,34 @@ def test_e_values_at_the_stop_bound_the_false_discovery_rate_but_maxima_do_not()
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_the_bound_on_how_many_were_used_covers(share):
+    rng, used, wrong, found = np.random.default_rng(4), round(20 * share), 0, []
+    for _ in range(400):
+        p = rng.random(20)
+        p[:used] **= 6
+        found.append(stats.used_at_least(p, alpha=0.05))
+        wrong += found[-1] > used
+    assert wrong / 400 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
+    assert np.mean(found) >= 0.3 * used
+
+
+def test_all_may_be_known_to_be_used():
+    assert stats.used_at_least([1e-9, 1e-8, 1e-7]) == 3
+    assert stats.used_at_least([0.5]) == 0
+
+
+def test_the_bound_is_that_of_all_subsets():
+    """Closed testing by its definition: every subset that a rejected set is made of."""
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        p = rng.random(5) ** 3
+        kept = [
+            len(subset)
+            for size in range(1, 6)
+            for subset in combinations(p, size)
+            if stats.fisher(np.log(subset)) > math.log(0.1)
+        ]
+        assert stats.used_at_least(p, alpha=0.1) == 5 - max(kept, default=0)
