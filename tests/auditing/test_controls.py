@@ -18,10 +18,14 @@ from taggant import stats
 from taggant.auditing.controls import BLIND, DRIFTED, NOISY, WRONG, Controls, most_controls
 from taggant.auditing.engine import read
 from taggant.auditing.instance import decide
+from taggant.auditing.questions import Questions
 from taggant.auditing.readings import Readings
+from taggant.data.augment import CropFlip
+from taggant.marking.device import MarkingDevice
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full, Label
 from taggant.score.remote import Endpoint
+from taggant.score.view_sets import Hardest
 
 SCORE = Score(membership.margin, Full())
 TEST = stats.optimal(40, 0.1)
@@ -287,3 +291,35 @@ def test_the_mean_move_is_told_from_its_error_at_half_a_percent(p, fault):
 
 def statistic(moves):
     return np.sqrt(len(moves)) * moves.mean() / moves.std(ddof=1)
+
+
+class Trembling(Victim):
+    """Answers with a little noise."""
+
+    def forward(self, images):
+        return super().forward(images) + 1e-4 * torch.randn(len(images), 2)
+
+
+def questions(model, batch_size, score=SCORE, shard=(0, 1)) -> Questions:
+    labels = AUDITED.raw.labels
+    oracle = Oracle(model, Full(), batch_size)
+    return Questions(oracle, score, AUDITED, labels, MarkingDevice.here(), shard)
+
+
+def test_a_probe_of_a_small_batch_is_repeated_with_more_where_answers_differ():
+    torch.manual_seed(0)
+    assert len(questions(Victim(), 4).controls) == 4
+    assert questions(Victim(), 4).controls.grid == 0
+    noisy = questions(Trembling(), 4).controls
+    assert len(noisy) == 8
+    assert 0 < noisy.grid < 1
+
+
+@pytest.mark.parametrize("batch_size", [8, 40])
+def test_every_shard_probes_the_same(batch_size):
+    """Through the same views, those of other shards' instances among them."""
+    score = Score(membership.margin, Full(), views=2, augment=CropFlip(1), view_set=Hardest())
+    whole = questions(Victim(), batch_size, score).controls
+    for shard in ((0, 3), (2, 3)):
+        part = questions(Victim(), batch_size, score, shard).controls
+        np.testing.assert_array_equal(part.probe, whole.probe)
