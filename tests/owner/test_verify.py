@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path
 from taggant.owner.record import Record
 from taggant.owner.schema import parse_values, to_json
-from taggant.owner.verify import verify
+from taggant.owner.verify import MismatchError, _beacon, verify
 
 
 @pytest.fixture(scope="module")
@@ -241,6 +242,15 @@ def test_the_page_the_public_commitment_and_the_beacon_are_checked(home, made):
     assert not accepted(content, html, b"[]")
     assert not accepted(content, html, public, "cafe")
     assert not accepted(content, html, public, VALUE, ["class1", "class0"])
+
+
+def test_no_value_is_that_of_a_beacon_that_is_not_named(made):
+    """An empty one too: without a beacon a certificate's own value is empty."""
+    alone = SimpleNamespace(terms=SimpleNamespace(beacon=""), value="")
+    for value in ("", VALUE):
+        with pytest.raises(MismatchError, match="names no beacon"):
+            _beacon(alone, value)
+    _beacon(made, VALUE)
 
 
 def test_the_first_failure_ends_it(body):
