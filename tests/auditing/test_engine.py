@@ -110,6 +110,15 @@ def test_stopped_reading_is_a_prefix_of_the_full_one_and_long_enough():
     assert np.array_equal(b.read, stopped.reads)
 
 
+def test_progress_is_told_after_each_round():
+    told = []
+    readings = read(
+        oracle(Pixels()), SCORE, instances(), progress=lambda *counts: told.append(counts)
+    )
+    assert told == sorted(told)
+    assert told[-1] == (24, readings.queries)
+
+
 def test_a_model_that_knows_the_published_versions_is_caught_everywhere():
     audited = instances()
     audited = dataclasses.replace(
