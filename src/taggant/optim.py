@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 import torch
@@ -46,7 +46,10 @@ def nesterov_sgd(
 
 
 def one_cycle(
-    optimizer: torch.optim.Optimizer, peak: float, steps: int, warmup: float = 0.3
+    optimizer: torch.optim.Optimizer,
+    peak: float | Sequence[float],
+    steps: int,
+    warmup: float = 0.3,
 ) -> OneCycleLR:
     """A learning rate that rises to its peak and falls to nothing over a training.
 
@@ -54,8 +57,8 @@ def one_cycle(
     ----------
     optimizer : torch.optim.Optimizer
         Its momentum stays as it is.
-    peak : float
-        Largest learning rate.
+    peak : float or sequence of float
+        Largest learning rate, of all weights or of each of the optimizer's groups.
     steps : int
         Steps of the whole training; a training of none counts as one of one.
     warmup : float
@@ -63,7 +66,7 @@ def one_cycle(
     """
     return OneCycleLR(
         optimizer,
-        max_lr=peak,
+        max_lr=peak if isinstance(peak, float) else list(peak),
         total_steps=max(1, steps),
         pct_start=warmup,
         cycle_momentum=False,

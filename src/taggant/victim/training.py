@@ -60,6 +60,7 @@ def fit(
     Stopped
         If a signal comes; it then knows the epoch at which the next attempt goes on.
     """
+    victim.prepare(train)
     checkpoint = resumable_checkpoint(folder)
     trainer.strategy.checkpoint_io = ChecksummedCheckpoints()
     alone = trainer.world_size == 1

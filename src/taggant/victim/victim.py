@@ -113,6 +113,9 @@ class Victim(pl.LightningModule):
     def utility(self, data: ImageSet) -> float:
         """What the model is good for on held-out images."""
 
+    def prepare(self, train: ImageSet) -> None:
+        """Take from the training set what the weights are to begin with; nothing here."""
+
     def training_step(self, batch: tuple[Tensor, ...], index: int) -> Tensor:
         """Loss of a batch; its mean over the epoch is the history's ``train_loss``."""
         loss = self.batch_loss(batch)
@@ -186,7 +189,8 @@ class Victim(pl.LightningModule):
         if self.warmup is None:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = one_cycle(optimizer, self.lr, steps, self.warmup)
+        peaks = [group["lr"] for group in optimizer.param_groups]
+        schedule = one_cycle(optimizer, peaks, steps, self.warmup)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
