@@ -36,6 +36,7 @@ FIRST = decided(
     mark=(
         "canonical networks marking.draws marking.instances marking.ledger marking.marker "
         "marking.n_version marking.device marking.publish marking.quality marking.scheme "
+        "marking.selection "
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),
     train=(

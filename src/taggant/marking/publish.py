@@ -19,6 +19,7 @@ from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import Drawn
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
+from taggant.marking.selection import ANY, Selection
 
 BATCH = 512
 
@@ -151,8 +152,10 @@ def drawn(images: ImageSet, count: int, seed: int) -> ImageSet:
     return images.select(order[:count].tolist())
 
 
-def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Published:
-    """Make the published version of each image, the first `used` of which enter training.
+def publish(
+    scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int, selection: Selection = ANY
+) -> Published:
+    """Make the published version of each image, `used` of which enter training.
 
     Images that the ledger withholds are none of them.
     """
@@ -160,7 +163,7 @@ def publish(scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int) -> Publish
     raw = raw.select([i for i, image_id in enumerate(raw.ids) if image_id not in withheld])
     versions = published_versions(scheme, ledger, raw, device)
     precision = str(scheme.parameters().get("precision", "integers"))
-    chosen = np.arange(len(raw)) < used
+    chosen = selection(raw, used)
     return Published(
         versions, raw.ids, chosen, ledger.commitment(), device, precision, ledger.withheld
     )

@@ -17,7 +17,7 @@ from taggant.pipeline.stages.mark_set import MarkSet
 from taggant.store.store import Stage
 from taggant.victim.victim import Victim
 
-OF_INSTANCES = {"withhold": 0}
+OF_INSTANCES = {"withhold": 0, "selection": {"_target_": "taggant.marking.selection.Random"}}
 """Marking keys that only audits image by image read, with their defaults."""
 
 

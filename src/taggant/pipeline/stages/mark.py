@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from hydra.utils import instantiate
 
 from taggant.marking.instances import Instances, Population
 from taggant.marking.ledger import SIMULATED, Ledger, fingerprint, owner_key
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
 
-CONFIG = ("used", "unused", "withhold")
+CONFIG = ("used", "unused", "withhold", "selection")
 QUALITY = "quality.json"
 
 
@@ -81,7 +82,8 @@ class Mark:
             withhold=marking.withhold,
         )
         ledger.save(self.ledger_path)
-        published = publish(self.scheme, ledger, chosen, marking.used)
+        selection = instantiate(marking.selection)
+        published = publish(self.scheme, ledger, chosen, marking.used, selection)
         published.save(folder)
         shown = chosen.select([chosen.ids.index(image_id) for image_id in published.ids])
         measured = quality(shown.images, published.images)
