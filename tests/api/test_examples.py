@@ -22,6 +22,7 @@ PAGE = ROOT / "docs" / "api.md"
 def _one_secret(monkeypatch):
     """Keys that nobody names are the same in every run of the tests."""
     monkeypatch.setattr("secrets.token_bytes", lambda count: KEY)
+    monkeypatch.delenv("WANDB_MODE", raising=False)  # transformers would print that it is set
 
 
 @pytest.mark.parametrize("name", ["audit", "marked", "metric", "planning", "unlearn"])
@@ -34,7 +35,7 @@ def test_examples_of_docstrings(name):
 
 def test_examples_of_the_page():
     found = doctest.testfile(str(PAGE), module_relative=False, optionflags=OPTIONS)
-    assert found.attempted > 30
+    assert found.attempted > 60
     assert found.failed == 0
 
 
