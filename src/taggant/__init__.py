@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from taggant.api.marked import mark as mark
     from taggant.api.metric import AuditMetric as AuditMetric
     from taggant.api.planning import plan as plan
+    from taggant.api.planning import plan_together as plan_together
+    from taggant.api.planning import plan_withheld as plan_withheld
     from taggant.api.result import AuditResult as AuditResult
     from taggant.api.result import SetResult as SetResult
     from taggant.api.unlearn import unlearn as unlearn
@@ -39,6 +41,8 @@ _HOMES = {
     "audit_set": "api.audit",
     "mark": "api.marked",
     "plan": "api.planning",
+    "plan_together": "api.planning",
+    "plan_withheld": "api.planning",
     "transformers_callback": "api.hugging_face",
     "unlearn": "api.unlearn",
 }

@@ -194,9 +194,7 @@ def small_evidence(totals):
     rng = np.random.default_rng(0)
     published = np.arange(60) < 40
     scores = rng.normal(size=60) + 2.0 * (np.arange(60) < 20)
-    return evidence(
-        scores, published, rng.random(60), rng.random(60), None, totals, 100, rng.random(40)
-    )
+    return evidence(scores, published, rng.random(60), None, totals, 100, rng.random(40))
 
 
 def test_both_kinds_of_evidence_are_joined_as_fixed_beforehand():
@@ -206,6 +204,14 @@ def test_both_kinds_of_evidence_are_joined_as_fixed_beforehand():
     assert small_evidence(totals).of(1.0)["combined"] == pytest.approx(both["versions"])
     assert small_evidence(totals).of(0.0)["combined"] == pytest.approx(both["controls"])
     assert list(small_evidence(None).of(0.5)) == ["controls"]
+
+
+def test_a_model_that_answers_all_images_alike_is_claimed_of_none():
+    published, ones = np.arange(60) < 40, np.ones(60)
+    found = evidence(ones, published, np.full(60, 0.5), None, None, 100, ones[:40])
+    assert found.controls is not None
+    assert found.controls.min() == 20.5 / 21
+    assert owner(None, ones, published, None, 0.5, np.random.default_rng(0))["owner_log10_p"] == 0
 
 
 def test_rates_and_sets_by_kind_of_evidence():
@@ -230,13 +236,13 @@ def test_the_published_set_has_an_exact_p_value(strata, most, monkeypatch):
     scores, used = rng.normal(size=30), np.arange(30) < 10
     for _ in range(200):
         published = rng.permutation(used)
-        case = published, rng.random(30), strata, 0.5, np.random.default_rng(1)
+        case = published, strata, 0.5, np.random.default_rng(1)
         found.append(owner(rng.random(10), scores, *case))
     for kind in ("versions", "controls", "combined"):
         p = 10 ** np.array([one[f"owner_log10_p_{kind}"] for one in found])
         for x in (0.1, 0.5):
             assert np.mean(p <= x) == pytest.approx(x, abs=4 * np.sqrt(x * (1 - x) / 200))
-    knows = owner(None, scores + 9 * used, used, rng.random(30), strata, 0.5, rng)
+    knows = owner(None, scores + 9 * used, used, strata, 0.5, rng)
     assert list(knows) == ["owner_log10_p_controls", "owner_log10_p"]
     assert knows["owner_log10_p"] < -1.99
 

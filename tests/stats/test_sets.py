@@ -1,4 +1,5 @@
 import math
+import re
 from fractions import Fraction
 from itertools import product
 
@@ -132,3 +133,16 @@ def test_versions_follow_from_the_level_if_none_are_given():
 def test_errors(arguments, message):
     with pytest.raises(ValueError, match=message):
         plan_set(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("law", "named"),
+    [
+        (Beta(5, 2), "Beta(a=5.0, b=2.0)"),
+        (Beta(1, 1), "Beta(a=1.0"),
+        (Beta(1, 1e10), "Beta(a=1.0, b=10000000000.0)"),
+    ],
+)
+def test_a_law_that_no_test_is_made_for_is_named_as_it_was_given(law, named):
+    with pytest.raises(ValueError, match=rf"^alternative={re.escape(named)}.*accepted are Beta"):
+        plan_set(20, 0.2, 0.7, law, 40)

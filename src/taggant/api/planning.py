@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from taggant.stats import Beta, planning
+from taggant.stats import Beta, planning, planning_owner
 from taggant.stats.levels import Level
 
 
@@ -51,3 +51,72 @@ def plan(
     ('besag_clifford, h = 2', 0.922, 37.9)
     """
     return planning.plan(n, p, Beta.with_mean(mean), power, budget)
+
+
+def plan_together(
+    images: Sequence[int], p: Level = 0.001, *, mean: float = 0.05, n: int = 100
+) -> list[planning_owner.OwnerPlan]:
+    """Power of one p-value for several used images of an owner, by their versions; simulated.
+
+    Parameters
+    ----------
+    images : sequence of int
+        Sizes of sets.
+    p : float, str or Fraction
+        Bound on the probability that a set of unused images is claimed.
+    mean : float
+        As for `plan`, image by image.
+    n : int
+        Versions of each image.
+
+    Returns
+    -------
+    list of taggant.stats.planning_owner.OwnerPlan
+        ``images`` and ``power``, one a size.
+
+    Raises
+    ------
+    ValueError
+        For values out of range.
+
+    Examples
+    --------
+    >>> import taggant
+    >>> [round(row.power, 2) for row in taggant.plan_together([5, 10], 0.001, mean=0.1)]
+    [0.35, 0.92]
+    """
+    return planning_owner.plan_owner(images, p, Beta.with_mean(mean), n)
+
+
+def plan_withheld(
+    p: Level = 0.05, *, mean: float = 0.01, withheld: Sequence[int] | None = None
+) -> list[planning_owner.WithholdPlan]:
+    """Power of one used image's comparison with m withheld ones; exact.
+
+    Parameters
+    ----------
+    p : float, str or Fraction
+        Bound on the false-detection rate.
+    mean : float
+        Share of withheld images that is expected to beat a used one, 0 < mean < 1; it has a
+        Beta(1, 1/mean - 1) law.
+    withheld : sequence of int, optional
+        m to try; by default the least that can reach p, and multiples of it.
+
+    Returns
+    -------
+    list of taggant.stats.planning_owner.WithholdPlan
+        ``withheld`` and ``power``, one an m.
+
+    Raises
+    ------
+    ValueError
+        For values out of range, or an m that cannot reach p.
+
+    Examples
+    --------
+    >>> import taggant
+    >>> [(row.withheld, round(row.power, 2)) for row in taggant.plan_withheld(0.01, mean=0.02)][:2]
+    [(99, 0.33), (199, 0.36)]
+    """
+    return planning_owner.plan_withheld(p, Beta.with_mean(mean), withheld)

@@ -76,7 +76,6 @@ class ControlledAudit(InstanceAudit):
 def evidence(
     scores: Floats,
     published: NDArray[np.bool_],
-    keys: Floats,
     spread: Floats,
     strata: NDArray[np.int64] | None,
     totals: NDArray[np.int64] | None,
@@ -87,21 +86,32 @@ def evidence(
 
     Parameters
     ----------
-    scores, published, keys, spread, strata
-        See `taggant.stats.control_p_values`; of all population, [N].
+    scores, published, spread, strata
+        See `taggant.stats.control_p_values`; of all population, [N]. Equal scores count against a
+        claim (`ties_to_withheld`).
     totals : int array [P], optional
-        Exceedances T of the published versions.
+        Exceedances T of the published versions, doubtful ones among them.
     n : int
         Versions.
     draws : float array [P]
         U of (T + U)/n.
     """
+    keys = ties_to_withheld(published)
     controls = control_p_values(scores, published, keys, spread, strata)
     order = np.argsort(np.lexsort((keys, scores)))
     theirs = np.sort(order[~published])
     beaten = len(theirs) - np.searchsorted(theirs, order[published])
     versions = None if totals is None else (totals + draws) / n
     return Evidence(versions, controls, beaten.astype(np.int64), len(theirs))
+
+
+def ties_to_withheld(published: NDArray[np.bool_]) -> Floats:
+    """Keys by which a withheld image beats a published one of equal score, [N].
+
+    With keys drawn at random, a model of one answer for all images would be claimed in a share p:
+    a claim that rests on keys is none. These can only raise p-values.
+    """
+    return (~published).astype(np.float64)
 
 
 def rates(found: dict[str, Floats], used: NDArray[np.bool_], p: float) -> dict[str, object]:
@@ -131,7 +141,6 @@ def owner(
     versions: Floats | None,
     scores: Floats,
     published: NDArray[np.bool_],
-    keys: Floats,
     strata: NDArray[np.int64] | None,
     weight: float,
     splits: np.random.Generator,
@@ -145,7 +154,7 @@ def owner(
     ----------
     versions : float array [P], optional
         Exact p-values of version ranks.
-    scores, published, keys, strata
+    scores, published, strata
         As in `evidence`.
     weight : float
         Of the version ranks.
@@ -154,20 +163,19 @@ def owner(
     """
     together = {} if versions is None else all_published(versions)
     log_p = {} if versions is None else {"versions": np.array(fisher(np.log(versions)))}
-    log_p["controls"] = np.array(_published_set(scores, published, keys, strata, splits))
+    log_p["controls"] = np.array(published_set(scores, published, strata, splits))
     kinds = {kind: float(x) / math.log(10) for kind, x in joined(log_p, weight).items()}
     together |= {f"owner_log10_p_{kind}": value for kind, value in kinds.items()}
     return {**together, "owner_log10_p": list(kinds.values())[-1]}
 
 
-def _published_set(
+def published_set(
     scores: Floats,
     published: NDArray[np.bool_],
-    keys: Floats,
     strata: NDArray[np.int64] | None,
     splits: np.random.Generator,
 ) -> float:
     """Log p-value of the published set: by counting all splits, or by drawing some of too many."""
     if countable(len(published), int(published.sum())):
-        return control_set(scores, published, keys, strata)
+        return control_set(scores, published, ties_to_withheld(published), strata)
     return math.log(permutation_p(scores, published, splits, DRAWS, strata))

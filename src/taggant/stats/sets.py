@@ -18,7 +18,7 @@ from taggant.stats.boundary import Boundary
 from taggant.stats.checks import integer, real, shown
 from taggant.stats.discoveries import claims_law
 from taggant.stats.levels import MOST_VERSIONS, Level, level, versions
-from taggant.stats.stopping import optimal
+from taggant.stats.stopping import STRONGEST, optimal
 
 POWER_SHARE_IN_SETS = 0.995
 """`min_power_share` of the optimal test in sets: near the balance a little power decides over
@@ -107,6 +107,13 @@ def plan_set(
     used = real(used, "used", 0.0, 1.0, "low")
     if not isinstance(alternative, Beta):
         raise ValueError(f"alternative={shown(alternative)}: accepted are Beta laws")
+    design = _design(alternative)
+    if design == NULL or design.b > STRONGEST:
+        raise ValueError(
+            f"alternative={alternative}: accepted are Beta laws of mean below 1/2 and b/a of at "
+            f"most {STRONGEST:g}, by which few hidden versions beat the published one of a used "
+            "image"
+        )
     outlook = _Outlook(min(m, _MOST_COUNTED), q, used, alternative)
     depth = _LARGE if n is None else versions(n)
     if q * depth < 1:
@@ -117,7 +124,6 @@ def plan_set(
     suits = outlook.rank_that_suits(depth)
     n_least = math.ceil(1 / (q * suits / outlook.images))
     count = min(10 * n_least, MOST_VERSIONS) if n is None else depth
-    design = _design(alternative)
     plans = []
     for x in outlook.levels(suits, count):
         test = optimal(count, x, b=design.b, a=design.a, min_power_share=POWER_SHARE_IN_SETS)

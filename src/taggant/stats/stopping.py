@@ -39,7 +39,7 @@ _GAP = 1e-2  # a larger share of p left over is first spent on the neighbouring 
 _LEAST = 1e-12  # power, for a test that claims at all
 _JUMP = 0.5  # of p; between tests of sizes further apart there is none to be had
 _ROUNDING = 1e-11  # relative; sizes this close to p are decided in integers
-_STRONGEST = 1e9  # b of a design: beyond it a likelihood ratio has no digits left
+STRONGEST = 1e9  # b of a design: beyond it a likelihood ratio has no digits left
 _COSTS = (1e-5, 0.3)  # of a read, in units of p misses: least and most
 _PRICE_ROUNDS = 3  # of eight costs each: to 3 %
 _MULTIPLIERS = (1e-290, 1e290)
@@ -131,9 +131,9 @@ def optimal(
 
 def _design(a: float, b: float) -> Beta:
     design = Beta(a, b)
-    if not design.a <= 1 <= design.b <= _STRONGEST or design == NULL:
+    if not design.a <= 1 <= design.b <= STRONGEST or design == NULL:
         raise ValueError(
-            f"design a={shown(a)}, b={shown(b)}: accepted are a <= 1 <= b <= {_STRONGEST:g}, not "
+            f"design a={shown(a)}, b={shown(b)}: accepted are a <= 1 <= b <= {STRONGEST:g}, not "
             "both 1; else the evidence does not fall with the exceedances"
         )
     return design

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from taggant.auditing.controlled import ControlledAudit, by_level, evidence, owner, rates
-from taggant.auditing.instance import rate_row
+from taggant.auditing.instance import firm_totals, rate_row
 from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.samples import save_samples
 from taggant.pipeline.stages.audit import CLAIM_LEVELS, Audit
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
-TIES = "withheld/ties"
 CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets")
 
 
@@ -90,12 +89,11 @@ class AuditControlled(Audit):
 
     def _evidence(self) -> Evidence:
         population = self.mark.population
-        keys, spread, ranks = map(self._uniforms, (TIES, "withheld/spread", "spread"))
+        spread, ranks = map(self._uniforms, ("withheld/spread", "spread"))
         totals = self._totals()
         return evidence(
             self.membership.scores(),
             population.published,
-            keys,
             spread,
             self._strata(),
             totals,
@@ -112,7 +110,7 @@ class AuditControlled(Audit):
         """What is said of all published images together."""
         population = self.mark.population
         splits = np.random.default_rng(population.ledger.draws(WHOLE_SET).seed("splits"))
-        case = self.membership.scores(), population.published, self._uniforms(TIES), self._strata()
+        case = self.membership.scores(), population.published, self._strata()
         return owner(found.versions, *case, self.asked.weight, splits)
 
     @property
@@ -128,7 +126,7 @@ class AuditControlled(Audit):
     def _totals(self) -> NDArray[np.int64] | None:
         if not self.asked.combine:
             return None
-        return self.scores.readings(self.scores.final).exceedances()
+        return firm_totals(self.scores.readings(self.scores.final))
 
     def _strata(self) -> NDArray[np.int64] | None:
         raw = self.mark.population.raw
