@@ -198,6 +198,8 @@ def test_plan_says_what_would_run(smoke, tmp_path):
             ["marking.n=24", "unlearning=retrain", "unlearning.forget=5"],
             "accepted are marking.n >= 40 or audit.p >= 0.0833",
         ),
+        (["audit.versions=1"], "audit.versions = 1: accepted are 2, 3, ... and null"),
+        (["audit.versions=41"], "marking.n = 40 versions were marked; accepted are 2 to 40"),
         (["audit.read=some"], "accepted are 'all' and 'until_decided'"),
         (["data.train=999999"], "999999"),
         (["victim.lr=1e30", "victim.epochs=1", "victim.snapshots=1"], "training loss is nan"),

@@ -48,11 +48,11 @@ FIRST = decided(
         "victim.finite_answers"
     ),
     score=(
-        "auditing.comparison auditing.controls auditing.engine auditing.plan auditing.published "
-        "auditing.questions auditing.readings auditing.slots auditing.spread auditing.state "
-        "data.augment pipeline.stages.score score.access score.membership score.oracle score.score "
-        "score.statistic score.view_sets stats.alternatives stats.arrays stats.boundary "
-        "stats.chain stats.checks stats.levels stats.replay stats.thresholds"
+        "auditing.comparison auditing.controls auditing.engine auditing.fewer auditing.plan "
+        "auditing.published auditing.questions auditing.readings auditing.slots auditing.spread "
+        "auditing.state data.augment pipeline.stages.score score.access score.membership "
+        "score.oracle score.score score.statistic score.view_sets stats.alternatives stats.arrays "
+        "stats.boundary stats.chain stats.checks stats.levels stats.replay stats.thresholds"
     ),
     audit=(
         "auditing.choice_of_test auditing.instance auditing.sets auditing.unlearning "
@@ -84,12 +84,12 @@ WHOLE_SET = decided(
     ),
     none=(
         "auditing.choice_of_test auditing.comparison auditing.controls auditing.engine "
-        "auditing.instance auditing.published auditing.plan auditing.questions auditing.readings "
-        "auditing.sets auditing.slots auditing.spread auditing.state auditing.unlearning "
-        "pipeline.stages.audit stats.controlled stats.controlled_sets stats.multiple "
-        "pipeline.stages.score stats.boundary stats.chain stats.exact stats.mirrored "
-        "stats.programme stats.replay stats.sequential stats.spending stats.stopping "
-        "stats.thresholds"
+        "auditing.fewer auditing.instance auditing.published auditing.plan auditing.questions "
+        "auditing.readings auditing.sets auditing.slots auditing.spread auditing.state "
+        "auditing.unlearning pipeline.stages.audit stats.controlled stats.controlled_sets "
+        "stats.multiple pipeline.stages.score stats.boundary stats.chain stats.exact "
+        "stats.mirrored stats.programme stats.replay stats.sequential stats.spending "
+        "stats.stopping stats.thresholds"
     ),
 )
 RADIOACTIVE = decided(

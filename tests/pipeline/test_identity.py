@@ -137,6 +137,7 @@ def test_each_leaf_changes_exactly_the_stages_that_it_should(tmp_path):
         ("score=hinge", "score"),
         ("score/access=label", "score"),
         ("audit/test=rank", "audit"),
+        ("audit.versions=20", "audit"),
         ("audit.read=until_decided", "audit"),
     ],
 )

@@ -146,14 +146,17 @@ class InstanceAudit:
         Whether the detection curve is audited during training, by a callback.
     sets : sequence of int
         Sizes of an owner's sets for which the power is reported; needs a full reading.
+    versions : int, optional
+        Versions that the audit goes by, the published one included: fewer than were marked, or
+        all of them.
     shard : str, optional
         ``i/k`` reads only every k-th instance, from the i-th on (from 1).
 
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, an unknown `read` or precision, an empty set, a test of
-        something else than versions of one image, or no such shard.
+        For p or a curve's p outside 0..1, an unknown `read` or precision, an empty set, fewer than
+        two versions, a test of something else than versions of one image, or no such shard.
     """
 
     kind: ClassVar[str] = "instance"
@@ -167,6 +170,7 @@ class InstanceAudit:
     precision: str = "float32"
     read: str = ALL
     live: bool = True
+    versions: int | None = None
     shard: str | None = None
     sets: Sequence[int] = (5, 10, 25)
 
@@ -180,6 +184,8 @@ class InstanceAudit:
         check_precision(self.precision)
         check_takes(self.test, "n")
         check_sizes(self.sets)
+        if self.versions is not None and self.versions < 2:
+            raise ValueError(f"audit.versions = {self.versions}: accepted are 2, 3, ... and null")
         assert self.part
 
     @cached_property

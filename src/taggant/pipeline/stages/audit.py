@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
-CONFIG = ("_target_", "p", "test", "curve", "read", "sets")
+CONFIG = ("_target_", "p", "test", "curve", "read", "sets", "versions")
 CLAIM_LEVELS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
@@ -161,7 +161,7 @@ class Audit:
             "utility_baseline": self.data.baseline,
             **{name: value for name, value in last.items() if name != "epoch"},
             **self.mark.quality,
-            "versions": self.mark.scheme.n,
+            "versions": self.scores.versions,
             "train_images": train_images,
             "test_images": len(self.data.splits.test),
             "marked_fraction": float(used.sum()) / train_images,

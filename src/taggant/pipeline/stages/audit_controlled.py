@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
-CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets")
+CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets", "versions")
 
 
 class AuditControlled(Audit):
@@ -97,7 +97,7 @@ class AuditControlled(Audit):
             spread,
             self._strata(),
             totals,
-            self.mark.scheme.n,
+            self.scores.versions,
             ranks[population.published],
         )
 
@@ -120,7 +120,7 @@ class AuditControlled(Audit):
         count = whole.choosing + whole.views * min(self.asked.asked, n)
         if self.asked.combine:
             ranked = self.scores.score
-            count += ranked.choosing + ranked.views * n
+            count += ranked.choosing + ranked.views * self.scores.versions
         return count
 
     def _totals(self) -> NDArray[np.int64] | None:
@@ -144,7 +144,7 @@ class AuditControlled(Audit):
     ) -> pl.DataFrame:
         raw, used = self.mark.instances.raw, self.mark.published.used
         totals = self._totals()
-        read = 0 if totals is None else self.mark.scheme.n - 1
+        read = 0 if totals is None else self.scores.versions - 1
         labels = [None] * len(raw) if raw.labels is None else raw.labels.numpy()
         return pl.DataFrame(
             {

@@ -64,7 +64,7 @@ class Report:
             "access": option("score/access"),
             "views": int(cfg.score.views),
             "audit": _with_part("audit", "audit/test"),
-            "n": mark.scheme.n,
+            "n": int(cfg.audit.get("versions") or mark.scheme.n),
             "p": float(cfg.audit.p),
             "seed": int(cfg.seed),
             "secret": SIMULATED if cfg.marking.secret == SIMULATED else "file",

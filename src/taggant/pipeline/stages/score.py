@@ -23,6 +23,7 @@ from safetensors.numpy import load_file, save
 from torch import Tensor
 
 from taggant.auditing.engine import read
+from taggant.auditing.fewer import first, whole, within
 from taggant.auditing.readings import ALL, Readings
 from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
@@ -87,12 +88,33 @@ class Scores:
         ValueError
             Where no such test exists, naming what to change.
         """
-        n, audit = self.mark.scheme.n, self.audit
+        n, audit = self.versions, self.audit
         try:
             return audit.boundaries(n)
         except ValueError as error:
+            versions = f"marking.n = {n}" if audit.versions is None else f"audit.versions = {n}"
             levels = f"audit.p = {audit.p}, audit.curve = {list(audit.curve)}"
-            raise ValueError(f"marking.n = {n}, {levels}: {error}") from None
+            raise ValueError(f"{versions}, {levels}: {error}") from None
+
+    @cached_property
+    def versions(self) -> int:
+        """Versions of an image that the audit goes by, the published one included.
+
+        Raises
+        ------
+        ValueError
+            If fewer were marked.
+        """
+        return self._versions_of(self.audit)
+
+    def _versions_of(self, audit: InstanceAudit) -> int:
+        n = self.mark.scheme.n
+        if audit.versions is not None and audit.versions > n:
+            raise ValueError(
+                f"audit.versions = {audit.versions}: marking.n = {n} versions were marked; "
+                f"accepted are 2 to {n}, and null"
+            )
+        return audit.versions or n
 
     @cached_property
     def tests(self) -> list[Boundary]:
@@ -106,14 +128,19 @@ class Scores:
 
     def _tests_of(self, audit: InstanceAudit) -> list[Boundary]:
         """One-sided tests, and where something is to be forgotten the two-sided one."""
-        n = self.mark.scheme.n
+        n = self._versions_of(audit)
         both = [_both_sides(audit, n)] if self.unlearn.forget else []
-        return [*audit.boundaries(n).values(), *both]
+        return [self._readable(test) for test in (*audit.boundaries(n).values(), *both)]
+
+    def _readable(self, test: Boundary) -> Boundary:
+        """A test as a reading of all versions that were marked is told of it."""
+        n = self.mark.scheme.n
+        return test if test.n == n else within(test, n)
 
     @cached_property
     def both_sides(self) -> Boundary:
         """This run's two-sided test at p."""
-        return _both_sides(self.audit, self.mark.scheme.n)
+        return _both_sides(self.audit, self.versions)
 
     @cached_property
     def final(self) -> Stage:
@@ -153,8 +180,9 @@ class Scores:
         return load_file(self.context.store.get(stage).path / RAW)["scores"]
 
     def readings(self, stage: Stage) -> Readings:
-        """A stage's readings, made if need be."""
-        return Readings.load(self.context.store.get(stage).path)
+        """A stage's readings, made if need be, of the versions that the audit goes by."""
+        readings = Readings.load(self.context.store.get(stage).path)
+        return readings if readings.n == self.versions else first(readings, self.versions)
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -174,7 +202,10 @@ class Scores:
         identity = self._identity(epoch)
 
         def until() -> list[Boundary] | None:
-            return None if full else self.tests
+            if not full:
+                return self.tests
+            fewer = self.versions < self.mark.scheme.n
+            return [*self.tests, self._readable(whole(self.versions))] if fewer else None
 
         def extent() -> Plain:
             tests, shard = until(), self.audit.part
