@@ -10,7 +10,7 @@ EXTRAS = {
     "onnxruntime": "onnx",
     "opacus": "dp",
     "tensorboard": "tensorboard",
-    **dict.fromkeys(("transformers", "huggingface_hub", "tokenizers"), "hub"),
+    **dict.fromkeys(("datasets", "transformers", "huggingface_hub", "tokenizers"), "hub"),
 }
 """Libraries, and the extra of this package that brings each."""
 

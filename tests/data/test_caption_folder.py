@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from taggant.data import caption_folder
+from taggant.data.decode import square
 
 COUNT = 10
 TEXTS = [f"Zażółć, picture {i} 🍎" for i in range(COUNT)]
@@ -78,7 +79,7 @@ def test_every_form_gives_each_picture_its_caption(root, name):
     assert splits.train.labels is None
     assert sorted([*splits.train.captions, *splits.test.captions]) == sorted(TEXTS)
     number = int(splits.train.captions[0].split()[2])
-    expected = caption_folder.square(picture(number), 8)
+    expected = square(picture(number), 8)
     assert np.array_equal(splits.train.images[0], expected)
     assert load(root, name, seed=3).train.ids == splits.train.ids
     assert load(root, name, seed=4).train.ids != splits.train.ids
@@ -179,7 +180,7 @@ def test_text_that_is_not_utf8_is_named_with_file_and_line(root, name):
         ({"captions": "none.csv"}, r"data\.captions = none\.csv: .*none\.csv: no such file"),
         ({"captions": "*.tsv"}, r"data\.captions = \*\.tsv: .*no such file of captions"),
         ({"test_captions": "no.json"}, r"data\.test_captions = no\.json: .*no such file of"),
-        ({"captions": "a.doc"}, r"data\.captions: .*a\.doc: captions are read from \.csv"),
+        ({"captions": "a.doc"}, r"data\.captions: .*a\.doc: accepted are \.csv"),
         ({"captions": []}, r"data\.captions = \[\]: accepted are names of files"),
         ({"captions": ["a.csv", 3]}, r"data\.captions = \['a\.csv', 3\]: accepted are names"),
         ({"captions": None}, r"data\.captions = None: accepted are names"),

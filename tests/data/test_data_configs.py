@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ def test_there_are_configs():
         "cifar100",
         "torchvision",
         "image_folder",
+        "huggingface",
+        "webdataset",
     }
 
 
@@ -37,7 +40,7 @@ def test_config_names_a_loader_and_all_of_its_options(path):
     assert set(options) <= set(parameters)
     assert {"train", "test", "seed", "size"} <= set(options)
     assert options["seed"] == "${seed}"
-    assert options.get("root", "???") in ("${paths.data}", "???")
+    assert options.get("root", "???") in ("${paths.data}", "???", ".")
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -48,6 +51,9 @@ def test_loader_has_a_fingerprint_that_takes_the_same_options(path, tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     (tmp_path / "captions.json").write_text('[{"file_name": "ant/0.png", "caption": "an ant"}]')
+    with tarfile.open(tmp_path / "0.tar", "w") as shard:
+        shard.addfile(tarfile.TarInfo("0.png"))
+    options |= {"name": "."} if "name" in options else {}
     options = {key: "CIFAR10" if value == "???" else value for key, value in options.items()}
     if "root" in options:
         options["root"] = str(tmp_path)

@@ -7,7 +7,6 @@ import io
 import json
 import secrets
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +18,9 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as as_bytes
 from torch import Tensor
 
-from taggant.api.images import Images, Labels, image_set
+from taggant.api.images import Captions, Labels, image_set
 from taggant.api.options import name_of, scheme_of
+from taggant.api.sources import Images
 from taggant.data.decode import to_image
 from taggant.data.imageset import ImageSet
 from taggant.data.options import check_whole
@@ -289,7 +289,7 @@ def mark(
     epsilon: int = 10,
     unused: float = 0.5,
     *,
-    captions: Sequence[str] | None = None,
+    captions: Captions | None = None,
     count: int | None = None,
     strategy: str | Strategy = "sign",
     secret: Secret | None = None,
@@ -302,12 +302,14 @@ def mark(
 
     Parameters
     ----------
-    images : uint8 [N, C, H, W] array or tensor, sequence of PIL images, folder, or dataset
-        Pixels 0..255 as they are published, C = 1, 3 or 4. A folder holds pictures, or a folder
-        for each class; of a dataset (torchvision's, without transform, or a split of Hugging
+    images : uint8 [N, C, H, W] array or tensor, PIL images, folder, shards, or dataset
+        Pixels 0..255 as they are published, C = 1, 3 or 4. Images or pairs of them and their class
+        numbers may come one after the other. A folder holds pictures, or a folder for each class,
+        or webdataset shards; of a dataset (torchvision's, without transform, or a split of Hugging
         Face's) the class numbers are taken too.
-    labels : int [N], optional
-        Class numbers 0, 1, 2, ..., which scores of classifiers look at.
+    labels : int [N] or str, optional
+        Class numbers 0, 1, 2, ..., which scores of classifiers look at; or the name of their
+        column in a Hugging Face dataset.
     n : int
         Versions of each image, at least 1/p for an audit at p.
     epsilon : int
@@ -315,8 +317,8 @@ def mark(
     unused : float
         Share of the marked images that is kept from training, 0 <= unused < 1: they show the
         false-detection rate.
-    captions : sequence of str, optional
-        One an image, for image-text models.
+    captions : sequence of str, or str, optional
+        One an image, for image-text models; or the name of their column.
     count : int, optional
         Images to mark; by default all of them.
     strategy : str or Strategy

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
-from torch import Tensor
 
 from taggant.data.assemble import Pool, assemble, divide, stratified_order
 from taggant.data.captions import records, shard, table
 from taggant.data.captions.pair import Pair, gathered, is_file
-from taggant.data.decode import square
-from taggant.data.image_folder import FORMATS, UNREADABLE
 from taggant.data.imageset import Splits
 from taggant.data.options import check_whole, existing, some
+from taggant.data.patterns import Patterns, matching, name_from
 from taggant.data.walk import digest
 
 SHARD, JSON = ".tar", ".json"
 SUFFIXES = (".csv", ".tsv", ".txt", JSON, SHARD)
 EXPECTED = "expected are a file of captions in it (data.captions) and the pictures that it names"
-Patterns = str | Sequence[str]
 
 
 def load(
@@ -89,7 +84,7 @@ def load(
         _check_caption(pair, caption)
     pool = Pool(
         np.zeros(len(pairs), dtype=np.int64),
-        lambda index: _read(pairs[index], size),
+        lambda index: pairs[index].read(size),
         [pair.captions[caption].text for pair in pairs],
         name=lambda index: str(pairs[index]),
     )
@@ -117,12 +112,7 @@ def fingerprint(
     read.update(_files(root, "data.captions", captions))
     if test_captions is not None:
         read.update(_files(root, "data.test_captions", test_captions))
-    return digest({_name(root, path): path for path in read})
-
-
-def _name(root: Path, path: Path) -> str:
-    """A file's path from `root` where it lies below."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
+    return digest({name_from(root, path): path for path in read})
 
 
 def _sides(
@@ -139,27 +129,7 @@ def _sides(
 
 
 def _files(root: Path, key: str, patterns: Patterns) -> list[Path]:
-    """Files of captions, each once."""
-    asked = [patterns] if isinstance(patterns, str) else patterns
-    listed = list(asked) if isinstance(asked, Sequence) else []
-    if not listed or not all(isinstance(pattern, str) and pattern for pattern in listed):
-        raise ValueError(f"{key} = {patterns}: accepted are names of files, and lists of them")
-    found = [path for pattern in listed for path in _matching(root, key, pattern)]
-    for path in found:
-        if path.suffix.lower() not in SUFFIXES:
-            raise ValueError(f"{key}: {path}: captions are read from {', '.join(SUFFIXES)} files")
-    return list(dict.fromkeys(found))
-
-
-def _matching(root: Path, key: str, pattern: str) -> list[Path]:
-    if is_file(root / pattern):
-        return [root / pattern]
-    # Path.glob would not go through links.
-    names = glob.glob(pattern, root_dir=root, recursive=True)  # noqa: PTH207
-    files = [root / name for name in sorted(names) if is_file(root / name)]
-    if not files:
-        raise FileNotFoundError(f"{key} = {pattern}: {root / pattern}: no such file of captions")
-    return files
+    return matching(root, key, patterns, SUFFIXES, "file of captions")
 
 
 def _pairs(files: Sequence[Path], images: Path) -> list[Pair]:
@@ -191,11 +161,3 @@ def _check_caption(pair: Pair, caption: int) -> None:
     chosen = pair.captions[caption]
     if not chosen.text:
         raise ValueError(f"{chosen.where}: the caption of {pair.name} is empty")
-
-
-def _read(pair: Pair, size: int) -> Tensor:
-    try:
-        with Image.open(pair.content(), formats=FORMATS) as image:
-            return square(image, size)
-    except UNREADABLE as error:
-        raise ValueError(f"{pair}: no readable image ({error})") from error

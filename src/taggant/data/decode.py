@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zlib
+from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import ExifTags, Image
 from torch import Tensor
 
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+# What Pillow raises on files that are truncated, damaged or no images.
+UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 GREY = 128  # what transparent pixels show: black or white would clip half of every mark
 DAMAGED = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
 """What Pillow raises on damaged EXIF data; the picture beside them may be whole."""
@@ -22,6 +36,28 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """What turns a picture of each EXIF orientation upright."""
+
+
+def read(where: str, content: Path | io.BytesIO, size: int | None) -> Tensor:
+    """A file or its content as uint8 [3, H, W]: a `square`, or with no size the whole picture.
+
+    Raises
+    ------
+    ValueError
+        If it is no picture of `FORMATS`, beginning with `where`.
+    """
+    try:
+        with Image.open(content, formats=FORMATS) as image:
+            return pixels(image, size)
+    except UNREADABLE as error:
+        raise ValueError(f"{where}: no readable image ({error})") from error
+
+
+def pixels(image: Image.Image, size: int | None) -> Tensor:
+    """A PIL image as uint8 [3, H, W]: a `square`, or with no size the whole picture."""
+    if size is not None:
+        return square(image, size)
+    return torch.from_numpy(np.array(opaque(image))).permute(2, 0, 1).contiguous()
 
 
 def square(image: Image.Image, size: int) -> Tensor:

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from taggant.data.assemble import Pool, assemble, divide, stratified_order
 from taggant.data.class_folders import EXPECTED, Files, Layout, layout
-from taggant.data.decode import square
+from taggant.data.decode import FORMATS, read
 from taggant.data.imageset import Splits
 from taggant.data.options import check_choice, check_whole, existing, some
 from taggant.data.walk import below, digest
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 ON_ERROR = ("raise", "skip")
-# What Pillow raises on files that are truncated, damaged or no images.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 def load(
@@ -122,12 +108,13 @@ class _Reader:
     def __call__(self, index: int) -> Tensor | None:
         path = self.files[index][0]
         try:
-            with Image.open(path, formats=FORMATS) as image:
-                return square(image, self.size)
-        except UNREADABLE as error:
-            reason = f"{path}: no readable image ({error}); formats are {', '.join(FORMATS)}"
+            return read(str(path), path, self.size)
+        except ValueError as error:
             if not self.skip:
-                raise ValueError(f"{reason}; data.on_error=skip leaves such files out") from error
+                formats = ", ".join(FORMATS)
+                raise ValueError(
+                    f"{error}; formats are {formats}; data.on_error=skip leaves such files out"
+                ) from error
             self.unreadable.append(str(path))
             return None
 

@@ -14,8 +14,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from taggant.data.decode import eight_bit, to_image, upright
-from taggant.data.image_folder import UNREADABLE
+from taggant.data.decode import UNREADABLE, eight_bit, to_image, upright
 from taggant.data.walk import below, walk
 from taggant.owner import metadata
 

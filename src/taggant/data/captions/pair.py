@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
+from taggant.data.decode import read
+
 FILE_NAMES = ("image", "file_name", "filename", "image_name", "file", "filepath", "path")
 TEXT_NAMES = ("caption", "captions", "text", "comment", "raw", "title")
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif"})
@@ -38,6 +42,12 @@ class Member:
     offset: int
     size: int
 
+    def content(self, shard: Path) -> io.BytesIO:
+        """Its bytes."""
+        with shard.open("rb") as stream:
+            stream.seek(self.offset)
+            return io.BytesIO(stream.read(self.size))
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -67,11 +77,11 @@ class Pair:
 
     def content(self) -> Path | io.BytesIO:
         """What Pillow opens."""
-        if self.member is None:
-            return self.path
-        with self.path.open("rb") as shard:
-            shard.seek(self.member.offset)
-            return io.BytesIO(shard.read(self.member.size))
+        return self.path if self.member is None else self.member.content(self.path)
+
+    def read(self, size: int | None) -> Tensor:
+        """The picture, uint8 [3, H, W]; see `taggant.data.decode.read`."""
+        return read(str(self), self.content(), size)
 
 
 Row = tuple[str, Sequence[Caption]]
