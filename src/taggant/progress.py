@@ -18,6 +18,9 @@ from rich.progress import (
 @contextmanager
 def rounds(title: str, total: int, shown: bool) -> Iterator[Callable[[int, int], None]]:
     """Progress of an audit: yields a function of (instances finished, queries so far)."""
+    if not shown:  # a disabled bar of rich < 14.3 prints an empty line
+        yield lambda finished, queries: None
+        return
     columns = (
         TextColumn("audit {task.description}"),
         BarColumn(),
@@ -27,7 +30,7 @@ def rounds(title: str, total: int, shown: bool) -> Iterator[Callable[[int, int],
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=not shown) as bar:
+    with Progress(*columns) as bar:
         task = bar.add_task(title, total=total, queries=0, rate=0.0)
 
         def update(finished: int, queries: int) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.models.test_hugging_face import CLASSIFIERS, ENCODERS, blip, clip, saved
 from tests.models.test_load import graph
 from tests.models.test_pretrained import CLIP
-from timm.models import save_for_hf
+from timm.models._hub import save_for_hf
 from torch import nn
 
 from taggant.models.load import load

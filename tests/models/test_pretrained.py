@@ -11,7 +11,7 @@ import torch
 import torchvision
 from open_clip.push_to_hf_hub import save_config_for_hf
 from safetensors.torch import save_file
-from timm.models import save_for_hf
+from timm.models._hub import save_for_hf
 
 from taggant.models.load import load
 from taggant.models.model import ModelOptions

@@ -26,6 +26,8 @@ EXAMINED = 1 << 12
 CHUNK = 1 << 16
 ENCODINGS = ("", "identity", "gzip", "deflate")
 """How an answer may be packed: these grow a thousandfold at most, a chunk at a time."""
+BREAKS = frozenset("\r\n\0")
+"""What no header may hold; some versions of the libraries below show the value that does."""
 HANGING = 8
 """Requests that were given up while their server keeps the connection open."""
 UNSENDABLE = (
@@ -185,6 +187,8 @@ class Client:
     def _exchange(
         self, session: requests.Session, until: float, method: str, url: str, body: object
     ) -> Reply:
+        if any(BREAKS & set(value) for value in self.headers.values()):
+            raise self._unsendable()
         try:
             with session.request(
                 method,
@@ -197,8 +201,7 @@ class Client:
             ) as reply:
                 return Reply(reply.status_code, reply.headers, self._content(reply, until))
         except (requests.exceptions.InvalidHeader, UnicodeError):  # either would show a key
-            names = ", ".join(self.headers)
-            raise NoAnswerError(f"a header's value cannot be sent ({names})", False) from None
+            raise self._unsendable() from None
         except requests.Timeout:
             raise self._late() from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -223,6 +226,9 @@ class Client:
             if time.monotonic() > until:
                 raise self._late()
         return bytes(content)
+
+    def _unsendable(self) -> NoAnswerError:
+        return NoAnswerError(f"a header's value cannot be sent ({', '.join(self.headers)})", False)
 
     def _late(self) -> NoAnswerError:
         return NoAnswerError(f"Timeout: no whole answer within {self.timeout:g} s", again=True)

@@ -135,7 +135,7 @@ def _members(path: Path, shard: tarfile.TarFile, suffixes: Collection[str]) -> I
     """Visible members with these suffixes, one after the other."""
     seen: dict[str, Member] = {}
     hidden = 0
-    while (info := shard.next()) is not None:
+    for info in shard:
         shard.members = []  # type: ignore[attr-defined]  # it would keep them all
         name = PurePosixPath(info.name)
         if info.size < 0:  # tarfile would go back, for ever
