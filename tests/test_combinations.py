@@ -30,6 +30,7 @@ DATA = dataclasses.replace(random_set(COUNT), captions=CAPTIONS)
 PUBLIC = dataclasses.replace(random_set(COUNT, seed=1), captions=CAPTIONS)
 FACTS = {"classes": 4, "channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
 TINY = {"width": 2, "hidden": 8, "out": 6, "queue": 8, "bottleneck": 4, "config": CONFIG}
+TINY |= {"patch": 1, "samples": 2}
 TINY["unmarked"] = None  # nothing is trained here
 DOWNLOADED = {"clip_vit_b_32"}
 VICTIMS = [name for name in options_of("victim") if name not in DOWNLOADED]
@@ -80,7 +81,7 @@ def instances(name: str) -> Instances:
 
 
 def fits(model, asked) -> bool:
-    return model.answers == asked.answers and asked.against in (None, model.against)
+    return model.answers == asked.reads and asked.against in (None, model.against)
 
 
 PAIRS = [(name, asked) for name in VICTIMS for asked in options_of("score")]
@@ -105,7 +106,7 @@ def test_what_fits_can_be_audited(name, scheme):
         asked.check(model)
         prepared = asked.prepared(model, PUBLIC)
         oracle = Oracle(model, prepared.access, batch_size=12)
-        readings = read(oracle, prepared, audited, targets=model.targets(DATA))
+        readings = read(oracle, prepared, audited, targets=prepared.targets(model, DATA))
         assert np.isfinite(readings.grid)
         assert readings.full
         assert (readings.reads == audited.scheme.n - 1).all()

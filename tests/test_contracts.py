@@ -83,6 +83,10 @@ def test_scores_are_functions_of_one_image(name, access, views):
         with pytest.raises(InstantiationException, match="choose a level"):
             instantiate(chosen)
         return
+    if chosen.get("answers") == "pixels" and views > 1:
+        with pytest.raises(InstantiationException, match="accepted is 1"):
+            instantiate(chosen)
+        return
     if chosen.average is None and views == 1:
         with pytest.raises(InstantiationException, match="compares views"):
             instantiate(chosen)
@@ -93,7 +97,8 @@ def test_scores_are_functions_of_one_image(name, access, views):
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 4)).double()
     victim = _Float(model)
     score = score.prepared(victim, random_set(5, seed=1))
-    targets = victim.targets(data) if score.against == "captions" else data.labels
+    victim.known = None if score.against == "captions" else data.labels
+    targets = score.targets(victim, data)
     oracle = Oracle(victim, score.access, batch_size=4)
     drawn = score.draw_views(list(range(6)))
     together = score(oracle, data.images, targets, drawn)
@@ -127,6 +132,8 @@ def test_views_depend_on_one_raw_image_and_are_paid_for(name):
 class _Float(torch.nn.Module):
     device = torch.device("cpu")
     temperature = 0.1
+    known = None
+    kept = torch.linspace(0.99, 0.01, 1000)
 
     def __init__(self, net):
         super().__init__()
@@ -140,7 +147,14 @@ class _Float(torch.nn.Module):
     def image_embeddings(self, data):
         return torch.nn.functional.normalize(self(data.images).float(), dim=1)
 
-    targets = image_embeddings  # an image-text model's would be of captions
+    def targets(self, data):  # an image-text model's would be of captions
+        return self.image_embeddings(data) if self.known is None else self.known
+
+    def shown(self, images):
+        return images.float()
+
+    def predicted_noise(self, noisy, condition, timestep):
+        return noisy * condition[:, None] / 1000
 
     def captioning_loss(self, seen, captions):
         return (seen - captions).square().sum(1)

@@ -38,6 +38,7 @@ TINY = {
     "victim.epochs": 2,
     "victim.batch_size": 30,
     "victim.snapshots": 1,
+    "victim.samples": 2,
     "unlearning.epochs": 1,
     "score.views": 2,
     "score.statistic.pairs": 10,

@@ -58,7 +58,8 @@ def imports(path: Path) -> set[str]:
 
 
 def test_the_core_imports_none_of_them():
-    at_once = tuple(f"{name}." for name in (*EXTRAS, "taggant.victim.ssl"))
+    parts = ("taggant.victim.ssl", "taggant.victim.generative")
+    at_once = tuple(f"{name}." for name in (*EXTRAS, *parts))
     source = ROOT / "src" / "taggant"
     needs = {
         path.relative_to(source).as_posix()
@@ -66,15 +67,25 @@ def test_the_core_imports_none_of_them():
         if any(f"{name}.".startswith(at_once) for name in imports(path))
     }
     assert needs
-    assert all(path.startswith("victim/ssl/") for path in needs)
+    assert all(path.startswith(("victim/ssl/", "victim/generative/")) for path in needs)
 
 
-def test_an_encoder_without_lightly_says_what_to_install(monkeypatch):
-    for name in [name for name in sys.modules if f"{name}.".startswith("taggant.victim.ssl.")]:
+@pytest.mark.parametrize(
+    ("library", "extra", "package", "module"),
+    [
+        ("lightly", "ssl", "taggant.victim.ssl", "simclr"),
+        ("diffusers", "generative", "taggant.victim.generative", "diffusion"),
+    ],
+)
+def test_a_victim_without_its_library_says_what_to_install(
+    library, extra, package, module, monkeypatch
+):
+    for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "lightly", None)
-    with pytest.raises(ModuleNotFoundError, match=r"victim=simclr.*pip install 'taggant\[ssl\]'"):
-        import_module("taggant.victim.ssl.simclr")
+    monkeypatch.setitem(sys.modules, library, None)
+    said = rf"victim={module}.*pip install 'taggant\[{extra}\]'"
+    with pytest.raises(ModuleNotFoundError, match=said):
+        import_module(f"{package}.{module}")
 
 
 def test_a_log_without_tensorboard_says_what_to_install(monkeypatch, tmp_path):

@@ -37,14 +37,15 @@ def over_seeds(runs: pl.DataFrame, by: str, reference: Any) -> pl.DataFrame:
     for (value, p), cell in runs.group_by([by, "p"], maintain_order=True):
         row: dict[str, Any] = {by: value, "p": p, "seeds": len(cell)}
         for rate, group in GROUPS:
-            row |= _rate(cell, rate, group)
+            row |= pooled(cell, rate, group)
         row |= {name: cell[name].mean() for name in MEANS}
         row |= _over(cell, runs.filter((pl.col(by) == reference) & (pl.col("p") == p)))
         rows.append(row | {"date": cell["date"].max()})
     return pl.DataFrame(rows).sort("p", "detection_rate", descending=True, maintain_order=True)
 
 
-def _rate(cell: pl.DataFrame, rate: str, group: str) -> dict[str, Any]:
+def pooled(cell: pl.DataFrame, rate: str, group: str) -> dict[str, Any]:
+    """Mean of a rate over seeds, with its interval; columns `rate` and `group`, its images."""
     rates, sizes = cell[rate].to_numpy(), cell[group].to_numpy()
     exact = clopper_pearson(round(float((rates * sizes).sum())), int(sizes.sum()))
     mean, half = student(rates)

@@ -52,3 +52,9 @@ def evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+def padded(rows: Tensor, multiple: int) -> Tensor:
+    """Rows [N, ...] with the last one repeated up to a multiple."""
+    missing = -len(rows) % multiple
+    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])

@@ -6,6 +6,7 @@ import importlib
 from types import ModuleType
 
 EXTRAS = {
+    **dict.fromkeys(("diffusers", "peft"), "generative"),
     "lightly": "ssl",
     "onnxruntime": "onnx",
     "opacus": "dp",

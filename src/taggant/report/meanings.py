@@ -145,6 +145,8 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "recall_at_5_before": Meaning(
             "Recall at 5 before unlearning", "on the test split", percent
         ),
+        "frechet_before": Meaning("Fréchet distance before unlearning", "see below"),
+        "copies_before": Meaning("Copies before unlearning", "among samples", percent),
         "caption_loss_before": Meaning("Caption loss before unlearning", "on the test split"),
         "gradient_steps": Meaning("Unlearning, gradient steps", "batches, forward and backward"),
         "unlearning_seconds": Meaning("Unlearning, seconds", "on the machine of this run"),
@@ -221,6 +223,10 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
             "Recall at 5", "pairs among the 5 nearest, mean of both directions", percent
         ),
         "caption_loss": Meaning("Caption loss", "cross-entropy a token on held-out captions, mean"),
+        "frechet": Meaning(
+            "Fréchet distance", "of samples to the test split, by mean colours of 4 × 4 cells"
+        ),
+        "copies": Meaning("Copies", "of training images, among samples", percent),
         "train_loss": Meaning("Train loss", "of the last epoch"),
         "held_out_loss": Meaning(
             "Held-out loss", "on the test split, which early stopping watches"

@@ -121,6 +121,29 @@ class Tokens:
         return tokens.float()
 
 
+@dataclass(frozen=True)
+class Latents:
+    """What a diffusion model's denoiser works on; scores then ask the denoiser itself."""
+
+    answers: ClassVar[str] = "latents"
+
+    def __call__(self, latents: Tensor) -> Tensor:
+        """Latents [B, ...], float32."""
+        return latents.float()
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image's own pixels: the victim's gradients are known beside them, so its weights are."""
+
+    layer: str = "shown"
+    answers: ClassVar[str] = "pixels"
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pixels [B, C, H, W], float32, 0..255."""
+        return pixels
+
+
 def _argmax(logits: Tensor) -> Tensor:
     return logits.argmax(1, keepdim=True)
 

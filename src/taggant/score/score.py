@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import ANSWER, Access, AnyOracle, layer_of
-from taggant.score.statistic import Preparable, Statistic
+from taggant.score.statistic import Preparable, Relative, Statistic, Targeted
 from taggant.score.view_sets import Random, ViewSet
 
+PIXELS = "pixels"
 AVERAGES = ("scores", "confidences", None)
 
 
@@ -94,6 +95,11 @@ class Score:
                 f"score.access shows {shown}, and this score reads {self.answers}: choose a "
                 f"level (score/access=...) of {self.answers}"
             )
+        if self.answers == PIXELS and self.views > 1:
+            raise ValueError(
+                f"score.views = {self.views}: this score compares versions with the raw image "
+                "as it is, accepted is 1"
+            )
         self._check_average()
         self._check_view_set()
 
@@ -119,6 +125,11 @@ class Score:
         if self.average == "confidences" and self.answers != "logits":
             raise ValueError(f"score.average = 'confidences': {self.answers} has none")
 
+    @property
+    def reads(self) -> str:
+        """What a victim must answer with."""
+        return str(getattr(self.statistic, "reads", self.answers))
+
     def check(self, victim: Answering) -> None:
         """Refuse a victim that answers with something else than this score is a function of.
 
@@ -133,9 +144,9 @@ class Score:
             If they differ, if its targets are of another kind, or if the victim has no such layer
             as `access` looks at.
         """
-        if victim.answers != self.answers:
+        if victim.answers != self.reads:
             raise ValueError(
-                f"the victim answers with {victim.answers}, and this score reads {self.answers}: "
+                f"the victim answers with {victim.answers}, and this score reads {self.reads}: "
                 f"choose a score (score=..., --score) that reads {victim.answers}"
             )
         if self.against not in (None, victim.against):
@@ -162,6 +173,20 @@ class Score:
         statistic = self.statistic.prepare(victim, public, self.access)
         return replace(self, statistic=statistic)
 
+    def targets(self, victim: Targeted, raw: ImageSet) -> Tensor:
+        """What each instance's answers are compared with, the same for all its versions, [N, ...].
+
+        Parameters
+        ----------
+        victim : Targeted
+            For which this score is `prepared`.
+        raw : ImageSet
+            Raw images.
+        """
+        known = victim.targets(raw)
+        statistic = self.statistic
+        return statistic.beside(raw.images, known) if isinstance(statistic, Relative) else known
+
     @property
     def _ready(self) -> Statistic:
         if isinstance(self.statistic, Preparable):
@@ -182,7 +207,17 @@ class Score:
             Each model with this score, prepared for it. None: the score stays as it is.
         weight : float
             Fixed beforehand, 0..1.
+
+        Raises
+        ------
+        ValueError
+            For a score that knows each raw image by one model's gradient.
         """
+        if references and isinstance(self.statistic, Relative):
+            raise ValueError(
+                "reference.weight: this score (score=gradient and the like) compares versions with "
+                "one model's gradient only; accepted is reference.weight=0"
+            )
         return replace(self, references=tuple(references), weight=weight)
 
     @property

@@ -37,6 +37,23 @@ class Preparable(Protocol):
         ...
 
 
+@runtime_checkable
+class Relative(Protocol):
+    """A `Statistic` whose targets tell of each instance's raw image."""
+
+    def beside(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Its targets [N, ...], from raw images uint8 [N, C, H, W] and the victim's [N, ...]."""
+        ...
+
+
+class Targeted(Protocol):
+    """A victim that says what its answers are compared with."""
+
+    def targets(self, data: ImageSet) -> Tensor:
+        """One row an image, [N, ...]."""
+        ...
+
+
 class ImageText(Protocol):
     """A victim that knows images and captions by embeddings."""
 
@@ -54,4 +71,17 @@ class Captioner(Protocol):
 
     def captioning_loss(self, seen: Tensor, tokens: Tensor) -> Tensor:
         """Mean negative log-likelihood [B] of the captions' tokens [B, T]."""
+        ...
+
+
+class Denoiser(Protocol):
+    """A victim that predicts the noise in noisy latents."""
+
+    @property
+    def kept(self) -> Tensor:
+        """Share of an image's variance that is left at each timestep, [1000]."""
+        ...
+
+    def predicted_noise(self, noisy: Tensor, condition: Tensor, timestep: int, /) -> Tensor:
+        """Noise [B, ...] in noisy latents [B, ...] at one timestep, given a condition [B, ...]."""
         ...

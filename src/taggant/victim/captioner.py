@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from taggant.answers import evaluating, log_probability
+from taggant.answers import evaluating, log_probability, padded
 from taggant.data.imageset import ImageSet
-from taggant.victim.clip import Clip, contrastive, padded
+from taggant.victim.clip import Clip, contrastive
 
 PADDING = 0
 """Number of the token behind a caption's end, which nobody has to write."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from taggant.answers import evaluating
+from taggant.answers import evaluating, padded
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
 from taggant.optim import trained_parameters
@@ -229,12 +229,6 @@ class Clip(Victim):
     def utility(self, data: ImageSet) -> float:
         """Recall at 1, mean of both directions, 0..1."""
         return self.measures(data)["utility"]
-
-
-def padded(rows: Tensor, multiple: int) -> Tensor:
-    """Rows [N, ...] with the last one repeated up to a multiple."""
-    missing = -len(rows) % multiple
-    return torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
 
 
 def contrastive(logits: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""A trained image-text model as an open_clip file: ``python -m taggant.victim.export RUN FILE``."""
+"""A trained network as a file to start from: ``python -m taggant.victim.export RUN FILE``.
+
+Of an image-text model it is a file that open_clip reads.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from safetensors.torch import load_file, save
 from taggant.files import write_atomically
 from taggant.victim.training import FINAL
 
-NETWORK = "net."
-"""What the names of a victim's network start with; open_clip's do not."""
+NETWORKS = ("average.module.", "net.")
+"""What the names of a victim's network start with; of a diffusion model it is the average's."""
 
 
 def export(weights: Path, file: Path) -> None:
-    """Write a victim's network for ``open_clip.create_model(..., pretrained=file)``.
+    """Write a victim's network, for ``victim.pretrained`` or open_clip's ``pretrained``.
 
     Parameters
     ----------
@@ -32,12 +35,16 @@ def export(weights: Path, file: Path) -> None:
     Raises
     ------
     ValueError
-        For another ending.
+        For another ending, or an encoder, which consists of several networks.
     """
     if file.suffix != ".safetensors":
         raise ValueError(f"{file}: a name that ends in .safetensors is needed")
     tensors = load_file(weights)
-    own = {name[len(NETWORK) :]: t for name, t in tensors.items() if name.startswith(NETWORK)}
+    there = (one for one in NETWORKS if any(name.startswith(one) for name in tensors))
+    network = next(there, None)
+    if network is None:
+        raise ValueError(f"{weights}: this kind of victim is no single network to write")
+    own = {name[len(network) :]: t for name, t in tensors.items() if name.startswith(network)}
     write_atomically(file, save(own))
 
 

@@ -122,9 +122,16 @@ class Victim(pl.LightningModule):
         self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(batch[0]))
         return loss
 
+    def shown(self, images: Tensor) -> Tensor:
+        """Images [B, C, H, W], 0..255, in floats: what answers can be differentiated by."""
+        return images.float()
+
     def pixels(self, images: Tensor) -> Tensor:
-        """Images uint8 [B, C, H, W] -> normalised, channels last."""
-        pixels = images.to(self.mean.dtype).div_(255)
+        """Images uint8 [B, C, H, W] -> normalised, channels last.
+
+        Images that are `shown` are taken too, so that gradients reach them.
+        """
+        pixels = images.to(self.mean.dtype).div(255)
         pixels = pixels.sub_(self.mean).div_(self.std)
         return pixels.contiguous(memory_format=torch.channels_last)
 

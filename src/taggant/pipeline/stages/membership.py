@@ -113,7 +113,7 @@ class Membership:
             audit, population = self.audit, self.population
             oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
             score = self.score.prepared(victim, self.train.data.splits.test)
-            targets = victim.targets(population.raw)
+            targets = score.targets(victim, population.raw)
             found = image_scores(oracle, score, population, targets, audit.asked)
             write_atomically(folder / FILE, save({"scores": found}))
 

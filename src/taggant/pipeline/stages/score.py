@@ -264,7 +264,7 @@ class Scores:
         score = self.score.prepared(victim, self.train.data.splits.test)
         beside = [self._beside(number) for number in range(len(self._beside_stages))]
         score = score.less(beside, self.reference.asked.weight)
-        return oracle, score, model.targets(self.mark.instances.raw)
+        return oracle, score, score.targets(model, self.mark.instances.raw)
 
     def _beside(self, number: int) -> tuple[Oracle, Score]:
         """A reference model, ready to answer, and the score for it."""
