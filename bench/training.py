@@ -56,18 +56,19 @@ def victim(net: Any, data: ImageSet, batch_size: int, epochs: int) -> Classifier
     )  # fmt: skip
 
 
-def lightning(model: Classifier, data: ImageSet, device: str) -> float:
+def lightning(model: Classifier, data: ImageSet, device: str, precision: str = "32-true") -> float:
     """Seconds an epoch."""
     with tempfile.TemporaryDirectory() as folder:
         times = EpochTimes()
         kept = training.callbacks(model, data.select(range(50)), 0, Path(folder))
         trainer = pl.Trainer(
             accelerator="gpu" if device == "cuda" else "cpu", devices=1, max_epochs=model.epochs,
+            precision=precision,
             callbacks=[*kept, times], logger=False, enable_progress_bar=False,
             enable_model_summary=False, num_sanity_val_steps=0, log_every_n_steps=1,
             default_root_dir=folder,
         )  # fmt: skip
-        training.fit(model, trainer, data, data.select(range(50)), 0, Path(folder))
+        training.fit(model, trainer, data, 0, Path(folder))
     return (times.ends[-1] - times.ends[0]) / (len(times.ends) - 1)
 
 
