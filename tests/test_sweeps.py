@@ -77,17 +77,17 @@ def test_a_stopped_reading_is_extended_by_a_test_that_needs_more(tmp_path):
     assert len(calls(tmp_path)) == 5
 
 
-def test_an_audit_by_fewer_versions_reads_as_many_and_goes_on_to_all(tmp_path):
-    fewer = (*TINY, "audit.versions=10", "audit.curve=[]")
+def test_an_audit_by_fewer_versions_and_no_curve_reads_as_many_and_goes_on_to_all(tmp_path):
+    fewer = (*TINY, "audit.versions=10", "audit.curve=null")
     assert warmed().run(tmp_path, *fewer) == 0
     results = [json.loads(path.read_text()) for path in tmp_path.glob("runs/*/*/result.json")]
     metrics = results[0]["metrics"]
     assert (metrics["versions"], metrics["size"]) == (10, pytest.approx(0.1))
     (table,) = (pl.read_parquet(path) for path in tmp_path.glob("runs/*/*/instances.parquet"))
     assert table["exceedances"].is_between(0, 9).all()
-    assert calls(tmp_path) == ["train"] + ["read"] * 3  # the final model is read further
+    assert calls(tmp_path) == ["train"] + ["read"] * 2  # until the tests stop, then all ten
     assert warmed().run(tmp_path, *fewer, "audit.versions=20") == 0
-    assert calls(tmp_path)[4:] == ["read"] * 3
+    assert calls(tmp_path)[3:] == ["read"] * 2
 
 
 def test_its_plan_shows_shared_stages_once_and_starts_nothing(ablation):

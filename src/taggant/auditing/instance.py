@@ -129,8 +129,9 @@ class InstanceAudit:
         Bound on the false-detection rate of each audit, 0 < p < 1.
     test : callable
         (n=, p=) -> Boundary, e.g. `taggant.stats.optimal`.
-    curve : sequence of float
+    curve : sequence of float, optional
         The p at which detection curves over epochs are drawn; `p` itself is always among them.
+        None: of the victim's snapshots, only the last is audited.
     batch_size : int
         Images per forward. A batch of another size may round a score differently, by some 1e-5
         of their spread; all versions of an audit meet the same size.
@@ -164,7 +165,7 @@ class InstanceAudit:
 
     p: float
     test: Test
-    curve: Sequence[float] = ()
+    curve: Sequence[float] | None = ()
     batch_size: int = 256
     block: int = 16
     precision: str = "float32"
@@ -201,7 +202,7 @@ class InstanceAudit:
     @cached_property
     def levels(self) -> tuple[float, ...]:
         """Every p in use, ascending."""
-        return tuple(sorted({self.p, *self.curve}))
+        return tuple(sorted({self.p, *(self.curve or ())}))
 
     def boundaries(self, n: int) -> dict[float, Boundary]:
         """The test at each p.

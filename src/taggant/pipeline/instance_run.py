@@ -84,8 +84,12 @@ class InstanceRun(AuditRun):
         assert [self.scores.boundaries, *both, self.stages]
 
     def _watchers(self, epochs: Sequence[int]) -> list[lightning.Callback]:
-        """A callback that audits in training, if `audit.live` asks for it; none for a shard."""
-        wanted = self.scores.audit.live and self.scores.audit.shard is None
+        """A callback that audits in training, if `audit.live` asks for it.
+
+        None for a shard, or without a curve.
+        """
+        audit = self.scores.audit
+        wanted = audit.live and audit.shard is None and audit.curve is not None
         return [LiveAudit(epochs, self._audit_live)] if wanted else []
 
     def _audit_live(self, epoch: int, victim: lightning.LightningModule) -> dict[str, float]:

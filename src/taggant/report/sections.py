@@ -15,7 +15,8 @@ from taggant.report.wording import utility_name
 from taggant.report.wording.parts import FORGOTTEN
 
 ONE_SNAPSHOT = (
-    "No curve over training: that takes two snapshots of the model or more (victim.snapshots)."
+    "No curve over training: that takes two snapshots of the model or more (victim.snapshots), "
+    "and a list as audit.curve."
 )
 
 

@@ -93,7 +93,7 @@ class Scores:
             return audit.boundaries(n)
         except ValueError as error:
             versions = f"marking.n = {n}" if audit.versions is None else f"audit.versions = {n}"
-            levels = f"audit.p = {audit.p}, audit.curve = {list(audit.curve)}"
+            levels = f"audit.p = {audit.p}, audit.curve = {list(audit.curve or ())}"
             raise ValueError(f"{versions}, {levels}: {error}") from None
 
     @cached_property
@@ -151,8 +151,9 @@ class Scores:
 
     @cached_property
     def curve(self) -> dict[int, Stage]:
-        """Readings of each snapshot, by epoch."""
-        return {epoch: self.at_epoch(epoch) for epoch in self.train.snapshots}
+        """Readings of each snapshot that is audited, by epoch."""
+        last = slice(-1, None) if self.audit.curve is None else slice(None)
+        return {epoch: self.at_epoch(epoch) for epoch in self.train.snapshots[last]}
 
     def at_epoch(self, epoch: int, victim: Victim | None = None) -> Stage:
         """Readings after an epoch: of the snapshot, or of a victim in training."""
