@@ -46,6 +46,7 @@ TINY = {
     "audit.batch_size": 64,
     "audit.curve": "[]",
     "audit.read": "until_decided",
+    "audit.versions": 20,
     "audit.images": 4,
     "audit.controls": 20,
     "marking.marker.load.rest": 200,
