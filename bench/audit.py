@@ -123,7 +123,7 @@ def instances(strategy: Any, count: int, n: int, device: str) -> Instances:
 
 def marker() -> Marker:
     torch.manual_seed(1)
-    net, _ = headless(SmallNet(width=16, classes=10, channels=3, image_size=SIDE))
+    net, _ = headless(SmallNet(width=16, classes=10, channels=3, image_size=SIDE), "net")
     return Marker(lambda: Backbone("bench", net, (0.5,) * 3, (0.25,) * 3))
 
 

@@ -76,7 +76,7 @@ def test_views_chosen_on_the_published_version_would_break_the_null(evaluated_wi
     score = Score(membership.loss, Full(), 2, CropFlip(1), view_set=Hardest())
     indices = np.tile(np.arange(N), (few, 1))
     versions = owner.scheme.versions(
-        [owner.ledger.secret] * len(raw.ids), raw.images, raw.ids, indices
+        [owner.ledger.draws().secret] * len(raw.ids), raw.images, raw.ids, indices
     )
     published = np.array(owner.ledger.published[:few])
     seen = raw.images if evaluated_without_trace == "raw" else versions[np.arange(few), published]

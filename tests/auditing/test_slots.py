@@ -7,6 +7,8 @@ import pytest
 
 from taggant.auditing.slots import Slots
 from taggant.auditing.spread import Spread
+from taggant.marking.draws import DERIVATIONS, Draws
+from taggant.marking.stream import tagged
 
 
 class Kept:
@@ -69,10 +71,13 @@ def test_ties_are_of_what_is_kept_only():
     assert controls.tied.tolist() == [True]
 
 
-def test_later_answers_widen_the_range_and_are_counted():
-    slots = Slots(2, 5)
+@pytest.mark.parametrize("rule", DERIVATIONS)
+def test_later_answers_widen_the_range_and_are_counted(rule):
+    drawn = [Draws(tagged(bytes(32), rule), str(k), 5) for k in range(9)]
+    published = np.array([one.index() for one in drawn])
+    slots = Slots(drawn, published, 2)
     assert slots.free() == [0, 1]
-    slots.take(1, 7, np.array([0, 1, 3, 4]), np.arange(10, 15, dtype=np.uint64), 2)
+    slots.take(1, 7)
     assert slots.free() == [0]
     one = np.array([1])
     slots.answer(one, np.array([0.5]))
@@ -84,8 +89,14 @@ def test_later_answers_widen_the_range_and_are_counted():
     assert slots.answer_again(one, np.array([0.75])).tolist() == [True]
     assert slots.range_of(1) == [0.5, 0.25, 0.75]
     assert slots.closed.tolist() == [0, 3]
-    bits, doubtful = slots.compare(one, np.array([[0, 1, 3]]), np.array([[0.8, 0.5, 0.5]]), 0.0)
-    assert bits.tolist() == [[True, False, True]]  # equal ones by their keys: 11 < 12 < 13
-    assert doubtful.tolist() == [[False, True, True]]
-    slots.take(1, 8, np.arange(4), np.arange(5, dtype=np.uint64), 0)
+    hidden = slots.hidden(one, np.array([0]), np.array([4]))
+    assert hidden.tolist() == [drawn[7].order(published[7]).tolist()]
+    scores = np.array([[0.8, 0.5, 0.5, 0.5]])
+    bits, doubtful = slots.compare(one, hidden, scores, 0.0)
+    keys = drawn[7].tie_keys()  # which decide between equal ones
+    assert bits.tolist() == [[True, *(keys[hidden[0, 1:]] > keys[published[7]])]]
+    assert doubtful.tolist() == [[False, True, True, True]]
+    slots.leave(1)
+    assert slots.free() == [0, 1]
+    slots.take(1, 8)
     assert slots.closed.tolist() == [0, 0]

@@ -26,7 +26,7 @@ def drawn(**values: float) -> np.ndarray:
 
 def test_light_is_the_bilinear_interpolation_of_the_signs():
     light = Smooth(8).light([SECRET], GREY, ["x"], np.arange(6)[None], 100)[0]
-    coins = drawn_cells([SECRET], ["x"], np.arange(6)[None], (3, 4, 2))[0]
+    coins = drawn_cells(GREY.device, [SECRET], ["x"], np.arange(6)[None], (3, 4, 2))[0]
     cells = torch.cat([coins, coins.flip(-1)], -1).float() * 200 - 100
     expected = torch.nn.functional.interpolate(cells, size=(32, 32), mode="bilinear")
     assert float((light - expected).abs().max()) <= 0.5 + 200 / 256
@@ -143,7 +143,8 @@ def test_both_is_the_light_on_the_edited_image():
 def test_draws_of_an_edit_are_independent_of_the_signs():
     """Equal streams would make the sum of both say one thing twice."""
     indices = np.arange(2000)[None]
-    coins = drawn_cells([SECRET], ["x"], indices, (1, 1, 9))[0, :, 0, 0].double() - 0.5
+    drawn = drawn_cells(GREY.device, [SECRET], ["x"], indices, (1, 1, 9))
+    coins = drawn[0, :, 0, 0].double() - 0.5
     draws = torch.from_numpy(edit.uniforms(edit.derive(SECRET, "edits/x"), indices[0], DRAWS)) - 0.5
     correlation = (coins.T @ draws) / 2000 / (0.5 / 12**0.5)
     assert float(correlation.abs().max()) < 4.5 / 2000**0.5

@@ -70,7 +70,7 @@ def test_commitment_binds_everything_and_hides_with_the_nonce():
     changed = [
         dataclasses.replace(ledger, published=(*ledger.published[1:], ledger.published[0] ^ 1)),
         dataclasses.replace(ledger, n=11),
-        dataclasses.replace(ledger, derivation=2),
+        dataclasses.replace(ledger, derivation=1),
         dataclasses.replace(ledger, scheme={"epsilon": 9}),
         dataclasses.replace(ledger, raw_sha256=("1" * 64, *ledger.raw_sha256[1:])),
         dataclasses.replace(ledger, nonce=bytes(32)),
@@ -157,7 +157,8 @@ def test_a_ledger_of_another_schema_or_rule_is_named(tmp_path):
     path = tmp_path / "ledger.json"
     for key, value, said in (
         ("schema", 1, "ledger of schema 1, accepted is 3"),
-        ("derivation", 7, "derivation 7: this version of taggant knows 1"),
+        ("derivation", 7, "derivation 7: this version of taggant knows 1 and 2"),
+        ("derivation", True, "derivation True: "),
     ):
         draw().save(path)
         write_atomically(

@@ -40,7 +40,7 @@ def test_published_version_is_the_one_the_ledger_names():
     raw = random_set(12)
     published, ledger = published_of(raw, 6)
     every = SCHEME.versions(
-        [ledger.secret] * len(raw.ids), raw.images, raw.ids, np.tile(np.arange(20), (12, 1))
+        [ledger.draws().secret] * len(raw.ids), raw.images, raw.ids, np.tile(np.arange(20), (12, 1))
     )
     expected = every[torch.arange(12), torch.tensor(ledger.published)]
     assert torch.equal(published.images, expected)
@@ -160,7 +160,7 @@ def test_versions_are_made_again_where_they_were_made_first():
     device = remaking_device(scheme, ledger, raw, published)
     assert device == published.made
     indices = np.array([[j] for j in ledger.published])
-    made = device.versions(scheme, [ledger.secret] * 6, raw.images, raw.ids, indices)
+    made = device.versions(scheme, [ledger.draws().secret] * 6, raw.images, raw.ids, indices)
     assert torch.equal(made[:, 0], published.images)
     assert torch.get_num_threads() == 2
 

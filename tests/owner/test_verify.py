@@ -114,7 +114,8 @@ FORGERIES = {
     "no beacon": put("terms", "beacon", value=""),
     "beacon's value": put("value", **turned),
     "no value": put("value", value=""),
-    "another rule of drawing": put("terms", "derivation", value=0),
+    "no rule of drawing": put("terms", "derivation", value=0),
+    "an older rule of drawing": put("terms", "derivation", value=1),
     "size of the test": put("size", **less),
     "level of the test": put("rule", "level", value="0.2"),
     "a milder level with its size": all_of(
@@ -199,7 +200,7 @@ def test_order_ties_and_views_follow_from_the_committed_secret_of_each_picture(h
         own = draws_of(secret, terms, opened["id"], body["commitment"], body["value"])
         assert own == ledger.draws(opened["id"])
     # All of it follows from the beacon's value as well: nobody knew it when committing.
-    other_value = draws_of(own.secret, terms, opened["id"], body["commitment"], "cafe")
+    other_value = draws_of(secret, terms, opened["id"], body["commitment"], "cafe")
     assert not np.array_equal(other_value.order(own.index()), own.order(own.index()))
     assert not np.array_equal(other_value.tie_keys(), own.tie_keys())
 

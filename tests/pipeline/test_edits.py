@@ -34,8 +34,8 @@ FIRST = decided(
         "pipeline.stages.data"
     ),
     mark=(
-        "canonical networks marking.draws marking.instances marking.ledger marking.marker "
-        "marking.n_version marking.device marking.publish marking.quality marking.scheme "
+        "canonical networks marking.chacha marking.draws marking.instances marking.ledger "
+        "marking.marker marking.n_version marking.device marking.publish marking.quality marking.scheme "
         "marking.selection "
         "marking.strategies.sign marking.stream pipeline.stages.mark"
     ),

@@ -26,7 +26,7 @@ from taggant.data.imageset import ImageSet
 from taggant.data.options import check_whole
 from taggant.files import write_atomically
 from taggant.marking.instances import Instances
-from taggant.marking.ledger import KEY_BYTES, SIMULATED, Ledger, owner_key
+from taggant.marking.ledger import SIMULATED, Ledger, owner_key
 from taggant.marking.n_version import NVersion
 from taggant.marking.publish import (
     Published,
@@ -37,6 +37,7 @@ from taggant.marking.publish import (
 )
 from taggant.marking.quality import Quality, quality
 from taggant.marking.scheme import Strategy
+from taggant.marking.stream import KEY_BYTES
 from taggant.store.identity import digest
 
 SCHEMA = 1

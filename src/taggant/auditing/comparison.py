@@ -30,9 +30,15 @@ def exceeding(
     grid: float,
 ) -> Bits:
     """Whether hidden versions exceed: lexicographically in (score on the grid, tie key)."""
-    theirs, own = snap(theirs, grid), snap(own, grid)
-    exceeds: Bits = (theirs > own) | ((theirs == own) & (keys > own_keys))
+    larger, tied = compared(theirs, own, grid)
+    exceeds: Bits = larger | (tied & (keys > own_keys))
     return exceeds
+
+
+def compared(theirs: Scores, own: Scores, grid: float) -> tuple[Bits, Bits]:
+    """Whether hidden versions' scores on the grid are larger than the published one's, or equal."""
+    theirs, own = snap(theirs, grid), snap(own, grid)
+    return theirs > own, theirs == own
 
 
 def in_doubt(theirs: Scores, least: Scores, largest: Scores, grid: float) -> Bits:

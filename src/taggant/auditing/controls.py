@@ -48,8 +48,8 @@ class Controls:
 
     Parameters
     ----------
-    probe : float array [B, 3]
-        Scores of the probe's three batches, version by version; NaN where it was not asked.
+    probe : float array [B, 2]
+        Scores of the probe's two batches, version by version; NaN where it was not asked.
     period : int
         Mean number of images between two rounds of controls.
     seed : int

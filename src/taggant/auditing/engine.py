@@ -128,14 +128,16 @@ class _Reader:
         if earlier is not None and plan.continues(earlier):
             state.resume(earlier)
         waiting = [i for i in plan.mine if not state.done(i)][::-1]
-        controls = plan.questions.controls
+        controls, ended = plan.questions.controls, False
         while controls.fault is None and (waiting or state.slots.busy.any()):
-            self._round(self._admit(waiting))
+            fresh = self._admit(waiting)
+            ended = self._round(fresh, bool(waiting))
             if self.progress is not None:
                 unfinished = len(waiting) + int(state.slots.busy.sum())
                 self.progress(len(plan.mine) - unfinished, plan.questions.queries)
         if controls.fault is None:
-            plan.questions.ask_last()
+            if not ended:
+                plan.questions.ask_last()
             state.spread.judge(controls, state.own[:, 0])
         return state.readings()
 
@@ -144,36 +146,49 @@ class _Reader:
         slots = self.state.slots
         fresh = slots.free()[: len(waiting)]
         for slot in fresh:
-            instance = waiting.pop()
-            own, j = self.plan.draws[instance], int(self.plan.published[instance])
-            slots.take(slot, instance, own.order(j), own.tie_keys(), j)
+            slots.take(slot, waiting.pop())
         return np.array(fresh, np.int64)
 
-    def _round(self, fresh: Ints) -> None:
-        """Ask the next block of every instance in flight, or its published version again."""
+    def _round(self, fresh: Ints, more: bool) -> bool:
+        """Ask the next block of every instance in flight, or its published version again.
+
+        Whether the controls were asked as for the last time: nothing was left to ask after them,
+        unless a later answer leaves a test undecided.
+        """
         held, plan = self.state.slots, self.plan
         slots = np.flatnonzero(held.busy & ~held.closing)
-        closing = np.flatnonzero(held.busy & held.closing)
         instance = held.instance[slots]
-        column = self.state.reads[instance][:, None] + np.arange(plan.block)
-        exists = column < plan.n - 1
-        hidden = held.order[slots[:, None], np.minimum(column, plan.n - 2)]
+        read = self.state.reads[instance]
+        left = plan.n - 1 - read
+        counts = np.minimum(left, plan.block)
+        # Whatever a test says, an instance of which all is read now is asked once more.
+        closing = np.concatenate([np.flatnonzero(held.busy & held.closing), slots[counts == left]])
+        last = not more and len(closing) == held.busy.sum()
+        other = len(fresh) + len(closing)
+        controls = plan.questions.controls_due(last)
+        counts = filled(counts, left, plan.questions.spare(counts.sum() + other + controls))
+        hidden = held.hidden(slots, read, counts)
+        exists = np.arange(hidden.shape[1]) < counts[:, None]
         first, again = held.instance[fresh], held.instance[closing]
         parts = plan.questions.ask(
-            (np.repeat(instance, exists.sum(1)), hidden[exists]),
+            (np.repeat(instance, counts), hidden[exists]),
             (first, plan.published[first]),
             (again, plan.published[again]),
+            controls,
         )
         held.answer(fresh, parts[1])
         values = np.full(hidden.shape, -np.inf, np.float32)
         values[exists] = parts[0]
         self._take_in(slots, hidden, values, exists)
         self._close(closing, parts[2])
+        return last
 
     def _take_in(
         self, slots: Ints, hidden: Ints, values: NDArray[np.float32], exists: NDArray[np.bool_]
     ) -> None:
         """Record a block up to the stop."""
+        if len(slots) == 0:
+            return
         state = self.state
         held, reads = state.slots, state.reads
         instance = held.instance[slots]
@@ -211,3 +226,19 @@ class _Reader:
         if state.tests is not None:
             who, reads = np.array([instance]), np.array([len(bits)])
             state.tests.start_over(who, bits[None], doubtful[None], reads)
+
+
+def filled(counts: Ints, left: Ints, spare: int) -> Ints:
+    """Versions to read of each instance when `spare` more cost nothing.
+
+    Parameters
+    ----------
+    counts, left : int arrays [instances]
+        Versions that would be read, and those that there are.
+    spare : int
+    """
+    if spare == 0 or len(counts) == 0:
+        return counts
+    room = np.minimum(left - counts, -(-spare // len(counts)))
+    more: Ints = np.clip(spare - (np.cumsum(room) - room), 0, room)
+    return counts + more

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from taggant.auditing.questions import Questions
 from taggant.auditing.readings import Readings
 from taggant.marking.draws import Draws
+from taggant.marking.stream import SHAKE, rule_of
 from taggant.stats import Boundary
 
 ROUND = 8
 """Batches of a round, about."""
 ORDER_MEMORY = 64 << 20
-"""Bytes that the reading orders and tie keys of the instances in flight may take together."""
+"""Bytes that the reading orders of the instances in flight may take together, where they are drawn
+as a whole: by the first rule."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,13 @@ class Plan:
         """The plan of a call of `taggant.auditing.engine.read`, whose arguments these are."""
         instances, n = questions.instances, questions.instances.scheme.n
         mine = range(shard[0], len(instances.raw), shard[1])
-        # Rounds of whole batches, but for some room for published versions: what a batch lacks is
-        # padded, and costs as much.
+        # Rounds of whole batches, but for some room for published versions.
         batch_size, views = questions.oracle.batch_size, questions.score.views
         rows = ROUND * batch_size - batch_size // 8
         cached = instances.scheme.cache_capacity(instances.raw.images[0])
-        in_flight = max(1, min(ORDER_MEMORY // (12 * n), rows // block, len(mine), cached))
+        in_flight = max(1, min(rows // block, len(mine), cached))
+        if any(rule_of(own.secret) == SHAKE for own in instances.draws):
+            in_flight = max(1, min(in_flight, ORDER_MEMORY // (8 * n)))
         whole = 0 if until is not None else rows // (in_flight * views)
         published = instances.ledger.indices(instances.raw.ids)
         longest = min(max(block, whole), n)

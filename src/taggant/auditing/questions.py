@@ -17,7 +17,10 @@ from taggant.marking.draws import VIEWS, seed_of_all
 from taggant.marking.instances import Instances
 from taggant.score import AnyOracle, Score
 
+MADE_AT_ONCE = 4 << 20
+"""Bytes of versions that are made in one call, for several batches."""
 Indices = NDArray[np.int64]
+NONE: Indices = np.zeros(0, np.int64)
 Pairs = tuple[Indices, Indices]
 """Instances and their versions."""
 
@@ -87,18 +90,27 @@ class Questions:
             return None
         return np.array([fingerprint(self.views[i]) for i in mine], np.uint64)
 
-    def ask(self, hidden: Pairs, first: Pairs, again: Pairs) -> list[NDArray[np.float32]]:
+    def controls_due(self, last: bool) -> int:
+        """How many controls to ask next: all when their time has come, or for the last time."""
+        return len(self.controls) if last else self.controls.due(self.queries)
+
+    def spare(self, rows: int) -> int:
+        """How many more (instance, version) rows cost nothing: places that would be padded."""
+        return -rows % self._step if self.oracle.pads else 0
+
+    def ask(
+        self, hidden: Pairs, first: Pairs, again: Pairs, controls: int
+    ) -> list[NDArray[np.float32]]:
         """Scores of hidden versions, and of published ones for the first time and once more.
 
-        Controls are among them when their time has come.
+        The first `controls` controls are among them.
         """
-        controls = self._again(self.controls.due(self.queries))
+        known = self._again(controls)
         self.asked_again += len(again[0]) * self.score.views
-        rows, versions = np.concatenate([hidden, first, again, controls], axis=1)
-        leads = np.arange(len(hidden[0]), len(hidden[0]) + len(first[0]))
-        scores = self._scores(rows, versions, leads)
-        ends = np.cumsum([len(part[0]) for part in (hidden, first, again)])
-        *parts, repeated = np.split(scores, ends)
+        rows, versions = np.concatenate([hidden, first, again, known], axis=1)
+        starts = np.cumsum([0, *(len(part[0]) for part in (hidden, first, again))])
+        scores = self._scores(rows, versions, *map(np.arange, starts[1:3], starts[2:]))
+        *parts, repeated = np.split(scores, starts[1:])
         self.controls.check(repeated)
         return parts
 
@@ -107,23 +119,24 @@ class Questions:
         self.controls.check(self._scores(*self._again(len(self.controls))))
 
     def _scores(
-        self, rows: Indices, versions: Indices, leads: Sequence[int] | Indices = ()
+        self, rows: Indices, versions: Indices, first: Indices = NONE, last: Indices = NONE
     ) -> NDArray[np.float32]:
         """Scores of (instance, version) rows; rows are shuffled so that no slot is special.
 
-        Of an instance, the row among `leads` comes first: whatever is compared with the published
-        version's answer is asked after it.
+        Of an instance, the row among `first` comes first and that among `last` comes last:
+        whatever is compared with the published version's answers is asked between them.
         """
         position = self._shuffle.permutation(len(rows))
-        for lead in leads:
-            same = np.flatnonzero(rows == rows[lead])
-            earliest = same[position[same].argmin()]
-            position[lead], position[earliest] = position[earliest], position[lead]
+        bring(position, rows, first, to_end=False)
+        bring(position, rows, last, to_end=True)
         order = np.argsort(position)
         scores = np.empty(len(rows), np.float32)
-        for start in range(0, len(rows), self._step):
-            part = order[start : start + self._step]
-            scores[part] = self._batch(rows[part], versions[part])
+        at_once = self._step * max(1, MADE_AT_ONCE // (self._step * self.raw.images[0].nbytes))
+        for some in np.split(order, range(at_once, len(rows), at_once)):
+            made = self._made(rows[some], versions[some])
+            for start in range(0, len(some), self._step):
+                part = slice(start, start + self._step)
+                scores[some[part]] = self._batch(rows[some[part]], made[part])
         return scores
 
     def _again(self, count: int) -> Indices:
@@ -138,24 +151,32 @@ class Questions:
         return np.stack([k % every, k // every])
 
     def _probe(self, pairs: Indices) -> NDArray[np.float64]:
-        """Scores of some pairs in one batch, in the same reversed, and in half of it, [B, 3]."""
-        half = pairs.shape[1] // 2 + 1
-        answers = np.full((pairs.shape[1], 3), np.nan)
-        answers[:, 0] = self._batch(*pairs)
-        answers[:, 1] = self._batch(*pairs[:, ::-1].copy())[::-1]
-        answers[:half, 2] = self._batch(*pairs[:, :half])
+        """Scores of some pairs in one batch; and of half of them in the slots of the others, with
+        copies of one for company, [B, 2]."""
+        count = pairs.shape[1]
+        half = count // 2 + 1
+        moved = np.concatenate([np.zeros(count - half, np.int64), np.arange(half)[::-1]])
+        answers = np.full((count, 2), np.nan)
+        answers[:, 0] = self._batch(pairs[0], self._made(*pairs))
+        again = pairs[:, moved]
+        answers[:half, 1] = self._batch(again[0], self._made(*again))[count - half :][::-1]
         return answers
 
-    def _batch(self, rows: Indices, versions: Indices) -> NDArray[np.float32]:
+    def _made(self, rows: Indices, versions: Indices) -> Tensor:
+        """Versions uint8 [B, C, H, W] of instances."""
         chosen = torch.from_numpy(rows)
-        images = self.device.versions(
+        return self.device.versions(
             self.instances.scheme,
             [self.instances.draws[row].secret for row in rows],
-            self.raw.images[chosen],
+            self.raw.images.index_select(0, chosen.to(self.raw.images.device)),
             [self.raw.ids[row] for row in rows],
             versions[:, None],
             None if self.raw.labels is None else self.raw.labels[chosen],
         )[:, 0]
+
+    def _batch(self, rows: Indices, images: Tensor) -> NDArray[np.float32]:
+        """Scores of one version of each instance."""
+        chosen = torch.from_numpy(rows)
         scores = self.score(self.oracle, images, self.targets[chosen], self.views[chosen])
         values: NDArray[np.float32] = scores.float().cpu().numpy()
         if not np.isfinite(values).all():
@@ -163,6 +184,26 @@ class Questions:
                 "the model's answers gave scores that are not finite; it is no model to audit"
             )
         return values
+
+
+def bring(position: Indices, rows: Indices, chosen: Indices, to_end: bool) -> None:
+    """Change positions so that of each instance the chosen row comes first, or last, in place.
+
+    It changes places with the row of the same instance that stands there.
+
+    Parameters
+    ----------
+    position, rows : int arrays [R]
+        Of each row its place, and its instance.
+    chosen : int array
+        Rows, at most one of an instance.
+    """
+    if len(chosen) == 0:
+        return
+    by_place = np.lexsort((position, rows))
+    at = np.searchsorted(rows[by_place], rows[chosen], "right" if to_end else "left") - to_end
+    there = by_place[at]
+    position[chosen], position[there] = position[there], position[chosen]
 
 
 def fingerprint(views: Tensor) -> int:

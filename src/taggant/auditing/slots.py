@@ -8,7 +8,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from taggant.auditing.comparison import exceeding, in_doubt, paths
+from taggant.auditing.comparison import compared, in_doubt, paths
+from taggant.marking.draws import Draws, Order, draw_ahead, tie_keys_of
 from taggant.stats import Boundary
 
 Kind = TypeVar("Kind", bound=np.generic)
@@ -18,7 +19,7 @@ Floats = NDArray[np.float32]
 
 
 class Slots:
-    """Reading orders, tie keys and published answers of the instances in flight.
+    """Reading orders and published answers of the instances in flight.
 
     Attributes
     ----------
@@ -28,33 +29,39 @@ class Slots:
     closed : int array [S]
         How often it was.
     instance : int array [S]
-    order : int array [S, n - 1]
-    ties : uint64 array [S, n]
-    own_tie : uint64 array [S]
-        Tie key of the published version.
+    order : dict of int to Order
+        Of the busy slots.
     first, least, largest : float32 arrays [S]
         The published version's first score, and the range of all of them.
     """
 
-    def __init__(self, count: int, n: int) -> None:
-        self.busy = np.zeros(count, bool)
-        self.closing = np.zeros(count, bool)
-        self.closed = np.zeros(count, np.int64)
-        self.instance = np.zeros(count, np.int64)
-        self.order = np.zeros((count, n - 1), np.int32)
-        self.ties = np.zeros((count, n), np.uint64)
-        self.own_tie = np.zeros(count, np.uint64)
+    def __init__(self, draws: Sequence[Draws], published: Ints, count: int) -> None:
+        self._draws, self._published = draws, published
+        self.busy, self.closing = np.zeros((2, count), bool)
+        self.closed, self.instance = np.zeros((2, count), np.int64)
+        self.order: dict[int, Order] = {}
         self.first, self.least, self.largest = np.zeros((3, count), np.float32)
 
     def free(self) -> list[int]:
         return [int(slot) for slot in np.flatnonzero(~self.busy)]
 
-    def take(
-        self, slot: int, instance: int, order: Ints, ties: NDArray[np.uint64], published: int
-    ) -> None:
+    def take(self, slot: int, instance: int) -> None:
         self.busy[slot], self.closing[slot], self.closed[slot] = True, False, 0
         self.instance[slot] = instance
-        self.order[slot], self.ties[slot], self.own_tie[slot] = order, ties, ties[published]
+        self.order[slot] = self._draws[instance].reading(int(self._published[instance]))
+
+    def leave(self, slot: int) -> None:
+        self.busy[slot] = False
+        del self.order[slot]
+
+    def hidden(self, slots: Ints, first: Ints, counts: Ints) -> Ints:
+        """Versions at the next `counts` places of the reading orders, [slots, B]; 0 beyond them."""
+        orders = [self.order[slot] for slot in slots.tolist()]
+        draw_ahead(orders, first + counts)
+        found = np.zeros((len(slots), int(counts.max(initial=0))), np.int64)
+        for row, order, start, count in zip(found, orders, first, counts, strict=True):
+            row[:count] = order.at(start, start + count)
+        return found
 
     def answer(self, slots: Ints, scores: Floats) -> None:
         """First scores of published versions."""
@@ -75,8 +82,14 @@ class Slots:
 
     def compare(self, slots: Ints, hidden: Ints, scores: Floats, grid: float) -> tuple[Bits, Bits]:
         """Exceedances and doubtful comparisons of hidden versions [slots, B]."""
-        keys, own_keys = self.ties[slots[:, None], hidden], self.own_tie[slots, None]
-        bits = exceeding(scores, keys, self.first[slots, None], own_keys, grid)
+        own = self.first[slots, None]
+        bits, tied = compared(scores, own, grid)
+        rows, columns = np.nonzero(tied)
+        if len(rows):
+            instance = self.instance[slots[rows]]
+            who = [self._draws[i] for i in instance]
+            theirs = tie_keys_of(who, hidden[rows, columns])
+            bits[rows, columns] = theirs > tie_keys_of(who, self._published[instance])
         return bits, self.doubtful(slots, scores, grid)
 
     def doubtful(self, slots: Ints, scores: Floats, grid: float) -> Bits:

@@ -28,7 +28,7 @@ class State:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         count = len(plan.published)
-        self.slots = Slots(plan.in_flight, plan.n)
+        self.slots = Slots(plan.draws, plan.published, plan.in_flight)
         self.tests = None if plan.until is None else Tests(plan.until, count)
         self.reads = np.zeros(count, np.int64)
         self.own = np.zeros((count, 3), np.float32)
@@ -53,7 +53,7 @@ class State:
 
     def leave(self, slot: int, instance: int, score: float) -> None:
         """Free the slot of a finished instance; `score` is its published version's last."""
-        self.slots.busy[slot] = False
+        self.slots.leave(slot)
         self.own[instance] = self.slots.range_of(slot)
         self.spread.moved(instance, score - self.slots.first[slot])
         if not self._plan.scores:

@@ -20,9 +20,8 @@ from taggant.canonical import canonical_json
 from taggant.files import write_atomically
 from taggant.marking.draws import DERIVATION, Draws, check_derivation
 from taggant.marking.scheme import Parameters
-from taggant.marking.stream import derive
+from taggant.marking.stream import KEY_BYTES, derive, tagged
 
-KEY_BYTES = 32
 SIMULATED = "simulated"
 WHOLE_SET = "the whole set"
 SCHEMA = 3
@@ -52,7 +51,7 @@ class Ledger:
     withheld : tuple of str
         Ids of the images that were marked like the others and shown to nobody.
     derivation : int
-        By which rule index, order, tie keys and views follow from the secret.
+        By which rule index, order, tie keys, views and marks follow from the secret.
     """
 
     scheme: Parameters
@@ -76,6 +75,7 @@ class Ledger:
         raw_sha256: Sequence[str],
         together: bool = False,
         withhold: int = 0,
+        derivation: int = DERIVATION,
     ) -> Ledger:
         """Derive a ledger from the owner's key and draw one index per image.
 
@@ -92,14 +92,25 @@ class Ledger:
             Draw one index for all images: then they are evidence as a set, not one by one.
         withhold : int
             How many of the images, drawn uniformly from the secret, are not to be published.
+        derivation : int
+            By which rule; an older one for what was drawn by it before.
         """
         secret = hmac.digest(owner_key, b"taggant/ledger/" + context.encode(), "sha256")
         nonce = hmac.digest(secret, b"taggant/nonce", "sha256")
         names = [WHOLE_SET] * len(ids) if together else ids
-        published = tuple(Draws(secret, name, n).index() for name in names)
+        own = tagged(secret, derivation)
+        published = tuple(Draws(own, name, n).index() for name in names)
         withheld = withheld_ids(secret, ids, withhold)
         return cls(
-            dict(scheme), secret, nonce, n, tuple(ids), tuple(raw_sha256), published, withheld
+            dict(scheme),
+            secret,
+            nonce,
+            n,
+            tuple(ids),
+            tuple(raw_sha256),
+            published,
+            withheld,
+            derivation,
         )
 
     def __repr__(self) -> str:
@@ -107,7 +118,7 @@ class Ledger:
 
     def draws(self, name: str = WHOLE_SET) -> Draws:
         """What is drawn for an image, by its id, or for all of them."""
-        return Draws(self.secret, name, self.n)
+        return Draws(tagged(self.secret, self.derivation), name, self.n)
 
     def indices(self, ids: Sequence[str]) -> NDArray[np.int64]:
         """Published index J of each image, [B], by their ids."""

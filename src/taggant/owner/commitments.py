@@ -18,6 +18,7 @@ from taggant.canonical import canonical_json
 from taggant.marking.draws import DERIVATION, Draws
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
+from taggant.marking.stream import tagged
 from taggant.owner.components.marking import Marking
 from taggant.owner.schema import (
     MOST_PICTURES,
@@ -56,7 +57,8 @@ class Terms(Schema):
         Which public random value will choose the published versions ("drand quicknet round
         9123456", say); empty where the owner's own secret does.
     derivation : int
-        By which rule index, reading order, tie keys and views follow from a picture's secret.
+        By which rule index, reading order, tie keys, views and marks follow from a picture's
+        secret.
     """
 
     marking: Marking
@@ -64,7 +66,7 @@ class Terms(Schema):
     format: Literal["keep", "png", "jpeg", "webp", "tiff"]
     quality: Annotated[int, Field(ge=1, le=100)]
     beacon: Line
-    derivation: Literal[1]
+    derivation: Literal[1, 2]
 
     @classmethod
     def from_marking(
@@ -160,7 +162,8 @@ def picture_ledger(key: bytes, terms: Terms, described: PictureDescription) -> L
     """One picture's ledger: a secret, a nonce and an index that no other picture shares."""
     context = f"picture/{described.id}"
     ids, digests = [described.id], [described.raw_sha256]
-    return Ledger.draw(key, context, terms.scheme, terms.n, ids, digests)
+    rule = terms.derivation
+    return Ledger.draw(key, context, terms.scheme, terms.n, ids, digests, derivation=rule)
 
 
 def draws_of(secret: bytes, terms: Terms, image_id: str, root: str, value: str) -> Draws:
@@ -178,4 +181,5 @@ def draws_of(secret: bytes, terms: Terms, image_id: str, root: str, value: str) 
     value : str
         The beacon's value; empty without one.
     """
-    return Draws(secret, f"{root}/{value}/{image_id}" if terms.beacon else image_id, terms.n)
+    own = tagged(secret, terms.derivation)
+    return Draws(own, f"{root}/{value}/{image_id}" if terms.beacon else image_id, terms.n)

@@ -73,6 +73,7 @@ class Journal:
         self.budget = budget
         self.batch_size = oracle.batch_size
         self.device = oracle.device
+        self.pads = oracle.pads and budget is None  # what is read ahead counts against a budget
         self.queries = 0
         self.asked: Counter[bytes] = Counter()
         self._held = ExitStack()

@@ -15,8 +15,9 @@ from pydantic import FailFast, Field
 
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
-from taggant.marking.ledger import KEY_BYTES, Ledger, read_private
+from taggant.marking.ledger import Ledger, read_private
 from taggant.marking.scheme import Scheme
+from taggant.marking.stream import KEY_BYTES
 from taggant.owner.commitments import (
     PictureDescription,
     Terms,

@@ -277,6 +277,7 @@ def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> Non
     """Refuse other settings than those of the first call, which would be ignored."""
     before, now = ledger.terms.plain(), asked.terms.plain()
     now["beacon"] = now["beacon"] or before["beacon"]
+    now["derivation"] = before["derivation"]  # which nobody asks for: an old ledger keeps its own
     for name in before:
         if before[name] != now[name]:
             raise ValueError(

@@ -149,7 +149,7 @@ class PictureScores(Schema):
     def comparisons(self, draws: Draws) -> NDArray[np.bool_]:
         """Exceedances and doubtful comparisons in reading order, bool [2, read]."""
         scores, again = np.array(self.scores, np.float32), np.array(self.again, np.float32)
-        keys = draws.tie_keys()[read_indices(draws, len(scores) - 1)]
+        keys = draws.tie_keys(read_indices(draws, len(scores) - 1))
         return np.stack(
             [
                 exceeding(scores[1:], keys[1:], scores[:1], keys[:1], self.grid),
@@ -161,7 +161,7 @@ class PictureScores(Schema):
 def read_indices(draws: Draws, reads: int) -> NDArray[np.int64]:
     """Versions of an audit in the order of its scores: published, then hidden as read."""
     published = draws.index()
-    return np.array([published, *draws.order(published)[:reads]])
+    return np.array([published, *draws.order(published, reads)])
 
 
 class ScoredPicture(PictureScores):

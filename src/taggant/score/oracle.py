@@ -33,11 +33,14 @@ class AnyOracle(Protocol):
         Where it takes images, and answers.
     queries : int
         Images that it answered about.
+    pads : bool
+        A short batch costs as much as a full one.
     """
 
     batch_size: int
     device: torch.device
     queries: int
+    pads: bool
 
     def query(self, images: Tensor) -> Tensor:
         """Visible answers float32 [B, ...] to images uint8 [B, C, H, W], any B >= 1."""
@@ -85,6 +88,7 @@ class Oracle:
         self.ask: Callable[[Tensor], Tensor] = getattr(model, layer_of(access))
         self.access = access
         self.batch_size = batch_size
+        self.pads = True
         self.device = torch.device(device)
         self.precision = precision
         self.queries = 0

@@ -83,6 +83,7 @@ class Remote(ABC):
     queries: int = 0
     attempts: int = 0
     device: torch.device = field(default=torch.device("cpu"), init=False)
+    pads: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

@@ -52,7 +52,7 @@ def case(used: int, together: bool = True) -> SetCase:
         every = np.tile(np.arange(SETS), (count, 1))
         labels = data.labels[:count]
         return scheme.versions(
-            [ledger.secret] * count,
+            [ledger.draws().secret] * count,
             data.images[:count],
             data.ids[:count],
             every,

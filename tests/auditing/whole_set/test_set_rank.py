@@ -49,7 +49,7 @@ def case_of(name: str, *, together: bool, knows: bool = True, context: str = "ca
         every = np.tile(np.arange(N), (count, 1))
         labels = data.labels[:count]
         return scheme.versions(
-            [ledger.secret] * count,
+            [ledger.draws().secret] * count,
             data.images[:count],
             data.ids[:count],
             every,

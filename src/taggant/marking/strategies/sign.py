@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.scheme import Parameters, Strategy
-from taggant.marking.stream import bits_of, derive
+from taggant.marking.stream import bits_on, derive
 
 CELLS = 4
 """Blocks along the shorter side where none is named: 8 pixels at 32."""
@@ -21,9 +21,9 @@ CELLS = 4
 class Sign(Strategy):
     """A secret pattern of +-epsilon, constant on blocks of b x b pixels in each channel.
 
-    No model is needed. The pattern of version i of an image is the SHAKE-128 stream of
-    HMAC-SHA256(secret, id) and i: integer arithmetic only, so the versions are the same bit for
-    bit on every device, and whoever sees one learns nothing of the others.
+    No model is needed. The pattern of version i of an image is stream i of HMAC-SHA256(secret, id)
+    (`taggant.marking.stream`): integer arithmetic only, so the versions are the same bit for bit
+    on every device, and whoever sees one learns nothing of the others.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class Sign(Strategy):
         block = block_of(self.block, images)
         free = (width + 1) // 2 if self.mirror else width
         cells = (channels, -(-height // block), -(-free // block))
-        coins = drawn_cells(secrets, ids, indices, cells).to(images.device)
+        coins = drawn_cells(images.device, secrets, ids, indices, cells)
         pattern = unblock(coins, block, height, free)
         if self.mirror:
             pattern = mirrored(pattern, width)
@@ -82,16 +82,17 @@ def block_of(block: int | None, images: Tensor) -> int:
 
 
 def drawn_cells(
+    device: torch.device,
     secrets: Sequence[bytes],
     ids: Sequence[str],
     indices: NDArray[np.int64],
     shape: tuple[int, int, int],
 ) -> Tensor:
-    """The coins of a mark, uint8 0/1 [B, k, channels, rows, columns], on the CPU."""
+    """The coins of a mark, uint8 0/1 [B, k, channels, rows, columns], on a device."""
     images = list(zip(secrets, ids, strict=True))
     keys = {one: derive(one[0], f"marks/{one[1]}") for one in set(images)}
     streams = [(keys[i], index) for i, row in zip(images, indices, strict=True) for index in row]
-    coins = torch.from_numpy(bits_of(streams, shape[0] * shape[1] * shape[2]))
+    coins = bits_on(device, streams, shape[0] * shape[1] * shape[2])
     return coins.view(len(ids), -1, *shape)
 
 

@@ -68,8 +68,8 @@ class Smooth(Strategy):
         block = block_of(self.block, images)
         half = (width + 1) // 2
         cells = (channels, -(-height // block), -(-half // block))
-        coins = drawn_cells(secrets, ids, indices, cells).to(images.device, torch.int32)
-        signs = (2 * coins - 1) * epsilon
+        coins = drawn_cells(images.device, secrets, ids, indices, cells)
+        signs = (2 * coins.to(torch.int32) - 1) * epsilon
         rows = between(signs.mT, block, height).mT
         columns = between(rows, block, half)
         rounded = (columns + UNIT**2 // 2) // UNIT**2
