@@ -35,9 +35,9 @@ FIRST = decided(
     ),
     mark=(
         "canonical networks marking.chacha marking.draws marking.instances marking.ledger "
-        "marking.marker marking.n_version marking.device marking.publish marking.quality marking.scheme "
-        "marking.selection "
-        "marking.strategies.sign marking.stream pipeline.stages.mark"
+        "marking.marker marking.n_version marking.device marking.publish marking.quality "
+        "marking.scheme marking.selection marking.strategies.sign marking.stream "
+        "pipeline.stages.mark"
     ),
     train=(
         "answers optim data.batches pipeline.device pipeline.stages.train victim.batch_share "
