@@ -16,10 +16,13 @@ from taggant.pipeline.record import record, run_digest
 from taggant.pipeline.stages.audit import Audit
 from taggant.pipeline.stages.audit_set import AuditSet
 from taggant.pipeline.stages.data import Data
+from taggant.pipeline.stages.deploy import Defences, Deploy
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
+from taggant.score import Score
+from taggant.score.oracle import layer_of
 from taggant.store.store import Stage
 from taggant.victim.victim import Victim
 
@@ -90,8 +93,10 @@ class AuditRun(ABC):
         self.store = context.store
         self.data = data
         self.mark = mark
-        self.train = Train(context, data, mark, self._watchers)
+        defences = Defences(context, data)
+        self.train = Train(context, data, mark, defences, self._watchers)
         self.unlearn = Unlearn(context, data, mark, self.train)
+        self.deploy = Deploy(context, data, self.train, self.unlearn, defences)
 
     @property
     @abstractmethod
@@ -126,6 +131,17 @@ class AuditRun(ABC):
         ValueError
             With the parts and what would fit.
         """
+
+    def check_score(self, score: Score) -> None:
+        """Refuse a score, or defences, that the victim's kind of answer does not fit."""
+        self.train.defences.check(self.train.victim_class, layer_of(score.access))
+        score.check(self.train.victim_class)
+
+    @property
+    def model_stages(self) -> dict[str, Stage]:
+        """Those that make the model that is asked."""
+        deploy = {"deploy": self.deploy.stage} if self.deploy.defended else {}
+        return {"train": self.train.stage, "unlearn": self.unlearn.stage, **deploy}
 
     @cached_property
     def report(self) -> Report:

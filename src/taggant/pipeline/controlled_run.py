@@ -26,14 +26,14 @@ class ControlledRun(InstanceRun):
         assert isinstance(asked, ControlledAudit)
         self.asked = asked
         self.membership = Membership(
-            context, asked, self.mark, self.train, self.unlearn, self.reference
+            context, asked, self.mark, self.train, self.deploy, self.reference
         )
 
     @cached_property
     def audit(self) -> AuditControlled:
         """The stage that decides about each image."""
-        parts = self.data, self.mark, self.train, self.unlearn, self.scores, self.membership
-        return AuditControlled(self.context, *parts)
+        parts = self.data, self.mark, self.train, self.unlearn, self.deploy, self.scores
+        return AuditControlled(self.context, *parts, self.membership)
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -42,8 +42,7 @@ class ControlledRun(InstanceRun):
         return {
             "data": self.data.stage,
             "mark": self.mark.stage,
-            "train": self.train.stage,
-            "unlearn": self.unlearn.stage,
+            **self.model_stages,
             **self.references,
             **({"score": self.scores.final} if self.asked.combine else {}),
             "membership": membership.final,
@@ -85,7 +84,7 @@ class ControlledRun(InstanceRun):
                 "audit.strata = 'difficulty' tells by reference models how hard an image is, and "
                 "there are none: choose reference=public or reference=known"
             )
-        self.membership.score.check(self.train.victim_class)
+        self.check_score(self.membership.score)
         self.unlearn.check()
         assert self.stages
 

@@ -30,12 +30,15 @@ class InstanceRun(AuditRun):
         data = Data(context)
         super().__init__(context, data, Mark(context, data))
         self.reference = Reference(context, data, self.train)
-        self.scores = Scores(context, self.mark, self.train, self.unlearn, self.reference)
+        model = self.train, self.unlearn, self.deploy
+        self.scores = Scores(context, self.mark, *model, self.reference)
 
     @cached_property
     def audit(self) -> Audit:
         """The stage that decides about each image."""
-        return Audit(self.context, self.data, self.mark, self.train, self.unlearn, self.scores)
+        return Audit(
+            self.context, self.data, self.mark, self.train, self.unlearn, self.deploy, self.scores
+        )
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -44,8 +47,7 @@ class InstanceRun(AuditRun):
         return {
             "data": self.data.stage,
             "mark": self.mark.stage,
-            "train": self.train.stage,
-            "unlearn": self.unlearn.stage,
+            **self.model_stages,
             **self.references,
             **curve,
             "score": self.scores.final,
@@ -78,7 +80,7 @@ class InstanceRun(AuditRun):
         self.check_keys()
         for group in ("used", "unused"):
             check_whole(f"marking.{group}", self.context.cfg.marking[group])
-        self.scores.score.check(self.train.victim_class)
+        self.check_score(self.scores.score)
         self.unlearn.check()
         both = [self.scores.both_sides] if self.unlearn.forget else []
         assert [self.scores.boundaries, *both, self.stages]

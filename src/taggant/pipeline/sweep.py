@@ -34,7 +34,10 @@ from taggant.store.identity import digest
 
 OWN = f"{__name__.partition('.')[0]}."
 SWEEP = "sweep.json"
-MODEL = ("data", "marking", "victim", "unlearning", "reference", "score", "trainer", "seed")
+MODEL = (
+    *("data", "marking", "victim", "unlearning", "defence"),
+    *("reference", "score", "trainer", "seed"),
+)
 """Config that runs must share for one reading of a model to serve them all."""
 
 

@@ -34,7 +34,7 @@ class WholeSetRun(AuditRun):
     @cached_property
     def audit(self) -> AuditSet:
         """The stage that decides about the set."""
-        return AuditSet(self.context, self.data, self.mark, self.train, self.unlearn)
+        return AuditSet(self.context, self.data, self.mark, self.train, self.unlearn, self.deploy)
 
     @cached_property
     def stages(self) -> dict[str, Stage]:
@@ -43,8 +43,7 @@ class WholeSetRun(AuditRun):
             "data": self.data.stage,
             "mark": self.mark.pool,
             "mix": self.mark.stage,
-            "train": self.train.stage,
-            "unlearn": self.unlearn.stage,
+            **self.model_stages,
             "audit": self.audit.stage,
         }
 
@@ -71,7 +70,7 @@ class WholeSetRun(AuditRun):
         """See `AuditRun.fits`."""
         self.check_keys()
         self.audit.method.check(self.mark.scheme, self.train.victim_class)
-        self.audit.score.check(self.train.victim_class)
+        self.check_score(self.audit.score)
         if self.audit.score.choosing:
             raise ValueError(
                 "score/view_set: these views are chosen by asking about each raw image, and an "

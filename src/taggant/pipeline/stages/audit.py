@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taggant.configs import Plain
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.deploy import Deploy
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.score import Scores
     from taggant.pipeline.stages.train import Train
@@ -44,6 +45,7 @@ class Audit:
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
+        deploy: Deploy,
         scores: Scores,
     ) -> None:
         self.context = context
@@ -51,6 +53,7 @@ class Audit:
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
+        self.deploy = deploy
         self.scores = scores
 
     @cached_property
@@ -155,7 +158,7 @@ class Audit:
 
     def _facts(self) -> dict[str, object]:
         """Metrics beside the rates: utility, loss, marks, numbers of images."""
-        train_images, used = len(self.mark.training_set), self.mark.published.used
+        train_images, used = len(self.train.images), self.mark.published.used
         last = self.train.history[-1]
         return {
             "utility_baseline": self.data.baseline,
@@ -165,4 +168,5 @@ class Audit:
             "train_images": train_images,
             "test_images": len(self.data.splits.test),
             "marked_fraction": float(used.sum()) / train_images,
+            **self.deploy.facts,
         }

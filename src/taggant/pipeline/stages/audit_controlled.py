@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from taggant.auditing.sets import Evidence
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.deploy import Deploy
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.membership import Membership
     from taggant.pipeline.stages.score import Scores
@@ -42,10 +43,11 @@ class AuditControlled(Audit):
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
+        deploy: Deploy,
         scores: Scores,
         membership: Membership,
     ) -> None:
-        super().__init__(context, data, mark, train, unlearn, scores)
+        super().__init__(context, data, mark, train, unlearn, deploy, scores)
         self.membership = membership
         self.asked: ControlledAudit = membership.audit
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from taggant.marking.scheme import Scheme
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.deploy import Deploy, Model
     from taggant.pipeline.stages.mark_set import MarkSet
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
-    from taggant.victim.finite_answers import FiniteAnswers
     from taggant.victim.victim import Victim
 
 NO_RESULT = ("batch_size", "live")
@@ -80,13 +80,20 @@ class AuditSet:
     """Runs the audit of the config on the final model and on each snapshot."""
 
     def __init__(
-        self, context: RunContext, data: Data, mark: MarkSet, train: Train, unlearn: Unlearn
+        self,
+        context: RunContext,
+        data: Data,
+        mark: MarkSet,
+        train: Train,
+        unlearn: Unlearn,
+        deploy: Deploy,
     ) -> None:
         self.context = context
         self.data = data
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
+        self.deploy = deploy
 
     @cached_property
     def method(self) -> WholeSetAudit:
@@ -109,10 +116,10 @@ class AuditSet:
             "score": score,
             "sources": sources([audit, score], type(self)),
         }
-        needs = (self.mark.stage, self.train.stage, self.unlearn.stage)
+        needs = (self.mark.stage, self.train.stage, self.deploy.stage)
         return Stage("audit", identity, self._compute, needs=needs)
 
-    def case(self, model: Victim | FiniteAnswers) -> SetCase:
+    def case(self, model: Model) -> SetCase:
         """What the audit is given: a model, and all that the owner has."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         owner = self.mark.instances
@@ -136,12 +143,12 @@ class AuditSet:
             score=ask,
         )
 
-    def watch(self, model: Victim | FiniteAnswers) -> Mapping[str, float]:
+    def watch(self, model: Model) -> Mapping[str, float]:
         """What is followed during training."""
         return self.method.watch(self.case(model))
 
     def _compute(self, folder: Path) -> None:
-        found = self.method(self.case(self.unlearn.final()))
+        found = self.method(self.case(self.deploy.final()))
         for name, table in found.tables.items():
             save_table(table, folder / f"{name}.parquet")
         save_table(self._curves(), folder / "log10_p.csv")
@@ -173,4 +180,5 @@ class AuditSet:
             "test_images": len(self.data.splits.test),
             "marked_fraction": used / train,
             **self.unlearn.facts,
+            **self.deploy.facts,
         }

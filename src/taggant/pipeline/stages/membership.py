@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from taggant.auditing.controlled import ControlledAudit
     from taggant.marking.instances import Population
     from taggant.pipeline.context import RunContext
+    from taggant.pipeline.stages.deploy import Deploy, Model
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
-    from taggant.pipeline.stages.unlearn import Unlearn
-    from taggant.victim.finite_answers import FiniteAnswers
-    from taggant.victim.victim import Victim
 
 FILE = "membership.safetensors"
 
@@ -43,14 +41,14 @@ class Membership:
         audit: ControlledAudit,
         mark: Mark,
         train: Train,
-        unlearn: Unlearn,
+        deploy: Deploy,
         reference: Reference,
     ) -> None:
         self.context = context
         self.audit = audit
         self.mark = mark
         self.train = train
-        self.unlearn = unlearn
+        self.deploy = deploy
         self.reference = reference
 
     @cached_property
@@ -71,7 +69,7 @@ class Membership:
     @cached_property
     def final(self) -> Stage:
         """Scores under the audited model."""
-        return self._stage(self.unlearn.stage, self.unlearn.final)
+        return self._stage(self.deploy.stage, self.deploy.final)
 
     @cached_property
     def references(self) -> tuple[Stage, ...]:
@@ -105,7 +103,7 @@ class Membership:
     def _of(self, stage: Stage) -> NDArray[np.float64]:
         return load_file(self.context.store.get(stage).path / FILE)["scores"]
 
-    def _stage(self, made_by: Stage, model: Callable[[], Victim | FiniteAnswers]) -> Stage:
+    def _stage(self, made_by: Stage, model: Callable[[], Model]) -> Stage:
         config = plain(self._config)
 
         def compute(folder: Path) -> None:

@@ -76,6 +76,7 @@ class Report:
             "test_images": len(splits.test),
             "class_count": len(splits.train.class_names) or None,
             "unlearning": option("unlearning"),
+            "defence": option("defence"),
             "command": " ".join(["python run.py", *HydraConfig.get().overrides.task]),
         }
 

@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from taggant.auditing.instance import InstanceAudit
     from taggant.configs import Plain
     from taggant.pipeline.context import RunContext
+    from taggant.pipeline.stages.deploy import Deploy, Model
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
     from taggant.stats import Boundary
-    from taggant.victim.finite_answers import FiniteAnswers
     from taggant.victim.victim import Victim
 
 RAW = "raw.safetensors"
@@ -59,12 +59,14 @@ class Scores:
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
+        deploy: Deploy,
         reference: Reference,
     ) -> None:
         self.context = context
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
+        self.deploy = deploy
         self.reference = reference
 
     @cached_property
@@ -144,10 +146,11 @@ class Scores:
 
     @cached_property
     def final(self) -> Stage:
-        """Readings of the model after unlearning; without unlearning they extend `trained`."""
+        """Readings of the deployed model; where it is the trained one they extend `trained`."""
         full = self.context.cfg.audit.read == ALL
-        same = None if self.unlearn.method.depends else self.trained
-        return self._stage(self.unlearn.stage, 0, self.unlearn.final, "final model", full, same)
+        changed = self.unlearn.method.depends or self.deploy.defended
+        same = None if changed else self.trained
+        return self._stage(self.deploy.stage, 0, self.deploy.final, "final model", full, same)
 
     @cached_property
     def curve(self) -> dict[int, Stage]:
@@ -173,7 +176,7 @@ class Scores:
         """Raw scores of the published versions, before and after unlearning."""
         return (
             self._raw_stage(self.train.stage, self.train.final),
-            self._raw_stage(self.unlearn.stage, self.unlearn.final),
+            self._raw_stage(self.deploy.stage, self.deploy.final),
         )
 
     def raw_scores(self, stage: Stage) -> NDArray[np.float32]:
@@ -194,7 +197,7 @@ class Scores:
         self,
         made_by: Stage,
         epoch: int,
-        model: Callable[[], Victim | FiniteAnswers],
+        model: Callable[[], Model],
         title: str,
         full: bool,
         same: Stage | None = None,
@@ -229,7 +232,7 @@ class Scores:
         stage = Stage("score", identity, compute, needs=needs, extent=extent, serves=serves)
         return stage
 
-    def _raw_stage(self, made_by: Stage, model: Callable[[], Victim | FiniteAnswers]) -> Stage:
+    def _raw_stage(self, made_by: Stage, model: Callable[[], Model]) -> Stage:
         def compute(folder: Path) -> None:
             oracle, score, targets = self._oracle(model())
             published = self.mark.published
@@ -257,7 +260,7 @@ class Scores:
             "sources": sources(config, type(self)),
         }
 
-    def _oracle(self, model: Victim | FiniteAnswers) -> tuple[Oracle, Score, Tensor]:
+    def _oracle(self, model: Model) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
         audit = self.audit
@@ -278,7 +281,7 @@ class Scores:
 
     def _read(
         self,
-        model: Victim | FiniteAnswers,
+        model: Model,
         records: Sequence[Readings],
         until: Sequence[Boundary] | None,
         title: str,

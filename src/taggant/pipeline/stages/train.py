@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from taggant.data.imageset import ImageSet
     from taggant.pipeline.context import RunContext
     from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.deploy import Defences
     from taggant.pipeline.stages.mark import Mark
     from taggant.victim.victim import Victim
 
@@ -38,10 +39,18 @@ Watchers = Callable[[Sequence[int]], Sequence[lightning.Callback]]
 class Train:
     """The victim before unlearning."""
 
-    def __init__(self, context: RunContext, data: Data, mark: Mark, watchers: Watchers) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        data: Data,
+        mark: Mark,
+        defences: Defences,
+        watchers: Watchers,
+    ) -> None:
         self.context = context
         self.data = data
         self.mark = mark
+        self.defences = defences
         self.watchers = watchers
 
     @cached_property
@@ -57,6 +66,7 @@ class Train:
             },
             "world": world_size(trainer),
             "seed": self.context.seed("train"),
+            **self.defences.editing,
             "sources": sources(config, type(self)),
         }
         needs = (self.data.stage, self.mark.stage, *markers)
@@ -68,11 +78,16 @@ class Train:
         config = self.context.config("victim")
         return snapshot_epochs(config["snapshots"], config["epochs"])
 
+    @cached_property
+    def images(self) -> ImageSet:
+        """What the victim learns from: published images, as its maker's defences leave them."""
+        return self.defences.learned(self.mark.training_set)
+
     @property
     def steps(self) -> int:
         """Number of optimisation steps of the whole training."""
         victim = self.context.cfg.victim
-        return int(victim.epochs) * math.ceil(len(self.mark.training_set) / int(victim.batch_size))
+        return int(victim.epochs) * math.ceil(len(self.images) / int(victim.batch_size))
 
     @property
     def victim_class(self) -> type[Victim]:
@@ -128,7 +143,7 @@ class Train:
     def _compute(self, folder: Path) -> None:
         alone = world_size(self.context.config("trainer")) == 1
         watchers = self.watchers(self.snapshots) if alone else ()
-        self.fit(self.mark.training_set, folder, watchers)
+        self.fit(self.images, folder, watchers)
 
     def fit(
         self,

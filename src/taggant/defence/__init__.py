@@ -1,0 +1,1 @@
+"""Defences: what the maker of a model does to hide which images it learned from."""

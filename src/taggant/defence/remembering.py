@@ -1,0 +1,61 @@
+"""Near-copies of an image that was asked about get the answer that it got."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
+
+from taggant.defence.defence import Defence
+
+SIDE = 8
+
+
+class Remembering(Defence):
+    """Answers a near-copy of an earlier question with the earlier answer.
+
+    Versions of one image are near-copies, so an auditor learns one answer an image. What is
+    answered depends on what was asked before: an audit's control queries tell, and it makes no
+    claim.
+
+    Parameters
+    ----------
+    distance : float
+        Root mean square difference of thumbnails of 8 x 8 pixels, in grey levels of 255, below
+        which two images are near-copies.
+    most : int
+        Images remembered; after that, none more.
+
+    Raises
+    ------
+    ValueError
+        For a distance that is not above 0.
+    """
+
+    stateful: ClassVar[bool] = True
+
+    def __init__(self, distance: float, most: int = 100_000) -> None:
+        super().__init__()
+        if not distance > 0:
+            raise ValueError(f"defence.remembering.distance = {distance}: accepted are numbers > 0")
+        self.distance, self.most = distance, most
+        self._seen: list[Tensor] = []
+        self._told: list[Tensor] = []
+
+    def answer(self, answers: Tensor, images: Tensor) -> Tensor:
+        """See `Defence.answer`; the first of several near-copies in a batch counts as earlier."""
+        looks = adaptive_avg_pool2d(images.float(), SIDE).flatten(1)
+        seen = torch.cat([*self._seen, looks])
+        told = torch.cat([*self._told, answers])
+        earlier = len(seen) - len(looks)
+        near = torch.cdist(looks, seen) < self.distance * looks.shape[1] ** 0.5
+        own = torch.arange(len(looks), device=looks.device)
+        near[own, earlier + own] = True  # itself, at the latest
+        first = near.to(torch.uint8).argmax(1)
+        new = first == earlier + own
+        if earlier < self.most:
+            self._seen.append(looks[new])
+            self._told.append(answers[new])
+        return told[first]

@@ -1,0 +1,156 @@
+"""Deploy: the model behind its maker's defences, which is the one that is audited."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from hydra.utils import instantiate
+from safetensors.torch import load_file, save
+
+from taggant.answers import evaluating
+from taggant.defence.defence import Defence, Tuning
+from taggant.defence.deployed import Deployed, check_defences
+from taggant.files import write_atomically
+from taggant.pipeline.device import placed
+from taggant.score.oracle import ANSWER
+from taggant.store.identity import sources
+from taggant.store.store import Stage
+from taggant.victim import training
+from taggant.victim.finite_answers import FiniteAnswers
+from taggant.victim.victim import Victim
+
+Model = Victim | FiniteAnswers | Deployed
+"""What may be asked."""
+
+if TYPE_CHECKING:
+    from taggant.configs import Plain
+    from taggant.data.imageset import ImageSet
+    from taggant.pipeline.context import RunContext
+    from taggant.pipeline.stages.data import Data
+    from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
+
+STATE = "defences.safetensors"
+MEASURES = "measures.json"
+
+
+class Defences:
+    """The defences of the config, in the order in which they were chosen."""
+
+    def __init__(self, context: RunContext, data: Data) -> None:
+        self.context = context
+        self.data = data
+
+    @cached_property
+    def config(self) -> Plain:
+        """Their configs by name."""
+        return self.context.config("defence")
+
+    def made(self) -> list[Defence]:
+        """Fresh ones, the same at every call."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.context.seed("defence"))
+            found: list[Defence] = [instantiate(node) for node in self.context.cfg.defence.values()]
+            for defence in found:
+                defence.prepare(self.data.splits.train)
+        return found
+
+    @cached_property
+    def _first(self) -> list[Defence]:
+        return [instantiate(node) for node in self.context.cfg.defence.values()]
+
+    @property
+    def editing(self) -> dict[str, object]:
+        """What of them a training depends on; empty if none changes what is learned."""
+        names = [name for name, one in zip(self.config, self._first, strict=True) if one.edits]
+        configs = [self.config[name] for name in names]
+        if not names:
+            return {}
+        kinds = [type(one) for one in self._first if one.edits]
+        seed = self.context.seed("defence")
+        return {"defence": configs, "edited": seed, "editors": sources(configs, *kinds)}
+
+    def learned(self, train: ImageSet) -> ImageSet:
+        """What the victim learns in place of a set."""
+        for defence in self._first:
+            if defence.edits:
+                train = defence.learned(train, self.context.seed("defence"))
+        return train
+
+    def check(self, victim: type[Victim], layer: str) -> None:
+        """See `check_defences`."""
+        check_defences(self._first, victim, None if layer == ANSWER else layer)
+
+
+class Deploy:
+    """Puts the victim, after unlearning, behind the defences."""
+
+    def __init__(
+        self, context: RunContext, data: Data, train: Train, unlearn: Unlearn, defences: Defences
+    ) -> None:
+        self.context = context
+        self.data = data
+        self.train = train
+        self.unlearn = unlearn
+        self.defences = defences
+
+    @property
+    def defended(self) -> bool:
+        """Whether there are any defences."""
+        return bool(self.defences.config)
+
+    @cached_property
+    def stage(self) -> Stage:
+        """Depends on the model and all defences; without any it is the model's own stage."""
+        if not self.defended:
+            return self.unlearn.stage
+        config = self.defences.config
+        identity = {
+            "config": list(config.values()),
+            "seed": self.context.seed("defence"),
+            "sources": sources(config, type(self)),
+        }
+        needs = (self.data.stage, self.train.stage, self.unlearn.stage)
+        return Stage("deploy", identity, self._compute, needs=needs)
+
+    def final(self) -> Victim | FiniteAnswers | Deployed:
+        """The model that is asked."""
+        if not self.defended:
+            return self.unlearn.final()
+        folder, defences = self.context.store.get(self.stage).path, self.defences.made()
+        model = self.unlearn.final()
+        training.load_weights(model, folder / training.FINAL)
+        deployed = Deployed(model, defences)
+        deployed.defences.load_state_dict(load_file(folder / STATE))
+        return deployed
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Utility behind the defences, and before them; empty without any."""
+        if not self.defended:
+            return {}
+        measures: dict[str, object] = json.loads(
+            (self.context.store.get(self.stage).path / MEASURES).read_text()
+        )
+        return measures
+
+    def _compute(self, folder: Path) -> None:
+        model, device = placed(self.unlearn.final(), str(self.context.cfg.trainer.accelerator))
+        held_out, defences = self.data.splits.test, self.defences.made()
+        known = Tuning(self.train.images, held_out, self.context.seed("defence"), device)
+        with evaluating(model):
+            before = float(model.utility(held_out))
+            if isinstance(model, Victim):  # not one that unlearning broke
+                for defence in defences:
+                    defence.tune(model, known)
+            deployed = Deployed(model, defences).to(device)
+            after = float(deployed.utility(held_out))
+        measures = {"utility": after, "utility_undefended": before}
+        (folder / MEASURES).write_text(json.dumps(measures))
+        state = {name: t.contiguous().cpu() for name, t in deployed.defences.state_dict().items()}
+        write_atomically(folder / STATE, save(state))
+        training.save_weights(model, folder / training.FINAL)
