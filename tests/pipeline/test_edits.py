@@ -16,7 +16,7 @@ from taggant.pipeline.audit_run import AuditRun
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.kinds import run_from_context
 
-ORDER = ("data", "marker", "mark", "mix", "train", "unlearn", "score", "audit", "report")
+ORDER = ("data", "marker", "mark", "mix", "train", "unlearn", "deploy", "score", "audit", "report")
 
 
 def decided(**modules: str) -> dict[str, str | None]:
@@ -40,8 +40,9 @@ FIRST = decided(
         "pipeline.stages.mark"
     ),
     train=(
-        "answers optim data.batches pipeline.device pipeline.stages.train victim.batch_share "
-        "victim.checkpoint victim.classifier victim.small_net victim.training victim.victim"
+        "answers optim data.batches data.mixing pipeline.device pipeline.stages.train "
+        "victim.batch_share victim.checkpoint victim.classifier victim.small_net victim.training "
+        "victim.victim"
     ),
     unlearn=(
         "pipeline.stages.unlearn unlearning.method unlearning.none unlearning.request "
@@ -130,11 +131,18 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
         ),
     ),
     (
+        ("defence=[jpeg,pruning]",),
+        decided(
+            train="data.purify defence.defence defence.purified",
+            deploy="defence.deployed defence.tuned pipeline.stages.deploy",
+        ),
+    ),
+    (
         ("victim=clip", "data=emoji_captions", "score=image_text"),
         decided(
             train="victim.clip victim.tokens",
             score="score.image_text",
-            none="score.membership victim.classifier victim.small_net",
+            none="data.mixing score.membership victim.classifier victim.small_net",
         ),
     ),
     (
@@ -145,7 +153,7 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
                 "victim.ssl.simclr victim.ssl.views"
             ),
             score="score.likeness",
-            none="score.membership victim.classifier",
+            none="data.mixing score.membership victim.classifier",
         ),
     ),
     (

@@ -40,7 +40,8 @@ class Defence(nn.Module):
     opposite one. What a defence has to keep (an index, a network of its own) are buffers and
     parameters, so that they lie with the weights.
 
-    Whether it is a function of the image alone decides what a test proves: see `stateful`.
+    An answer that depends on more than the image - fresh noise, what was asked before - can be
+    compared with no other: an audit's control queries tell, and it makes no claim.
     """
 
     edits: ClassVar[bool] = False
@@ -48,10 +49,6 @@ class Defence(nn.Module):
 
     tunes: ClassVar[bool] = False
     """Whether it changes the weights after training, or looks at what was learned."""
-
-    stateful: ClassVar[bool] = False
-    """Whether an answer may depend on what was asked before. No audit can then compare answers;
-    its control queries tell, and the audit is void: no claim is made."""
 
     of_logits: ClassVar[bool] = False
     """Whether it reads answers as logits [B, classes], so that it fits classifiers only."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
@@ -33,8 +31,6 @@ class Remembering(Defence):
     ValueError
         For a distance that is not above 0.
     """
-
-    stateful: ClassVar[bool] = True
 
     def __init__(self, distance: float, most: int = 100_000) -> None:
         super().__init__()

@@ -22,7 +22,7 @@ from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.train import Train
 from taggant.pipeline.stages.unlearn import Unlearn
 from taggant.score import Score
-from taggant.score.oracle import layer_of
+from taggant.score.oracle import ANSWER, layer_of
 from taggant.store.store import Stage
 from taggant.victim.victim import Victim
 
@@ -134,7 +134,8 @@ class AuditRun(ABC):
 
     def check_score(self, score: Score) -> None:
         """Refuse a score, or defences, that the victim's kind of answer does not fit."""
-        self.train.defences.check(self.train.victim_class, layer_of(score.access))
+        layer = layer_of(score.access)
+        self.train.defences.check(self.train.victim_class, None if layer == ANSWER else layer)
         score.check(self.train.victim_class)
 
     @property

@@ -216,6 +216,9 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
     },
     "Model": {
         "utility": Meaning("Utility", "on the test split", percent),
+        "utility_undefended": Meaning(
+            "Utility without defences", "of the model itself, on the test split", percent
+        ),
         "utility_baseline": Meaning(
             "Baseline", "nearest neighbours on raw pixels; of a recall, chance", percent
         ),

@@ -30,6 +30,7 @@ SETTING_LABELS = {
     "commitment": "Commitment",
     "victim": "Victim",
     "unlearning": "Unlearning",
+    "defence": "Defences",
     "access": "Access to the model",
     "score": "Score",
     "views": "Views per version (K)",

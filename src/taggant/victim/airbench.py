@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from taggant.data.imageset import ImageSet
 from taggant.optim import nesterov_sgd, trained_parameters
@@ -30,27 +28,20 @@ class Airbench(Classifier):
     ----------
     bias_rate : float
         Learning rate of the shifts of batch norm, in units of `lr`; they decay as the others.
-    label_smoothing : float
-        Share of a label that is spread over all classes, 0..1.
     **classifier
         See `Classifier`.
 
     Raises
     ------
     ValueError
-        For a rate that is not positive, or a share outside 0..1.
+        For a rate that is not positive.
     """
 
-    def __init__(self, bias_rate: float, label_smoothing: float, **classifier: Any) -> None:
+    def __init__(self, bias_rate: float, **classifier: Any) -> None:
         super().__init__(**classifier)
         if bias_rate <= 0:
             raise ValueError(f"victim.bias_rate = {bias_rate}: a positive number is needed")
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(
-                f"victim.label_smoothing = {label_smoothing}: accepted are numbers from 0 to 1"
-            )
         self.bias_rate = bias_rate
-        self.label_smoothing = label_smoothing
         if isinstance(self.net, AirbenchNet):
             self.net.whitening.weight.requires_grad_(False)
 
@@ -59,12 +50,6 @@ class Airbench(Classifier):
         if isinstance(self.net, AirbenchNet):
             some = train.images[:: max(1, len(train) // WHITENED)]
             self.net.whiten(self.pixels(some))
-
-    def example_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
-        """Cross-entropy of every example, [B]."""
-        return cross_entropy(
-            self.logits(batch), batch[1], reduction="none", label_smoothing=self.label_smoothing
-        )
 
     def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
         """Nesterov SGD at `rate` times the peak learning rates."""

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
+from taggant.data.mixing import Mix, Mixed
 from taggant.victim.victim import EVAL_BATCH, Victim
 
 
@@ -29,13 +31,18 @@ class Classifier(Victim):
         Passed on to `net`, for networks that have a width.
     patience : int, optional
         Epochs without a lower loss of held-out images after which training stops.
+    label_smoothing : float
+        Share of a label that is spread over all classes, 0..1; a smoothed label hides what a model
+        has by heart.
+    mix : callable, optional
+        Mixes the images of a training batch, and their labels; see `taggant.data.mixing`.
     **training
         See `Victim`.
 
     Raises
     ------
     ValueError
-        For a patience below 1.
+        For a patience below 1, or a share outside 0..1.
     """
 
     answers: ClassVar[str] = "logits"
@@ -50,16 +57,24 @@ class Classifier(Victim):
         image_size: int,
         width: int | None = None,
         patience: int | None = None,
+        label_smoothing: float = 0.0,
+        mix: Mix | None = None,
         **training: Any,
     ) -> None:
         super().__init__(**training)
         if patience is not None and patience < 1:
             raise ValueError(f"victim.patience = {patience}: accepted are 1, 2, 3, ... and null")
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(
+                f"victim.label_smoothing = {label_smoothing}: accepted are numbers from 0 to 1"
+            )
         size = {} if width is None else {"width": width}
         self.net = net(classes=classes, channels=channels, image_size=image_size, **size)
         self.net.to(memory_format=torch.channels_last)
         self.classes = classes
         self.patience = patience
+        self.label_smoothing = label_smoothing
+        self.mix = mix
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W], 0..255 -> logits [B, classes]."""
@@ -72,7 +87,18 @@ class Classifier(Victim):
 
     def example_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Cross-entropy of every example, [B]."""
-        return cross_entropy(self.logits(batch), batch[1], reduction="none")
+        return cross_entropy(
+            self.logits(batch), batch[1], reduction="none", label_smoothing=self.label_smoothing
+        )
+
+    def batches(
+        self, data: ImageSet, seed: int, device: torch.device, plain: bool = False
+    ) -> Batches:
+        """Training batches of `data`, see `Victim.batches`; mixed, unless they are to be plain."""
+        batches = super().batches(data, seed, device, plain)
+        if plain or self.mix is None:
+            return batches
+        return Mixed(batches, self.mix, self.classes)
 
     def logits(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Logits float32 [B, classes] of a batch."""
@@ -83,12 +109,13 @@ class Classifier(Victim):
     ) -> tuple[Tensor, ...]:
         """The batch with labels drawn uniformly from all, an image's own among them."""
         images, labels = batch
-        drawn = torch.randint(self.classes, labels.shape, generator=generator)
+        drawn = torch.randint(self.classes, (len(labels),), generator=generator)
         return images, drawn.to(labels.device)
 
     def wrong(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Whether another class than its own is the likeliest for an image, bool [B]."""
-        return self.logits(batch).argmax(1) != batch[1]
+        labels = batch[1] if batch[1].ndim == 1 else batch[1].argmax(1)  # of mixed images
+        return self.logits(batch).argmax(1) != labels
 
     def targets(self, data: ImageSet) -> Tensor:
         """What scores compare the answers with: the labels, int64 [N].

@@ -41,7 +41,7 @@ class DPClassifier(Classifier):
     Raises
     ------
     ValueError
-        For a negative noise, a norm that is not positive, or a delta outside 0..1.
+        For a negative noise, a norm that is not positive, a delta outside 0..1, or a mix.
     """
 
     def __init__(
@@ -54,6 +54,10 @@ class DPClassifier(Classifier):
             raise ValueError(f"victim.max_grad_norm = {max_grad_norm}: a positive norm is needed")
         if not 0 < delta < 1:
             raise ValueError(f"victim.delta = {delta}: accepted are numbers between 0 and 1")
+        if self.mix is not None:
+            raise ValueError(
+                "victim.mix: images that are mixed have no gradient of their own to clip"
+            )
         self.noise_multiplier = noise_multiplier
         self.max_grad_norm = max_grad_norm
         self.delta = delta

@@ -16,7 +16,6 @@ from taggant.defence.defence import Defence, Tuning
 from taggant.defence.deployed import Deployed, check_defences
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
-from taggant.score.oracle import ANSWER
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 from taggant.victim import training
@@ -53,7 +52,7 @@ class Defences:
     def made(self) -> list[Defence]:
         """Fresh ones, the same at every call."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.context.seed("defence"))
+            torch.manual_seed(self.seed)
             found: list[Defence] = [instantiate(node) for node in self.context.cfg.defence.values()]
             for defence in found:
                 defence.prepare(self.data.splits.train)
@@ -64,26 +63,26 @@ class Defences:
         return [instantiate(node) for node in self.context.cfg.defence.values()]
 
     @property
-    def editing(self) -> dict[str, object]:
-        """What of them a training depends on; empty if none changes what is learned."""
-        names = [name for name, one in zip(self.config, self._first, strict=True) if one.edits]
-        configs = [self.config[name] for name in names]
-        if not names:
-            return {}
-        kinds = [type(one) for one in self._first if one.edits]
-        seed = self.context.seed("defence")
-        return {"defence": configs, "edited": seed, "editors": sources(configs, *kinds)}
+    def editing(self) -> dict[str, Plain]:
+        """Configs of those that change what is learned, which a training depends on."""
+        both = zip(self.config.items(), self._first, strict=True)
+        return {name: config for (name, config), defence in both if defence.edits}
+
+    @property
+    def seed(self) -> int:
+        """Of all that they draw."""
+        return self.context.seed("defence")
 
     def learned(self, train: ImageSet) -> ImageSet:
         """What the victim learns in place of a set."""
         for defence in self._first:
             if defence.edits:
-                train = defence.learned(train, self.context.seed("defence"))
+                train = defence.learned(train, self.seed)
         return train
 
-    def check(self, victim: type[Victim], layer: str) -> None:
+    def check(self, victim: type[Victim], layer: str | None) -> None:
         """See `check_defences`."""
-        check_defences(self._first, victim, None if layer == ANSWER else layer)
+        check_defences(self._first, victim, layer)
 
 
 class Deploy:
@@ -111,7 +110,7 @@ class Deploy:
         config = self.defences.config
         identity = {
             "config": list(config.values()),
-            "seed": self.context.seed("defence"),
+            "seed": self.defences.seed,
             "sources": sources(config, type(self)),
         }
         needs = (self.data.stage, self.train.stage, self.unlearn.stage)
@@ -141,7 +140,7 @@ class Deploy:
     def _compute(self, folder: Path) -> None:
         model, device = placed(self.unlearn.final(), str(self.context.cfg.trainer.accelerator))
         held_out, defences = self.data.splits.test, self.defences.made()
-        known = Tuning(self.train.images, held_out, self.context.seed("defence"), device)
+        known = Tuning(self.train.images, held_out, self.defences.seed, device)
         with evaluating(model):
             before = float(model.utility(held_out))
             if isinstance(model, Victim):  # not one that unlearning broke

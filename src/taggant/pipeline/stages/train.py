@@ -57,8 +57,8 @@ class Train:
     def stage(self) -> Stage:
         """Depends on precision and number of devices; not on their kind, progress or loggers."""
         config, markers = self.mark.markers.apart(self.context.config("victim"))
-        trainer = self.context.config("trainer")
-        identity = {
+        trainer, editing = self.context.config("trainer"), self.defences.editing
+        identity: dict[str, object] = {
             "config": by_content(config),
             "trainer": {
                 **{key: value for key, value in trainer.items() if key not in PLACE},
@@ -66,9 +66,10 @@ class Train:
             },
             "world": world_size(trainer),
             "seed": self.context.seed("train"),
-            **self.defences.editing,
-            "sources": sources(config, type(self)),
+            "sources": sources([config, editing], type(self)),
         }
+        if editing:
+            identity |= {"editing": [*editing.values()], "editing_seed": self.defences.seed}
         needs = (self.data.stage, self.mark.stage, *markers)
         return Stage("train", identity, self._compute, resumable=True, needs=needs)
 
