@@ -11,12 +11,14 @@ from omegaconf import DictConfig
 
 from taggant.data.imageset import ImageSet
 from taggant.data.options import typed
+from taggant.defence.deployed import check_defences
 from taggant.pipeline.context import RunContext
+from taggant.pipeline.defences import Defences
 from taggant.pipeline.record import record, run_digest
 from taggant.pipeline.stages.audit import Audit
 from taggant.pipeline.stages.audit_set import AuditSet
 from taggant.pipeline.stages.data import Data
-from taggant.pipeline.stages.deploy import Defences, Deploy
+from taggant.pipeline.stages.deploy import Deploy
 from taggant.pipeline.stages.mark import Mark
 from taggant.pipeline.stages.report import Report
 from taggant.pipeline.stages.train import Train
@@ -96,7 +98,8 @@ class AuditRun(ABC):
         defences = Defences(context, data)
         self.train = Train(context, data, mark, defences, self._watchers)
         self.unlearn = Unlearn(context, data, mark, self.train)
-        self.deploy = Deploy(context, data, self.train, self.unlearn, defences)
+        parts = self.train, self.unlearn, defences
+        self.deploy = Deploy(context, data, *parts) if defences.config else None
 
     @property
     @abstractmethod
@@ -135,13 +138,14 @@ class AuditRun(ABC):
     def check_score(self, score: Score) -> None:
         """Refuse a score, or defences, that the victim's kind of answer does not fit."""
         layer = layer_of(score.access)
-        self.train.defences.check(self.train.victim_class, None if layer == ANSWER else layer)
+        defences, hidden = self.train.defences.first, None if layer == ANSWER else layer
+        check_defences(defences, self.train.victim_class, hidden)
         score.check(self.train.victim_class)
 
     @property
     def model_stages(self) -> dict[str, Stage]:
         """Those that make the model that is asked."""
-        deploy = {"deploy": self.deploy.stage} if self.deploy.defended else {}
+        deploy = {"deploy": self.deploy.stage} if self.deploy else {}
         return {"train": self.train.stage, "unlearn": self.unlearn.stage, **deploy}
 
     @cached_property

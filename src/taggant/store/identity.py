@@ -16,6 +16,7 @@ NO_OUTCOME = (
     "taggant.code",
     "taggant.files",
     "taggant.store",
+    "taggant.pipeline.defences",
     "taggant.pipeline.markers",
     "taggant.progress",
     "taggant.stop",

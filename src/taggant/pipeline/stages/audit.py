@@ -45,7 +45,7 @@ class Audit:
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
-        deploy: Deploy,
+        deploy: Deploy | None,
         scores: Scores,
     ) -> None:
         self.context = context
@@ -168,5 +168,5 @@ class Audit:
             "train_images": train_images,
             "test_images": len(self.data.splits.test),
             "marked_fraction": float(used.sum()) / train_images,
-            **self.deploy.facts,
+            **(self.deploy.facts if self.deploy else {}),
         }

@@ -43,7 +43,7 @@ class AuditControlled(Audit):
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
-        deploy: Deploy,
+        deploy: Deploy | None,
         scores: Scores,
         membership: Membership,
     ) -> None:

@@ -86,7 +86,7 @@ class AuditSet:
         mark: MarkSet,
         train: Train,
         unlearn: Unlearn,
-        deploy: Deploy,
+        deploy: Deploy | None,
     ) -> None:
         self.context = context
         self.data = data
@@ -94,6 +94,7 @@ class AuditSet:
         self.train = train
         self.unlearn = unlearn
         self.deploy = deploy
+        self.asked = deploy or unlearn
 
     @cached_property
     def method(self) -> WholeSetAudit:
@@ -116,7 +117,7 @@ class AuditSet:
             "score": score,
             "sources": sources([audit, score], type(self)),
         }
-        needs = (self.mark.stage, self.train.stage, self.deploy.stage)
+        needs = (self.mark.stage, self.train.stage, self.asked.stage)
         return Stage("audit", identity, self._compute, needs=needs)
 
     def case(self, model: Model) -> SetCase:
@@ -148,7 +149,7 @@ class AuditSet:
         return self.method.watch(self.case(model))
 
     def _compute(self, folder: Path) -> None:
-        found = self.method(self.case(self.deploy.final()))
+        found = self.method(self.case(self.asked.final()))
         for name, table in found.tables.items():
             save_table(table, folder / f"{name}.parquet")
         save_table(self._curves(), folder / "log10_p.csv")
@@ -180,5 +181,5 @@ class AuditSet:
             "test_images": len(self.data.splits.test),
             "marked_fraction": used / train,
             **self.unlearn.facts,
-            **self.deploy.facts,
+            **(self.deploy.facts if self.deploy else {}),
         }

@@ -7,13 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-from hydra.utils import instantiate
 from safetensors.torch import load_file, save
 
 from taggant.answers import evaluating
-from taggant.defence.defence import Defence, Tuning
-from taggant.defence.deployed import Deployed, check_defences
+from taggant.defence.defence import Tuning
+from taggant.defence.deployed import Deployed
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
 from taggant.store.identity import sources
@@ -26,63 +24,14 @@ Model = Victim | FiniteAnswers | Deployed
 """What may be asked."""
 
 if TYPE_CHECKING:
-    from taggant.configs import Plain
-    from taggant.data.imageset import ImageSet
     from taggant.pipeline.context import RunContext
+    from taggant.pipeline.defences import Defences
     from taggant.pipeline.stages.data import Data
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
 STATE = "defences.safetensors"
 MEASURES = "measures.json"
-
-
-class Defences:
-    """The defences of the config, in the order in which they were chosen."""
-
-    def __init__(self, context: RunContext, data: Data) -> None:
-        self.context = context
-        self.data = data
-
-    @cached_property
-    def config(self) -> Plain:
-        """Their configs by name."""
-        return self.context.config("defence")
-
-    def made(self) -> list[Defence]:
-        """Fresh ones, the same at every call."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            found: list[Defence] = [instantiate(node) for node in self.context.cfg.defence.values()]
-            for defence in found:
-                defence.prepare(self.data.splits.train)
-        return found
-
-    @cached_property
-    def _first(self) -> list[Defence]:
-        return [instantiate(node) for node in self.context.cfg.defence.values()]
-
-    @property
-    def editing(self) -> dict[str, Plain]:
-        """Configs of those that change what is learned, which a training depends on."""
-        both = zip(self.config.items(), self._first, strict=True)
-        return {name: config for (name, config), defence in both if defence.edits}
-
-    @property
-    def seed(self) -> int:
-        """Of all that they draw."""
-        return self.context.seed("defence")
-
-    def learned(self, train: ImageSet) -> ImageSet:
-        """What the victim learns in place of a set."""
-        for defence in self._first:
-            if defence.edits:
-                train = defence.learned(train, self.seed)
-        return train
-
-    def check(self, victim: type[Victim], layer: str | None) -> None:
-        """See `check_defences`."""
-        check_defences(self._first, victim, layer)
 
 
 class Deploy:
@@ -97,16 +46,9 @@ class Deploy:
         self.unlearn = unlearn
         self.defences = defences
 
-    @property
-    def defended(self) -> bool:
-        """Whether there are any defences."""
-        return bool(self.defences.config)
-
     @cached_property
     def stage(self) -> Stage:
-        """Depends on the model and all defences; without any it is the model's own stage."""
-        if not self.defended:
-            return self.unlearn.stage
+        """Depends on the model and all defences."""
         config = self.defences.config
         identity = {
             "config": list(config.values()),
@@ -116,10 +58,8 @@ class Deploy:
         needs = (self.data.stage, self.train.stage, self.unlearn.stage)
         return Stage("deploy", identity, self._compute, needs=needs)
 
-    def final(self) -> Victim | FiniteAnswers | Deployed:
+    def final(self) -> Deployed:
         """The model that is asked."""
-        if not self.defended:
-            return self.unlearn.final()
         folder, defences = self.context.store.get(self.stage).path, self.defences.made()
         model = self.unlearn.final()
         training.load_weights(model, folder / training.FINAL)
@@ -129,9 +69,7 @@ class Deploy:
 
     @property
     def facts(self) -> dict[str, object]:
-        """Utility behind the defences, and before them; empty without any."""
-        if not self.defended:
-            return {}
+        """Utility behind the defences, and before them."""
         measures: dict[str, object] = json.loads(
             (self.context.store.get(self.stage).path / MEASURES).read_text()
         )

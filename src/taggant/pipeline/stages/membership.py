@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.mark import Mark
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
+    from taggant.pipeline.stages.unlearn import Unlearn
 
 FILE = "membership.safetensors"
 
@@ -41,14 +42,14 @@ class Membership:
         audit: ControlledAudit,
         mark: Mark,
         train: Train,
-        deploy: Deploy,
+        asked: Unlearn | Deploy,
         reference: Reference,
     ) -> None:
         self.context = context
         self.audit = audit
         self.mark = mark
         self.train = train
-        self.deploy = deploy
+        self.asked = asked
         self.reference = reference
 
     @cached_property
@@ -69,7 +70,7 @@ class Membership:
     @cached_property
     def final(self) -> Stage:
         """Scores under the audited model."""
-        return self._stage(self.deploy.stage, self.deploy.final)
+        return self._stage(self.asked.stage, self.asked.final)
 
     @cached_property
     def references(self) -> tuple[Stage, ...]:

@@ -59,14 +59,14 @@ class Scores:
         mark: Mark,
         train: Train,
         unlearn: Unlearn,
-        deploy: Deploy,
+        asked: Unlearn | Deploy,
         reference: Reference,
     ) -> None:
         self.context = context
         self.mark = mark
         self.train = train
         self.unlearn = unlearn
-        self.deploy = deploy
+        self.asked = asked
         self.reference = reference
 
     @cached_property
@@ -148,9 +148,9 @@ class Scores:
     def final(self) -> Stage:
         """Readings of the deployed model; where it is the trained one they extend `trained`."""
         full = self.context.cfg.audit.read == ALL
-        changed = self.unlearn.method.depends or self.deploy.defended
+        changed = self.unlearn.method.depends or self.asked is not self.unlearn
         same = None if changed else self.trained
-        return self._stage(self.deploy.stage, 0, self.deploy.final, "final model", full, same)
+        return self._stage(self.asked.stage, 0, self.asked.final, "final model", full, same)
 
     @cached_property
     def curve(self) -> dict[int, Stage]:
@@ -176,7 +176,7 @@ class Scores:
         """Raw scores of the published versions, before and after unlearning."""
         return (
             self._raw_stage(self.train.stage, self.train.final),
-            self._raw_stage(self.deploy.stage, self.deploy.final),
+            self._raw_stage(self.asked.stage, self.asked.final),
         )
 
     def raw_scores(self, stage: Stage) -> NDArray[np.float32]:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from taggant.configs import Plain
     from taggant.data.imageset import ImageSet
     from taggant.pipeline.context import RunContext
+    from taggant.pipeline.defences import Defences
     from taggant.pipeline.stages.data import Data
-    from taggant.pipeline.stages.deploy import Defences
     from taggant.pipeline.stages.mark import Mark
     from taggant.victim.victim import Victim
 
