@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-browser lint typecheck bench mutants figures gallery docs clean
+.PHONY: help setup demo test test-slow test-browser lint typecheck bench mutants figures paper gallery docs clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ mutants: setup  ## Change the code that carries the guarantee, place by place: d
 
 figures: setup  ## Redraw every figure and table from results/, without training
 	$(PY) -m experiments draw
+
+paper: setup  ## What the presets at the papers' size would need; runs nothing
+	$(PY) -m experiments paper
 
 gallery: setup  ## One page, gallery.html, with every figure, its command, status and date
 	$(PY) -m experiments gallery

@@ -6,6 +6,7 @@ python -m experiments collect NAME             keep the table of runs that are t
 python -m experiments draw [NAME ...]          draw from results/; a group's name means all in it
 python -m experiments check [NAME ...]         compare with what is expected; 1 if anything is off
 python -m experiments gallery                  one page with all of them
+python -m experiments paper [NAME ...]         what the presets at the papers' size would need
 python -m experiments page                     docs/reproducing.md, to standard output
 """
 
@@ -19,7 +20,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments import collect, gallery, output, reproduce
+from rich.console import Console
+
+from experiments import collect, gallery, output, paper, reproduce
 from experiments.experiment import FIGURES, RESULTS, ROOT, Experiment, named
 from taggant.files import write_atomically
 
@@ -46,7 +49,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the tables")
     parser.add_argument("--figures", type=Path, default=FIGURES, help="folder of the figures")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (list_, run, collect_, draw, check, gallery_, page):
+    for command in (list_, run, collect_, draw, check, gallery_, paper_, page):
         name = command.__name__.strip("_")
         sub = commands.add_parser(name, help=command.__doc__)
         sub.set_defaults(command=command)
@@ -56,6 +59,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
             sub.add_argument("overrides", nargs="*", help="as of run.py")
         if command in (draw, check):
             sub.add_argument("names", nargs="*")
+        if command is paper_:
+            sub.add_argument("names", nargs="*", help="presets; all of them if none is given")
+            sub.add_argument("--rate", type=float, help="images/s that the device trains")
         if command is gallery_:
             sub.add_argument("--page", type=Path, default=ROOT / "gallery.html")
     return parser.parse_args(arguments)
@@ -116,6 +122,21 @@ def gallery_(options: argparse.Namespace) -> int:
 def page(options: argparse.Namespace) -> int:
     """Print docs/reproducing.md."""
     print(reproduce.page(named((), options.results)), end="")
+    return 0
+
+
+def paper_(options: argparse.Namespace) -> int:
+    """What the presets at the papers' size would need; runs nothing."""
+    there = paper.presets()
+    unknown = [name for name in options.names if name not in there]
+    if unknown:
+        raise ValueError(f"no preset {unknown[0]!r}; there are: {', '.join(there)}")
+    Console(soft_wrap=True).print(paper.table(options.names or there, options.rate))
+    if options.rate is None:
+        print(
+            "Hours: --rate IMAGES/S, what your device trains of a preset's network; no GPU has "
+            "been timed on these networks (docs/performance.md)."
+        )
     return 0
 
 
