@@ -158,22 +158,20 @@ class Submitit:
 LAUNCHERS: dict[str, Callable[[Path], Ray | Submitit]] = {"ray": Ray, "submitit_local": Submitit}
 
 
-def environment(folder: Path) -> dict[str, str]:
-    own = {"TAGGANT_ROOT": str(folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
-    return {**os.environ, **own}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT / "src")}
 
 
 def run(command: list[str], folder: Path) -> None:
     """Run a command to its end; its output goes to FOLDER/output.txt."""
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "output.txt").open("a") as output:
-        subprocess.run(
-            command, cwd=ROOT, env=environment(folder), stdout=output, stderr=output, check=True
-        )
+        subprocess.run(command, cwd=ROOT, env=ENVIRONMENT, stdout=output, stderr=output, check=True)
 
 
-def experiment(*overrides: str, sweep: bool = True) -> list[str]:
-    """The command line of a run or a sweep."""
-    return [sys.executable, "run.py", *(["-m"] if sweep else []), *TINY, *overrides]
+def experiment(folder: Path, *overrides: str, sweep: bool = True) -> list[str]:
+    """The command line of a run or a sweep, with its store and results in a folder."""
+    command = [sys.executable, "run.py", *(["-m"] if sweep else []), *TINY]
+    return [*command, f"paths.root={folder}", *overrides]
 
 
 def trained(folder: Path) -> int:
@@ -198,9 +196,10 @@ def weights(folder: Path) -> bytes:
     return path.read_bytes()
 
 
-def trainer(folder: Path) -> int:
+def trainer(sweep: subprocess.Popen[bytes], folder: Path) -> int:
     """The process that trains, once there is a checkpoint: it holds the stage's lock."""
     while not list(folder.glob("store/train/.*/resume.ckpt")):
+        assert sweep.poll() is None, "the sweep ended before there was a checkpoint"
         time.sleep(0.05)
     (lock,) = folder.glob("store/.locks/train-*")
     inode = str(lock.stat().st_ino)
@@ -209,15 +208,15 @@ def trainer(folder: Path) -> int:
 
 
 def shared(nodes: Ray | Submitit, folder: Path) -> None:
-    run(nodes.sweep(experiment(*EIGHT)), folder)
+    run(nodes.sweep(experiment(folder, *EIGHT)), folder)
     assert trained(folder) == 1, f"{trained(folder)} trainings"
     print("a sweep of 8 jobs over one victim: trained once", flush=True)
 
 
 def split(nodes: Ray | Submitit, folder: Path, whole: Path) -> None:
-    run(nodes.sweep(experiment("audit.shard=1/4,2/4,3/4,4/4")), folder)
-    run(experiment(sweep=False), folder)
-    run(experiment(sweep=False), whole)
+    run(nodes.sweep(experiment(folder, "audit.shard=1/4,2/4,3/4,4/4")), folder)
+    run(experiment(folder, sweep=False), folder)
+    run(experiment(whole, sweep=False), whole)
     one, other = readings(folder), readings(whole)
     assert one, "no readings"
     assert one == other, "the shards say something else than the whole"
@@ -225,15 +224,13 @@ def split(nodes: Ray | Submitit, folder: Path, whole: Path) -> None:
 
 
 def disturbed(nodes: Ray | Submitit, folder: Path, undisturbed: Path) -> None:
-    command = nodes.sweep(experiment(*LONG, *EIGHT))
+    command = nodes.sweep(experiment(folder, *LONG, *EIGHT))
     with (folder / "output.txt").open("a") as output:
-        sweep = subprocess.Popen(
-            command, cwd=ROOT, env=environment(folder), stdout=output, stderr=output
-        )
-        nodes.disturb(trainer(folder))
+        sweep = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=output, stderr=output)
+        nodes.disturb(trainer(sweep, folder))
         print(f"the sweep ended by itself with status {sweep.wait()}", flush=True)
     run(command, folder)
-    run(experiment(*LONG, sweep=False), undisturbed)
+    run(experiment(undisturbed, *LONG, sweep=False), undisturbed)
     assert weights(folder) == weights(undisturbed), "other weights than undisturbed"
     print("disturbed while it trained: the same command ends the work, with equal weights")
 
