@@ -12,6 +12,7 @@ from hydra.utils import get_class, instantiate
 from omegaconf import OmegaConf
 from tests.conftest import random_set
 from tests.marking.nets import marker
+from tests.victim.generative.tiny import pipeline
 from tests.victim.pairs import CONFIG
 
 from taggant.auditing.engine import read
@@ -30,7 +31,7 @@ DATA = dataclasses.replace(random_set(COUNT), captions=CAPTIONS)
 PUBLIC = dataclasses.replace(random_set(COUNT, seed=1), captions=CAPTIONS)
 FACTS = {"classes": 4, "channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
 TINY = {"width": 2, "hidden": 8, "out": 6, "queue": 8, "bottleneck": 4, "config": CONFIG}
-TINY |= {"patch": 1, "samples": 2}
+TINY |= {"patch": 1, "samples": 2, "vae_width": 2}
 TINY["unmarked"] = None  # nothing is trained here
 DOWNLOADED = {"clip_vit_b_32"}
 VICTIMS = [name for name in options_of("victim") if name not in DOWNLOADED]
@@ -47,6 +48,7 @@ def config(group: str, name: str):
 
 SCHEMES = [name for name in options_of("marking") if config("marking", name).get("n") != 1]
 """Of one version there is nothing to rank."""
+PASSES = {"timesteps": [100], "noises": 1, "timestep": 20}
 SMALL_SCHEME = {"n": 3, "steps": 1}
 
 
@@ -56,6 +58,8 @@ def victim(name: str):
     tiny = {key: value for key, value in TINY.items() if key in chosen}
     asked = OmegaConf.to_container(OmegaConf.merge(chosen, tiny))
     looks = {"marker": marker()} if asked.pop("marker", None) else {}
+    if asked.get("pretrained") == "???":
+        asked["pretrained"] = str(pipeline())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return instantiate(asked, _partial_=True)(**FACTS, **looks).eval()
@@ -63,8 +67,11 @@ def victim(name: str):
 
 @cache
 def score(name: str):
-    chosen = config("score", name)
-    return instantiate(OmegaConf.merge(chosen, {"views": min(2, chosen.views)}))
+    chosen = OmegaConf.to_container(config("score", name), resolve=True)
+    chosen["views"] = min(2, chosen["views"])
+    inner = chosen["statistic"].get("statistic", chosen["statistic"])
+    inner |= {key: value for key, value in PASSES.items() if key in inner}
+    return instantiate(chosen)
 
 
 @cache

@@ -159,8 +159,10 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
     (
         ("victim=diffusion", "score=gradient_denoising"),
         decided(
-            train="data.augment victim.generative.diffusion victim.generative.networks "
-            "victim.generative.samples",
+            train=(
+                "data.augment victim.generative.denoiser victim.generative.diffusion "
+                "victim.generative.networks victim.generative.samples"
+            ),
             score="score.denoising score.gradient",
             none="score.membership victim.classifier victim.small_net",
         ),

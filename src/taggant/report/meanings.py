@@ -145,7 +145,8 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "recall_at_5_before": Meaning(
             "Recall at 5 before unlearning", "on the test split", percent
         ),
-        "frechet_before": Meaning("Fréchet distance before unlearning", "see below"),
+        "frechet_before": Meaning("Fréchet distance before unlearning", "of samples"),
+        "vae_error_before": Meaning("Error of the VAE before unlearning", "squared, mean"),
         "copies_before": Meaning("Copies before unlearning", "among samples", percent),
         "caption_loss_before": Meaning("Caption loss before unlearning", "on the test split"),
         "gradient_steps": Meaning("Unlearning, gradient steps", "batches, forward and backward"),
@@ -229,6 +230,7 @@ TABLE: Mapping[str, Mapping[str, Meaning]] = {
         "frechet": Meaning(
             "Fréchet distance", "of samples to the test split, by mean colours of 4 × 4 cells"
         ),
+        "vae_error": Meaning("Error of the VAE", "squared, on the test split, pixels of -1 to 1"),
         "copies": Meaning("Copies", "of training images, among samples", percent),
         "train_loss": Meaning("Train loss", "of the last epoch"),
         "held_out_loss": Meaning(

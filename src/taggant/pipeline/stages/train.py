@@ -182,11 +182,18 @@ class Train:
 
 
 def by_content(config: Plain) -> Plain:
-    """A victim's config with the digest of a file of pretrained weights in place of its path."""
+    """A victim's config with the digest of pretrained weights in place of their path.
+
+    They are a file, or a folder whose files all count.
+    """
     weights = config.get("pretrained")
-    if weights is None or not Path(weights).is_file():
+    if weights is None or not Path(weights).exists():
         return config
-    return {**config, "pretrained": sha256(Path(weights))}
+    root = Path(weights)
+    if root.is_file():
+        return {**config, "pretrained": sha256(root)}
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {**config, "pretrained": {str(f.relative_to(root)): sha256(f) for f in files}}
 
 
 def precision(trainer: Plain) -> str | int:
