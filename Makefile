@@ -6,7 +6,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 export PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-browser lint typecheck bench mutants figures paper gallery docs clean
+.PHONY: help setup demo test tests test-slow test-browser lint typecheck bench mutants figures paper gallery docs clean
 
 help:  ## Show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,7 +17,9 @@ setup:  ## Make .venv with everything needed (the other targets do this themselv
 demo: setup  ## Mark, train, audit and report on the embedded images (3 to 5 minutes on 2 cores)
 	$(PY) run.py +experiment=demo
 
-test: lint typecheck  ## Lint, type-check, run the tests, and the notebooks at tiny size
+test: lint typecheck tests  ## Lint, type-check, run the tests, and the notebooks at tiny size
+
+tests: setup  ## The tests and notebooks alone
 	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) -m pytest -n auto --dist loadfile -m "not slow and not browser" --nbmake tests notebooks
 
 test-slow:  ## Run every test, the long ones and all launchers too

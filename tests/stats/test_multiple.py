@@ -69,12 +69,12 @@ def test_holm_by_hand():
 
 
 @settings(deadline=None)
-@given(p=P_VALUES)
+@given(p=st.lists(st.floats(1e-12, 1 - 1e-6), min_size=1, max_size=30))  # 1 - p keeps its digits
 def test_combinations_against_scipy(p):
     fisher = combine_pvalues(p, method="fisher").pvalue
     assert np.exp(stats.fisher(np.log(p))) == pytest.approx(fisher, rel=1e-9, abs=1e-300)
     stouffer = combine_pvalues(p, method="stouffer").pvalue
-    assert np.exp(stats.stouffer(np.log(p))) == pytest.approx(stouffer, rel=1e-6, abs=1e-300)
+    assert np.exp(stats.stouffer(np.log(p))) == pytest.approx(stouffer, rel=1e-7, abs=1e-300)
 
 
 def test_fisher_where_the_library_underflows():

@@ -11,10 +11,13 @@ NEXT = (
     "it for an ONNX file, or the weights alone"
 )
 KINDS = {
-    "a TorchScript archive": ("/code/__torch__", "torch.jit.load(FILE)"),
-    "a torch.export archive": ("/archive_format", "torch.export.load(FILE).module()"),
+    "/code/__torch__": ("a TorchScript archive", "torch.jit.load(FILE)"),
+    **dict.fromkeys(
+        ("/archive_format", "/serialized_exported_program.json"),  # since torch 2.7; before
+        ("a torch.export archive", "torch.export.load(FILE).module()"),
+    ),
 }
-"""What is in the names of the files of each, and what opens it."""
+"""What is in the names of the files of each kind: what it is, and what opens it."""
 
 
 def check_no_program(path: Path) -> None:
@@ -29,6 +32,6 @@ def check_no_program(path: Path) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    for kind, (mark, opened) in KINDS.items():
+    for mark, (kind, opened) in KINDS.items():
         if any(mark in f"/{name}" for name in names):
             raise ValueError(f"{path}: {kind}. {NEXT.format(opened=opened)}")
