@@ -29,7 +29,8 @@ def test_the_navigation_names_every_page_once():
     written = {path.name for path in (ROOT / "docs").glob("*.md")}
     reference = {f"reference/{page}.md" for page in SITE.pages()}
     assert len(found) == len(set(found))
-    assert set(found) == written | reference | MADE
+    tutorials = {f"tutorials/{name}.md" for name in SITE.tutorials()}
+    assert set(found) == written | reference | tutorials | MADE
 
 
 def test_every_public_module_is_in_the_reference():
@@ -43,3 +44,13 @@ def test_every_public_module_is_in_the_reference():
 def test_what_a_module_defines_is_found():
     names = SITE.defined("taggant.extras")
     assert names == ["taggant.extras.library"]
+
+
+def test_a_notebook_becomes_a_page_with_its_code():
+    page = SITE.tutorial("01_first_audit")
+    assert page.startswith(
+        "# A first audit\n\n*A notebook to run: `notebooks/01_first_audit.ipynb`."
+    )
+    assert "```python\nimport os\n" in page
+    assert "%matplotlib" not in page
+    assert "kernelspec" not in page

@@ -1,7 +1,8 @@
-"""Hook of mkdocs: the README as first page, and a reference of every public module.
+"""Hook of mkdocs: the README as first page, the notebooks, a reference of every public module.
 
 The reference is made from the sources, without importing them: one page a package, one section a
-module. Links to files of the project that are not on the site become plain text.
+module. Notebooks become pages of text and code by jupytext; they are not run here, but by the
+tests. Links to files of the project that are not on the site become plain text.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "taggant"
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])+)\]\(([^)\s]+)\)")
+NOTEBOOK = re.compile(r"\]\(notebooks/(\w+)\.ipynb\)")
+NOTEBOOKS = ROOT / "notebooks"
 REFERENCE = "reference"
+TUTORIALS = "tutorials"
 
 
 def modules() -> Iterator[str]:
@@ -45,14 +49,34 @@ def pages() -> dict[str, list[str]]:
     return found
 
 
+def tutorials() -> list[str]:
+    """Names of the notebooks."""
+    return [path.stem for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
+
+
+def tutorial(name: str) -> str:
+    """A notebook as a page."""
+    import jupytext
+
+    text: str = jupytext.writes(jupytext.read(NOTEBOOKS / f"{name}.ipynb"), fmt="md")
+    text = text.replace("%matplotlib inline\n", "").replace("](../docs/", "](../")
+    front = "---\n"
+    body = text.split(front, 2)[2] if text.startswith(front) else text
+    note = f"*A notebook to run: `notebooks/{name}.ipynb`. Its pictures appear when it is run.*"
+    title, _, rest = body.strip().partition("\n")
+    return f"{title}\n\n{note}\n{rest}\n"
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the first page and the reference."""
+    """Add the first page, the tutorials and the reference."""
     from mkdocs.structure.files import File  # tests read this file without the extra [docs]
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "index.md", content=_moved(readme, "docs/")))
     changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     files.append(File.generated(config, "changelog.md", content=_moved(changes, "docs/")))
+    for name in tutorials():
+        files.append(File.generated(config, f"{TUTORIALS}/{name}.md", content=tutorial(name)))
     for page, names in pages().items():
         title = page if page == "taggant" else f"taggant.{page}"
         text = "\n".join([f"# {title}", *(f"\n## {name}\n\n::: {name}" for name in names)])
@@ -97,4 +121,4 @@ def defined(module: str) -> list[str]:
 
 def _moved(text: str, folder: str) -> str:
     """A page of the root, with links as they are from `folder`."""
-    return text.replace(f"]({folder}", "](")
+    return NOTEBOOK.sub(rf"]({TUTORIALS}/\1.md)", text.replace(f"]({folder}", "]("))

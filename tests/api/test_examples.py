@@ -33,9 +33,11 @@ def test_examples_of_docstrings(name):
     assert found.failed == 0
 
 
-def test_examples_of_the_page():
-    found = doctest.testfile(str(PAGE), module_relative=False, optionflags=OPTIONS)
-    assert found.attempted > 60
+@pytest.mark.parametrize(("page", "examples"), [("api", 60), ("howto", 15)])
+def test_examples_of_the_pages(page, examples):
+    path = ROOT / "docs" / f"{page}.md"
+    found = doctest.testfile(str(path), module_relative=False, optionflags=OPTIONS)
+    assert found.attempted > examples
     assert found.failed == 0
 
 
