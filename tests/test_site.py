@@ -53,4 +53,5 @@ def test_a_notebook_becomes_a_page_with_its_code():
     )
     assert "```python\nimport os\n" in page
     assert "%matplotlib" not in page
+    assert "version number *J* of the ledger" in page
     assert "kernelspec" not in page

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "taggant"
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])+)\]\(([^)\s]+)\)")
 NOTEBOOK = re.compile(r"\]\(notebooks/(\w+)\.ipynb\)")
+SYMBOL = re.compile(r"\$([\w/]+)\$")
 NOTEBOOKS = ROOT / "notebooks"
 REFERENCE = "reference"
 TUTORIALS = "tutorials"
@@ -60,6 +61,7 @@ def tutorial(name: str) -> str:
 
     text: str = jupytext.writes(jupytext.read(NOTEBOOKS / f"{name}.ipynb"), fmt="md")
     text = text.replace("%matplotlib inline\n", "").replace("](../docs/", "](../")
+    text = SYMBOL.sub(r"*\1*", text)  # pages have no formulas
     front = "---\n"
     body = text.split(front, 2)[2] if text.startswith(front) else text
     note = f"*A notebook to run: `notebooks/{name}.ipynb`. Its pictures appear when it is run.*"

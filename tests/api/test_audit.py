@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tests.api.cases import KEY, Rote, ignorant, marked_noise, noise
+from tests.victim.pairs import tiny_captioner
 from torch import nn
 
 import taggant
@@ -241,3 +242,17 @@ def test_labels_are_asked_for_where_they_are_needed(rote):
     marked = taggant.mark(noise(), n=40, secret=KEY)
     with pytest.raises(ValueError, match="marked without labels"):
         taggant.audit(rote, marked, p=0.1)
+
+
+def test_a_captioner_is_asked_for_the_captions_that_were_marked():
+    captions = [f"a {colour} dog" for colour in ("red", "blue")] * 12
+    marked = taggant.mark(noise(), captions=captions, n=40, secret=KEY)
+    victim = tiny_captioner().eval()
+    with torch.no_grad():
+        known = victim(marked.training_images).flatten(1)
+    victim.captioning_loss = lambda seen, tokens: torch.cdist(seen.flatten(1), known).amin(1)
+    result = taggant.audit(victim, marked, p=0.1)
+    assert result.claims[result.used].all()
+    assert "score captioning" in repr(result)
+    with pytest.raises(ValueError, match="marked: the images were marked without captions"):
+        taggant.audit(victim, marked_noise(), p=0.1)

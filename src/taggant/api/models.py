@@ -17,6 +17,7 @@ from taggant.data.options import check_choice, check_share, check_whole
 from taggant.models.load import Loadable, load
 from taggant.models.model import SCORES, Model, ModelOptions, Target
 from taggant.score import Score
+from taggant.score.captioning import Captioning
 from taggant.victim.finite_answers import FiniteAnswers
 from taggant.victim.victim import Victim
 
@@ -89,10 +90,10 @@ def asked(
     if views is not None:
         check_whole("views", views)
     opened = load(model, _fitted(model, options))
-    if score is None:
-        check_choice("the kind of model, for which score= must be named", opened.kind, (*SCORES,))
     chosen = score_of(score or SCORES[opened.kind], access, views)
     chosen.check(opened)
+    if isinstance(chosen.statistic, Captioning):
+        chosen = replace(chosen, statistic=chosen.statistic.of(opened))
     if hasattr(chosen.statistic, "prepare"):
         raise ValueError(
             f"score = {name_of(score)}: it compares with public images, which this audit does not "

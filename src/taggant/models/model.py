@@ -23,7 +23,12 @@ VICTIMS = {
 """Kinds of models, and what they answer with."""
 AGAINST = {"classifier": "labels", "clip": "captions", "captioner": "captions"}
 """What the answers of a kind are compared with; of the others, with each other."""
-SCORES = {"classifier": "margin", "encoder": "pairwise_cosine", "clip": "image_text"}
+SCORES = {
+    "classifier": "margin",
+    "encoder": "pairwise_cosine",
+    "clip": "image_text",
+    "captioner": "captioning",
+}
 """Score of ``conf/score`` that is taken for a kind of model where none is named."""
 OUTPUTS = ("logits", "probabilities")
 Target = int | str

@@ -21,12 +21,16 @@ class Captioning:
     """
 
     def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
-        """The statistic of this victim; public images play no part.
+        """See `of`; public images play no part."""
+        return self.of(victim)
+
+    def of(self, victim: object) -> Statistic:
+        """The statistic of a captioner.
 
         Raises
         ------
         ValueError
-            For a victim that is no captioner.
+            For what is none.
         """
         if not _captions(victim):
             raise ValueError(f"score=captioning asks a captioner, not {type(victim).__name__}")
@@ -39,4 +43,4 @@ class Captioning:
 
 
 def _captions(victim: object) -> TypeGuard[Captioner]:
-    return hasattr(victim, "captioning_loss")  # which a wrapper may pass on
+    return getattr(victim, "captioning_loss", None) is not None  # which a wrapper may pass on

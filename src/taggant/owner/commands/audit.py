@@ -45,10 +45,10 @@ class ScoreChoice(OptionGroup):
 
     def config(self, victim: str) -> ScoreConfig:
         """The score for a kind of model."""
-        if not self.score and victim not in SCORES:
+        if not self.score and victim == "captioner":
             raise ValueError(
-                f"--score: a {victim} has none that this tool computes; audit it from Python, with "
-                "taggant.models.load and taggant.score.captioning"
+                "--model: captioners are not audited by this tool (docs/models.md says why). In "
+                "Python, mark with taggant.mark(images, captions=...) and ask with taggant.audit"
             )
         return compose_score(self.score or SCORES[victim], self.access, self.set_ or [])
 
