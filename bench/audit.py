@@ -60,11 +60,11 @@ NETS = {"six convolutions, width 16": partial(SmallNet, width=16)}
 NETS |= {"ResNet-9, width 32": partial(ResNet9, width=32)}
 SIZES: dict[str, dict[str, Any]] = {
     "small": {"share": (4, 200, 1), "decisions": (8, 1, 40, 1), "memory": [100, 1000]},
-    "cpu": {"share": (16, 1000, 3), "decisions": (16, 1, 200, 3), "memory": [100, 1000, 100_000]},
+    "cpu": {"share": (16, 1000, 3), "decisions": (16, 1, 200, 3), "memory": [100, 1000, 10**6]},
     "cuda": {
         "share": (512, 1000, 2),
         "decisions": (512, 2, 200, 2),
-        "memory": [100, 1000, 100_000],
+        "memory": [100, 1000, 10**6],
     },
 }
 """Images, versions, repeats; images of the engine and of the loop, versions, repeats; versions."""

@@ -44,7 +44,7 @@ from taggant.marking.strategies.jacobian import Jacobian
 from taggant.marking.strategies.maxmin import MaxMin
 from taggant.marking.stream import derive, gaussians
 from taggant.marking.twins import Twins
-from taggant.marking.windows import UNIFORMS, RandomCrop
+from taggant.marking.windows import RandomCrop
 
 SECRET = bytes(32)
 EPSILON, STEPS = 10, 90
@@ -69,7 +69,7 @@ def one_by_one(marker: Marker, data: ImageSet) -> None:
         delta = torch.zeros_like(raw).requires_grad_()
         optimizer = torch.optim.SGD([delta], lr=scheme.lr)
         for step in range(1, STEPS + 1):
-            window = torch.from_numpy(place(generator.random((1, UNIFORMS)))).to(raw.device)
+            window = torch.from_numpy(place(generator.random((1, place.uniforms)))).to(raw.device)
             optimizer.zero_grad()
             features = marker(raw + delta * unit, window)
             scheme.loss(features, original, carrier, delta).sum().backward()

@@ -15,6 +15,7 @@ from taggant.auditing.published import AuditError
 from taggant.auditing.questions import Questions
 from taggant.auditing.readings import Readings
 from taggant.data.augment import CropFlip
+from taggant.marking import chacha
 from taggant.marking.draws import DERIVATIONS, Draws
 from taggant.marking.instances import Instances
 from taggant.marking.ledger import Ledger
@@ -177,6 +178,28 @@ def test_another_secret_gives_other_bits_and_nothing_else_does(rule):
     other = read(oracle(Pixels()), SCORE, redrawn)
     assert np.array_equal(first.exceedances(), other.exceedances())
     assert (first.bits != other.bits).any(1).mean() > 0.9  # but where none exceeds, or all do
+
+
+def test_what_is_drawn_follows_from_what_is_read_whatever_n_is(monkeypatch):
+    """Counted in blocks of the keystream: marks, orders, and keys where scores tie."""
+    drawn = []
+    keystream = chacha.keystream
+
+    def counted(keys, streams, first, count):
+        drawn.append(len(keys) * count)
+        return keystream(keys, streams, first, count)
+
+    monkeypatch.setattr(chacha, "keystream", counted)
+    for model in (Pixels(), Constant()):
+        cost = []
+        for n in (100, 10**6):
+            audited = instances(count=6, n=n)
+            drawn.clear()
+            readings = read(oracle(model), SCORE, audited, [stats.besag_clifford(n, 0.1, h=2)])
+            assert readings.reads.max() < 20
+            cost.append(sum(drawn) / (readings.queries + readings.controls + 6))
+        assert max(cost) < 5
+        assert cost[1] < 1.1 * cost[0]
 
 
 def test_the_published_file_is_checked_bit_for_bit():

@@ -3,15 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.stats import ks_2samp
 from tests.marking.nets import marker
 from torch.nn.functional import interpolate
+from torchvision.transforms.v2 import RandomResizedCrop
 
 from taggant.marking.marker import bilinear
 from taggant.marking.windows import Centre, RandomCrop
 
 
 def test_random_crops_stay_inside_and_keep_to_their_ranges():
-    windows = RandomCrop()(np.random.default_rng(0).random((4000, 5)))
+    windows = RandomCrop()(np.random.default_rng(0).random((4000, 23)))
     top, left, height, width, mirrored = windows.T
     assert (top >= 0).all()
     assert (left >= 0).all()
@@ -25,8 +27,49 @@ def test_random_crops_stay_inside_and_keep_to_their_ranges():
     assert 0.46 < mirrored.mean() < 0.54
 
 
+def test_a_crop_that_does_not_fit_is_drawn_again_as_torchvision_draws_it():
+    random, count = np.random.default_rng(1), 6000
+    crop = RandomCrop()
+    _, _, height, width, _ = crop(random.random((count, crop.uniforms))).T
+    torch.manual_seed(0)
+    image = torch.zeros(1, 1000, 1000)
+    theirs = [
+        RandomResizedCrop.get_params(image, list(crop.scale), list(crop.ratio))
+        for _ in range(count)
+    ]
+    rows, columns = np.array(theirs)[:, 2:].T / 1000
+    for ours, other in ((height, rows), (width, columns), (height * width, rows * columns)):
+        assert ks_2samp(ours, other).pvalue > 1e-3
+    assert abs((height * width).mean() - 0.478) < 0.012
+
+
+def test_with_one_attempt_crops_and_their_name_are_those_of_old_ledgers():
+    crop = RandomCrop(attempts=1)
+    assert str(crop) == "RandomCrop(scale=(0.08, 1.0), ratio=(0.75, 1.3333333333333333))"
+    assert str(crop) != str(RandomCrop())
+    drawn = np.array([[0.5, 0.5, 0.25, 0.75, 0.4], [1.0, 1.0, 0.5, 0.5, 0.6]])
+    half = 0.54**0.5
+    expected = [
+        [0.25 * (1 - half), 0.75 * (1 - half), half, half, 1],
+        [0.5 * (1 - 0.75**0.5), 0, 0.75**0.5, 1, 0],
+    ]
+    assert np.allclose(crop(drawn), expected)
+    area = np.prod(crop(np.random.default_rng(0).random((4000, 5)))[:, 2:4], axis=1)
+    assert abs(area.mean() - 0.534) < 0.012
+
+
+def test_the_first_attempt_that_fits_is_taken_and_the_last_if_none_does():
+    crop = RandomCrop(attempts=3)
+    large, small, place = [1.0, 1.0], [0.25, 0.5], [0.5, 0.5, 0.5]
+    first = crop(np.array([*small, *large, *large, *place]))
+    assert np.array_equal(first, crop(np.array([*large, *small, *large, *place])))
+    assert np.array_equal(first, crop(np.array([*large, *large, *small, *place])))
+    assert first[2] == first[3] == np.float32((0.08 + 0.25 * 0.92) ** 0.5)
+    assert crop(np.array([*large, *large, *large, *place]))[3] == 1
+
+
 def test_centre_is_always_the_same():
-    windows = Centre(0.5)(np.random.default_rng(0).random((3, 5)))
+    windows = Centre(0.5)(np.random.default_rng(0).random((3, 1)))
     assert np.array_equal(windows, np.tile([0.25, 0.25, 0.5, 0.5, 0], (3, 1)))
 
 
@@ -36,6 +79,7 @@ def test_centre_is_always_the_same():
         lambda: RandomCrop(scale=(0, 1)),
         lambda: RandomCrop(scale=(0.5, 1.5)),
         lambda: RandomCrop(ratio=(2, 1)),
+        lambda: RandomCrop(attempts=0),
         lambda: Centre(0),
     ],
 )

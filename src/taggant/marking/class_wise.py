@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,9 +22,7 @@ from taggant.marking.marker import Marker
 from taggant.marking.n_version import check_epsilon
 from taggant.marking.scheme import Parameters, Scheme
 from taggant.marking.stream import derive, uniforms
-from taggant.marking.windows import UNIFORMS, Centre, RandomCrop
-
-Window = Callable[[NDArray[np.float64]], NDArray[np.float32]]
+from taggant.marking.windows import Centre, RandomCrop, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +144,7 @@ class ClassWise(Scheme):
 
     def centred(self, pixels: Tensor) -> Tensor:
         """φ(A0(.)) of pixels float32 [B, C, H, W], float32 [B, d]."""
-        window = torch.from_numpy(Centre(self.centre)(np.zeros((len(pixels), UNIFORMS))))
+        window = torch.from_numpy(Centre(self.centre)(np.zeros((len(pixels), Centre.uniforms))))
         return self.marker.features(pixels, window.to(pixels.device))
 
     def _optimise(
@@ -181,10 +179,10 @@ class ClassWise(Scheme):
     def _windows(self, secrets: Sequence[bytes], ids: Sequence[str], sets: Sequence[int]) -> Tensor:
         """A of each image and step, float32 [L, steps, 5]."""
         drawn = [
-            uniforms(derive(secret, f"windows/{i}"), [s], self.steps * UNIFORMS)
+            uniforms(derive(secret, f"windows/{i}"), [s], self.steps * self.window.uniforms)
             for secret, i, s in zip(secrets, ids, sets, strict=True)
         ]
-        stacked = np.concatenate(drawn).reshape(len(ids), self.steps, UNIFORMS)
+        stacked = np.concatenate(drawn).reshape(len(ids), self.steps, -1)
         return torch.from_numpy(self.window(stacked))
 
     def parameters(self) -> Parameters:
