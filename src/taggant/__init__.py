@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from taggant.api.audit import audit_set as audit_set
     from taggant.api.callback import AuditCallback as AuditCallback
     from taggant.api.hugging_face import transformers_callback as transformers_callback
+    from taggant.api.mark import mark as mark
     from taggant.api.marked import Marked as Marked
-    from taggant.api.marked import mark as mark
     from taggant.api.metric import AuditMetric as AuditMetric
     from taggant.api.planning import plan as plan
     from taggant.api.planning import plan_together as plan_together
@@ -39,7 +39,7 @@ _HOMES = {
     "SetResult": "api.result",
     "audit": "api.audit",
     "audit_set": "api.audit",
-    "mark": "api.marked",
+    "mark": "api.mark",
     "plan": "api.planning",
     "plan_together": "api.planning",
     "plan_withheld": "api.planning",

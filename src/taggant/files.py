@@ -6,10 +6,13 @@ import contextlib
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
+def write_atomically(
+    path: Path, content: bytes | Iterable[bytes | memoryview], mode: int = 0o666
+) -> None:
     """Write `content` beside `path` and rename it into place.
 
     A reader, or a run killed half-way, sees the old file or the new one, never a part.
@@ -17,7 +20,8 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     Parameters
     ----------
     path : Path
-    content : bytes
+    content : bytes or iterable of bytes
+        Whole, or in parts that are made when their turn comes.
     mode : int
         The file's rights, before the umask takes its share; 0o600 for secrets.
 
@@ -28,17 +32,17 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o666) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _write(path, content, mode)
+        _write(path, [content] if isinstance(content, bytes) else content, mode)
     except OSError as error:  # which names the draft, or nothing where the disk is full
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _write(path: Path, content: bytes, mode: int) -> None:
+def _write(path: Path, content: Iterable[bytes | memoryview], mode: int) -> None:
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
+            stream.writelines(content)
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(path)

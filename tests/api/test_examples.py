@@ -25,7 +25,7 @@ def _one_secret(monkeypatch):
     monkeypatch.delenv("WANDB_MODE", raising=False)  # transformers would print that it is set
 
 
-@pytest.mark.parametrize("name", ["audit", "marked", "metric", "planning", "unlearn"])
+@pytest.mark.parametrize("name", ["audit", "mark", "metric", "planning", "unlearn"])
 def test_examples_of_docstrings(name):
     module = importlib.import_module(f"taggant.api.{name}")
     found = doctest.testmod(module, optionflags=OPTIONS)

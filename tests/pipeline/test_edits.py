@@ -31,7 +31,7 @@ def decided(**modules: str) -> dict[str, str | None]:
 FIRST = decided(
     data=(
         "data.assemble data.baseline data.decode data.emoji data.imageset data.options "
-        "pipeline.stages.data"
+        "data.pixels pipeline.stages.data"
     ),
     mark=(
         "canonical networks marking.chacha marking.draws marking.instances marking.ledger "

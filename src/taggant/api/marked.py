@@ -1,12 +1,9 @@
-"""Mark images: published versions to train on or to publish, and what an audit needs."""
+"""Marked images: what to train on or to publish, and what an audit needs."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import secrets
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,38 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
-from safetensors.numpy import save as as_bytes
 from torch import Tensor
 
-from taggant.api.images import Captions, Labels, image_set
-from taggant.api.options import name_of, scheme_of
-from taggant.api.sources import Images
+from taggant.api import kept
+from taggant.api.options import scheme_of
 from taggant.data.decode import to_image
 from taggant.data.imageset import ImageSet
-from taggant.data.options import check_whole
+from taggant.data.pixels import taken
 from taggant.files import write_atomically
 from taggant.marking.instances import Instances
-from taggant.marking.ledger import SIMULATED, Ledger, owner_key
+from taggant.marking.ledger import Ledger
 from taggant.marking.n_version import NVersion
-from taggant.marking.publish import (
-    Published,
-    drawn,
-    equal_versions_rate,
-    publish,
-    raw_sha256,
-)
+from taggant.marking.publish import Published
 from taggant.marking.quality import Quality, quality
 from taggant.marking.scheme import Strategy
-from taggant.marking.stream import KEY_BYTES
-from taggant.store.identity import digest
-
-SCHEMA = 1
-"""Of saved folders."""
-LEDGER, FACTS, POSITIONS = "ledger.json", "marked.json", "positions.safetensors"
-MANY = 0.01
-"""Share of equal versions that is worth a warning."""
-Secret = str | Path | bytes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,6 +51,11 @@ class Marked:
         The published version of each marked image.
     simulated : bool
         Whether the secret follows from the public seed: an experiment that proves nothing.
+    training : ImageSet, optional
+        What a model may be trained on, where it was written to the disk.
+    folder : Path, optional
+        The private folder that all of it lies in, if it does; images are then read from there when
+        they are looked at.
     """
 
     images: ImageSet
@@ -81,6 +65,8 @@ class Marked:
     ledger: Ledger
     published: Published
     simulated: bool = False
+    training: ImageSet | None = None
+    folder: Path | None = None
 
     @property
     def n(self) -> int:
@@ -101,7 +87,7 @@ class Marked:
     @cached_property
     def training_set(self) -> ImageSet:
         """What a model may be trained on, in the order given: unused images are left out."""
-        return self.published.training_set(self.images)
+        return self.training or self.published.training_set(self.images)
 
     @property
     def training_images(self) -> Tensor:
@@ -145,7 +131,7 @@ class Marked:
         whole, rows = self.published, np.flatnonzero(members)
         part = replace(
             whole,
-            images=whole.images[torch.from_numpy(rows)],
+            images=taken(whole.images, torch.from_numpy(rows)),
             ids=tuple(whole.ids[row] for row in rows),
             used=whole.used[rows],
         )
@@ -165,14 +151,15 @@ class Marked:
 
         `folder` holds nothing secret: the training images as PNG files, in a folder for each class
         if there are labels; their captions in ``metadata.csv``; and the commitment. What an audit
-        needs goes to another folder, which is to be kept private.
+        needs goes to another folder, which is to be kept private. Images are written one by one.
 
         Parameters
         ----------
         folder : path
             For the training images; must not hold anything yet.
         secret : path, optional
-            For the rest, mode 0700; by default ``FOLDER.secret`` beside `folder`.
+            For the rest, mode 0700; by default ``FOLDER.secret`` beside `folder`, or where it lies
+            already.
 
         Returns
         -------
@@ -186,29 +173,28 @@ class Marked:
         ValueError
             If the secret folder would lie in the public one.
         """
-        public, private = _places(folder, secret)
-        for path in (public, private):
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise FileExistsError(f"{path} holds something already: give an empty folder")
-        private.mkdir(parents=True, exist_ok=True)
-        private.chmod(0o700)
+        public, private = _places(folder, self.folder if secret is None else secret)
+        kept.check_empty(public, *([] if private == self.folder else [private]))
+        if private != self.folder:
+            self._save_secret(private)
         public.mkdir(parents=True, exist_ok=True)
-        self._save_secret(private)
         self._publish(public)
         return private
 
     def _save_secret(self, folder: Path) -> None:
-        self.ledger.save(folder / LEDGER)
-        self.images.save(folder / "images")
-        self.published.save(folder)
-        write_atomically(folder / POSITIONS, as_bytes({"positions": self.positions}))
-        facts = {
-            "schema": SCHEMA,
-            "strategy": self.strategy,
-            "epsilon": self.scheme.epsilon,
-            "simulated": self.simulated,
-        }
-        write_atomically(folder / FACTS, json.dumps(facts).encode())
+        marked = self.images.rows_of(self.published.ids)
+        rows = np.concatenate([marked, np.setdiff1d(np.arange(len(self.images)), marked)])
+        with kept.private(folder):
+            self.images.save(folder / kept.RAW, rows)
+            self.published.save(folder)
+            kept.save_rest(
+                folder,
+                ImageSet.load(folder / kept.RAW),
+                self.positions[rows],
+                self.published,
+                self.ledger,
+                kept.Facts(self.strategy, self.scheme.epsilon, self.simulated),
+            )
 
     def _publish(self, folder: Path) -> None:
         shown = self.training_set
@@ -233,12 +219,14 @@ class Marked:
         secret: str | Path | None = None,
         strategy: Strategy | None = None,
     ) -> Marked:
-        """Read what `save` wrote; the published files are not looked at.
+        """Read what `save` or `mark` wrote; the published files are not looked at.
+
+        Images stay on the disk, and are read when they are looked at.
 
         Parameters
         ----------
         folder, secret
-            As given to `save`.
+            As given to `save`; or the secret folder alone, as given to `mark`.
         strategy : Strategy, optional
             The one that was given to `mark` as an object.
 
@@ -251,26 +239,26 @@ class Marked:
         PermissionError
             If others can read the ledger.
         """
-        private = _places(folder, secret)[1]
-        if not (private / FACTS).is_file():
-            raise FileNotFoundError(
-                f"{private}: no {FACTS}; Marked.load takes the folder that save was given, and "
-                "secret= where that was given"
-            )
-        facts = json.loads((private / FACTS).read_text())
-        if facts["schema"] != SCHEMA:
-            raise ValueError(f"{private / FACTS}: schema {facts['schema']!r}, accepted is {SCHEMA}")
-        ledger = Ledger.load(private / LEDGER)
-        scheme = scheme_of(strategy or str(facts["strategy"]), ledger.n, int(facts["epsilon"]))
-        ledger.check(scheme.parameters())
+        known = secret is None and kept.is_private(Path(folder))
+        private = Path(folder) if known else _places(folder, secret)[1]
+        return cls.of(private, strategy)
+
+    @classmethod
+    def of(cls, folder: Path, strategy: Strategy | None = None) -> Marked:
+        """Read a private folder; see `load`."""
+        found = kept.load(folder)
+        scheme = scheme_of(strategy or found.facts.strategy, found.ledger.n, found.facts.epsilon)
+        found.ledger.check(scheme.parameters())
         return cls(
-            images=ImageSet.load(private / "images"),
-            positions=load_file(private / POSITIONS)["positions"],
+            images=found.images,
+            positions=found.positions,
             scheme=scheme,
-            strategy=str(facts["strategy"]),
-            ledger=ledger,
-            published=Published.load(private),
-            simulated=bool(facts["simulated"]),
+            strategy=found.facts.strategy,
+            ledger=found.ledger,
+            published=found.published,
+            simulated=found.facts.simulated,
+            training=found.training,
+            folder=folder,
         )
 
 
@@ -281,138 +269,3 @@ def _places(folder: str | Path, secret: str | Path | None) -> tuple[Path, Path]:
     if private.resolve().is_relative_to(public.resolve()):
         raise ValueError(f"secret = {private}: it would lie in {public}, which is published")
     return public, private
-
-
-def mark(
-    images: Images,
-    labels: Labels | None = None,
-    n: int = 1000,
-    epsilon: int = 10,
-    unused: float = 0.5,
-    *,
-    captions: Captions | None = None,
-    count: int | None = None,
-    strategy: str | Strategy = "sign",
-    secret: Secret | None = None,
-    seed: int = 0,
-    size: int | None = None,
-) -> Marked:
-    """Mark images: make n versions of each, of which one, drawn in secret, is published.
-
-    Nothing is written. Hidden versions are made again when an audit asks for them.
-
-    Parameters
-    ----------
-    images : uint8 [N, C, H, W] array or tensor, PIL images, folder, shards, or dataset
-        Pixels 0..255 as they are published, C = 1, 3 or 4. Images or pairs of them and their class
-        numbers may come one after the other. A folder holds pictures, or a folder for each class,
-        or webdataset shards; of a dataset (torchvision's, without transform, or a split of Hugging
-        Face's) the class numbers are taken too.
-    labels : int [N] or str, optional
-        Class numbers 0, 1, 2, ..., which scores of classifiers look at; or the name of their
-        column in a Hugging Face dataset.
-    n : int
-        Versions of each image, at least 1/p for an audit at p.
-    epsilon : int
-        Largest change of a pixel, in grey levels.
-    unused : float
-        Share of the marked images that is kept from training, 0 <= unused < 1: they show the
-        false-detection rate.
-    captions : sequence of str, or str, optional
-        One an image, for image-text models; or the name of their column.
-    count : int, optional
-        Images to mark; by default all of them.
-    strategy : str or Strategy
-        How versions differ: sign, mirrored, scaled_sign, smooth, edit, smooth_edit, or an object.
-    secret : path or 32 bytes, optional
-        The owner's key: a file (made on first use, mode 0600) or its bytes. By default a new one is
-        drawn. ``"simulated"`` derives it from `seed`: repeatable, and no evidence.
-    seed : int
-        Public: which images are marked, and which of them are unused.
-    size : int, optional
-        Central squares are cut out of PIL images and files and resized to so many pixels.
-
-    Returns
-    -------
-    Marked
-
-    Raises
-    ------
-    ValueError, TypeError, FileNotFoundError
-        Naming the argument, the value and what is accepted.
-
-    Notes
-    -----
-    Guarantee: published indices are drawn uniformly and independently from the secret, so a model
-    that knows nothing of the secret is claimed by `taggant.audit` at p with probability at most p,
-    image by image (arXiv 2503.22413; docs/guarantees.md).
-
-    Examples
-    --------
-    >>> import numpy as np, taggant
-    >>> images = np.random.default_rng(0).integers(256, size=(10, 3, 16, 16), dtype=np.uint8)
-    >>> marked = taggant.mark(images, range(10), n=100, unused=0.4)
-    >>> marked
-    Marked(10 of 10 images: 6 used, 4 unused; n = 100, sign, epsilon = 10; secret withheld)
-    >>> marked.training_images.shape, marked.training_positions
-    (torch.Size([6, 3, 16, 16]), array([2, 3, 4, 5, 6, 7]))
-    """
-    check_whole("n", n, least=2)
-    check_whole("epsilon", epsilon)
-    check_whole("seed", seed, least=0)
-    scheme = scheme_of(strategy, n, epsilon)
-    every, positions = image_set(images, labels, captions, size)
-    total = _count(count, len(every))
-    kept_out = _unused(unused, total)
-    chosen = drawn(every, total, seed)
-    simulated = isinstance(secret, str) and secret == SIMULATED
-    ledger = Ledger.draw(
-        _key(secret, seed),
-        digest(["taggant.mark", dict(scheme.parameters()), list(chosen.ids), kept_out]),
-        scheme.parameters(),
-        n,
-        chosen.ids,
-        raw_sha256(chosen.images),
-    )
-    _warn_of_equals(equal_versions_rate(scheme, ledger, chosen), chosen)
-    published = publish(scheme, ledger, chosen, total - kept_out)
-    return Marked(every, positions, scheme, name_of(strategy), ledger, published, simulated)
-
-
-def _count(count: int | None, images: int) -> int:
-    check_whole("count", count, optional=True)
-    if count is not None and count > images:
-        raise ValueError(f"count = {count}: accepted are 1 to {images}, the images that there are")
-    return images if count is None else count
-
-
-def _unused(unused: float, marked: int) -> int:
-    """How many marked images are left out of training."""
-    if isinstance(unused, bool) or not 0 <= unused < 1:
-        raise ValueError(f"unused = {unused}: accepted are shares, 0 <= unused < 1")
-    left_out = round(unused * marked)
-    if left_out == marked:
-        raise ValueError(f"unused = {unused}: of {marked} marked images none is left to train on")
-    return left_out
-
-
-def _warn_of_equals(rate: float, images: ImageSet) -> None:
-    """Versions that are equal tie, and ties take claims away."""
-    if rate > MANY:
-        side = min(images.images.shape[-2:])
-        warnings.warn(
-            f"{rate:.0%} of the pairs of an image's versions are equal, so that few images can "
-            f"ever be claimed: choose finer marks for images of {side} pixels, such as strategy="
-            "taggant.marking.strategies.sign.Sign(block=2)",
-            stacklevel=3,
-        )
-
-
-def _key(secret: Secret | None, seed: int) -> bytes:
-    if secret is None:
-        return secrets.token_bytes(KEY_BYTES)
-    if isinstance(secret, bytes):
-        if len(secret) != KEY_BYTES:
-            raise ValueError(f"secret: {len(secret)} bytes are given, accepted are {KEY_BYTES}")
-        return secret
-    return owner_key(str(secret), seed)

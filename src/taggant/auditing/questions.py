@@ -12,6 +12,7 @@ from torch import Tensor
 
 from taggant.auditing.controls import CONTROLS, PERIOD, Controls
 from taggant.auditing.published import AuditError
+from taggant.data.pixels import taken
 from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS, seed_of_all
 from taggant.marking.instances import Instances
@@ -83,7 +84,8 @@ class Questions:
         """Views of this shard's instances and the probe's, paid for where the model is asked."""
         rows = sorted({*mine, *self._probed(max(self._step, CONTROLS))[0].tolist()})
         seeds = [self.instances.draws[i].seed(VIEWS) for i in rows]
-        views = self.score.views_of(self.oracle, self.raw.images[rows], self.targets[rows], seeds)
+        raw = taken(self.raw.images, torch.tensor(rows))
+        views = self.score.views_of(self.oracle, raw, self.targets[rows], seeds)
         self.views = views.new_zeros(len(self.raw), *views.shape[1:])
         self.views[rows] = views
         if not self.score.choosing:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
 from torch import Tensor
 
-from taggant.files import write_atomically
+from taggant.data import pixels
+from taggant.data.pixels import parts, taken
 
 ID_DIGITS = 32
 Indices = Sequence[int] | NDArray[np.integer] | Tensor
@@ -33,9 +33,9 @@ def content_ids(images: Tensor) -> tuple[str, ...]:
     """
     _check_images(images)
     shape = ",".join(map(str, images.shape[1:])).encode() + b":"
-    pixels = images.cpu().contiguous().numpy()
     return tuple(
-        hashlib.sha256(shape + image.tobytes()).hexdigest()[:ID_DIGITS] for image in pixels
+        hashlib.sha256(shape + image.tobytes()).hexdigest()[:ID_DIGITS]
+        for image in images.cpu().contiguous().numpy()
     )
 
 
@@ -53,9 +53,12 @@ def channel_stats(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]
     if len(images) == 0:
         raise ValueError("mean and std of an empty set: at least 1 image is needed")
     levels = torch.arange(256, dtype=torch.float64) / 255
+    counted = torch.zeros(images.shape[1], 256, dtype=torch.int64)
+    for rows in parts(len(images), images.shape[1:]):
+        for channel, levels_of in enumerate(taken(images, rows).unbind(1)):
+            counted[channel] += torch.bincount(levels_of.reshape(-1).cpu(), minlength=256)
     mean, std = [], []
-    for channel in range(images.shape[1]):
-        counts = torch.bincount(images[:, channel].reshape(-1).cpu(), minlength=256)
+    for counts in counted:
         weight = counts.double() / counts.sum()
         centre = float(weight @ levels)
         mean.append(centre)
@@ -71,7 +74,7 @@ def _check_images(images: Tensor) -> None:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images in memory, with what is known of each.
+    """Images in memory or on the disk, with what is known of each.
 
     Attributes
     ----------
@@ -144,12 +147,15 @@ class ImageSet:
         return np.array([row[image_id] for image_id in ids], dtype=np.int64)
 
     def select(self, indices: Indices) -> ImageSet:
-        """The images at `indices`, in that order; each index at most once."""
+        """The images at `indices`, in that order; each index at most once.
+
+        Where these follow each other, the images are a view of this set's, not a copy.
+        """
         at = _as_index(indices)
         positions = at.tolist()
         return replace(
             self,
-            images=self.images[at],
+            images=taken(self.images, at),
             ids=tuple(self.ids[i] for i in positions),
             labels=None if self.labels is None else self.labels[at],
             captions=None if self.captions is None else tuple(self.captions[i] for i in positions),
@@ -167,33 +173,56 @@ class ImageSet:
                 f"{self.name}: replacement is {images.dtype} {list(images.shape)}, "
                 f"uint8 {list(expected)} is needed"
             )
-        pixels = self.images.clone()
-        pixels[at] = images.to(pixels.device)
-        return replace(self, images=pixels)
+        whole = self.images.clone()
+        whole[at] = images.to(whole.device)
+        return replace(self, images=whole)
 
-    def save(self, folder: Path) -> None:
-        """Write `imageset.safetensors` (pixels, labels) and `imageset.json` (the rest)."""
+    def save(
+        self,
+        folder: Path,
+        rows: Indices | None = None,
+        shown: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        """Write `imageset.safetensors` (pixels, labels) and `imageset.json` (the rest).
+
+        Pixels are written part by part, so that no second copy of them is made.
+
+        Parameters
+        ----------
+        folder : Path
+        rows : int array, optional
+            Which images, in which order; by default all as they are.
+        shown : callable, optional
+            Rows int64 [b] -> their images as they are to be written, uint8 [b, C, H, W].
+        """
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {"images": self.images.contiguous()}
-        if self.labels is not None:
-            tensors["labels"] = self.labels.contiguous()
-        write_atomically(folder / "imageset.safetensors", save(tensors))
+        at = torch.arange(len(self)) if rows is None else _as_index(rows)
+        shape, positions = self.images.shape[1:], at.tolist()
+        pixels.write(
+            folder / "imageset.safetensors",
+            ((shown or self._shown)(at[part]) for part in parts(len(at), shape)),
+            (len(at), *shape),
+            None if self.labels is None else self.labels[at],
+        )
         record = {
             "name": self.name,
             "class_names": self.class_names,
             "mean": self.mean,
             "std": self.std,
-            "ids": self.ids,
-            "captions": self.captions,
+            "ids": [self.ids[i] for i in positions],
+            "captions": None if self.captions is None else [self.captions[i] for i in positions],
         }
         text = json.dumps(record, ensure_ascii=False, indent=1)
         (folder / "imageset.json").write_text(text, encoding="utf-8")
 
+    def _shown(self, rows: Tensor) -> Tensor:
+        return taken(self.images, rows)
+
     @classmethod
     def load(cls, folder: Path) -> ImageSet:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; pixels stay on the disk until they are looked at."""
         record = json.loads((folder / "imageset.json").read_text(encoding="utf-8"))
-        tensors = load_file(folder / "imageset.safetensors")
+        tensors = pixels.read(folder / "imageset.safetensors")
         captions = record["captions"]
         return cls(
             images=tensors["images"],

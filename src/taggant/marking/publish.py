@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save
 from torch import Tensor
 
+from taggant.data import pixels
 from taggant.data.imageset import ImageSet
-from taggant.files import write_atomically
+from taggant.data.pixels import parts, taken
 from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import Drawn
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
 from taggant.marking.selection import ANY, Selection
 
-BATCH = 512
+IMAGES = "published.safetensors"
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,13 @@ class Published:
 
     def save(self, folder: Path) -> None:
         """Write the images losslessly and the rest as JSON."""
-        tensors = save({"images": self.images.contiguous()})
-        write_atomically(folder / "published.safetensors", tensors)
+        shape = self.images.shape
+        shown = (taken(self.images, rows) for rows in parts(len(self.ids), shape[1:]))
+        pixels.write(folder / IMAGES, shown, shape)
+        self.save_facts(folder)
+
+    def save_facts(self, folder: Path) -> None:
+        """Write all but the images."""
         record = {
             "ids": self.ids,
             "used": self.used.tolist(),
@@ -87,9 +94,9 @@ class Published:
 
     @classmethod
     def load(cls, folder: Path) -> Published:
-        """Read what `save` wrote."""
+        """Read what `save` wrote; pixels stay on the disk until they are looked at."""
         record = json.loads((folder / "published.json").read_text())
-        images = load_file(folder / "published.safetensors")["images"]
+        images = pixels.read(folder / IMAGES)["images"]
         used = np.array(record["used"], dtype=bool)
         made = MarkingDevice(**record["made"])
         ids = tuple(record["ids"])
@@ -148,20 +155,36 @@ def choose(train: ImageSet, used: int, unused: int, seed: int, withhold: int = 0
 
 def drawn(images: ImageSet, count: int, seed: int) -> ImageSet:
     """So many of the images in random order, by a public seed."""
-    order = np.random.default_rng(seed).permutation(len(images))
-    return images.select(order[:count].tolist())
+    return images.select(random_order(len(images), seed)[:count])
+
+
+def random_order(count: int, seed: int) -> NDArray[np.int64]:
+    """Numbers 0..count-1 in random order, by a public seed."""
+    return np.random.default_rng(seed).permutation(count)
 
 
 def publish(
-    scheme: Scheme, ledger: Ledger, raw: ImageSet, used: int, selection: Selection = ANY
+    scheme: Scheme,
+    ledger: Ledger,
+    raw: ImageSet,
+    used: int,
+    selection: Selection = ANY,
+    gather: Callable[[Iterable[Tensor]], Tensor] | None = None,
 ) -> Published:
     """Make the published version of each image, `used` of which enter training.
 
     Images that the ledger withholds are none of them.
+
+    Parameters
+    ----------
+    gather : callable, optional
+        Takes the published versions in parts, uint8 [b, C, H, W], and returns all of them; by
+        default they are put together in memory.
     """
     device, withheld = MarkingDevice.here(), set(ledger.withheld)
     raw = raw.select([i for i, image_id in enumerate(raw.ids) if image_id not in withheld])
-    versions = published_versions(scheme, ledger, raw, device)
+    shown = published_parts(scheme, ledger, raw, device)
+    versions = torch.cat([*shown]) if gather is None else gather(shown)
     precision = str(scheme.parameters().get("precision", "integers"))
     chosen = selection(raw, used)
     return Published(
@@ -173,12 +196,17 @@ def published_versions(
     scheme: Scheme, ledger: Drawn, raw: ImageSet, device: MarkingDevice
 ) -> Tensor:
     """The published version of each image, uint8 [B, C, H, W], made as hidden ones are."""
+    return torch.cat([*published_parts(scheme, ledger, raw, device)])
+
+
+def published_parts(
+    scheme: Scheme, ledger: Drawn, raw: ImageSet, device: MarkingDevice
+) -> Iterator[Tensor]:
+    """The same in parts, uint8 [b, C, H, W], each made when its turn comes."""
     indices = ledger.indices(raw.ids)[:, None]
-    parts = []
-    for rows in np.array_split(np.arange(len(raw)), range(BATCH, len(raw), BATCH)):
-        versions = versions_of(scheme, ledger, raw.select(rows.tolist()), indices[rows], device)
-        parts.append(versions[:, 0].cpu())
-    return torch.cat(parts)
+    for rows in parts(len(raw), raw.images.shape[1:]):
+        versions = versions_of(scheme, ledger, raw.select(rows), indices[rows.numpy()], device)
+        yield versions[:, 0].cpu()
 
 
 def versions_of(
@@ -210,8 +238,7 @@ def remaking_device(
         if not device.reachable:
             tried.append(f"{device} is not at hand")
             continue
-        remade = published_versions(scheme, ledger, raw, device)
-        differs = (remade != published.images).flatten(1).any(1)
+        differs = _differs(published.images, published_parts(scheme, ledger, raw, device))
         if not differs.any():
             return device
         first = raw.ids[int(differs.nonzero()[0])]
@@ -223,6 +250,15 @@ def remaking_device(
         f"{'; '.join(tried)}. The published file, the raw images, the marker or the marking device "
         f"changed (it was {published.made}); the audit refuses."
     )
+
+
+def _differs(images: Tensor, remade: Iterable[Tensor]) -> Tensor:
+    """Which images, [M], are not equal to those that were made again, in parts."""
+    found, done = [], 0
+    for part in remade:
+        found.append((part != images[done : done + len(part)]).flatten(1).any(1))
+        done += len(part)
+    return torch.cat(found)
 
 
 class RemakeError(RuntimeError):
@@ -241,15 +277,13 @@ def equal_versions_rate(
     images, versions : int
         Images sampled (the first ones: the raw set is in random order), and versions of each.
     """
-    few = raw.select(list(range(min(images, len(raw)))))
-    count = min(versions, scheme.n)
-    indices = np.tile(np.arange(count), (len(few), 1))
-    made = versions_of(scheme, ledger, few, indices, MarkingDevice.here())
+    indices = np.arange(min(versions, scheme.n))[None]
     pairs = equal = 0
-    for row in made.cpu():
-        _, counts = np.unique(row.flatten(1).numpy(), axis=0, return_counts=True)
-        equal += int((counts * (counts - 1)).sum())
-        pairs += count * (count - 1)
+    for row in range(min(images, len(raw))):
+        made = versions_of(scheme, ledger, raw.select([row]), indices, MarkingDevice.here())
+        counts = Counter(version.numpy().tobytes() for version in made[0].cpu())
+        equal += sum(count * (count - 1) for count in counts.values())
+        pairs += indices.size * (indices.size - 1)
     return equal / max(pairs, 1)  # one version alone makes no pair
 
 
