@@ -86,6 +86,8 @@ def test_an_audit_by_fewer_versions_and_no_curve_reads_as_many_and_goes_on_to_al
     (table,) = (pl.read_parquet(path) for path in tmp_path.glob("runs/*/*/instances.parquet"))
     assert table["exceedances"].is_between(0, 9).all()
     assert calls(tmp_path) == ["train"] + ["read"] * 2  # until the tests stop, then all ten
+    assert warmed().run(tmp_path, *fewer, "audit/test=rank") == 0
+    assert len(calls(tmp_path)) == 3  # the last snapshot is the final model, which was read
     assert warmed().run(tmp_path, *fewer, "audit.versions=20") == 0
     assert calls(tmp_path)[3:] == ["read"] * 2
 

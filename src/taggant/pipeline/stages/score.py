@@ -146,11 +146,15 @@ class Scores:
 
     @cached_property
     def final(self) -> Stage:
-        """Readings of the deployed model; where it is the trained one they extend `trained`."""
+        """Readings of the deployed model; where it is the trained one, `trained` are of it too."""
         full = self.context.cfg.audit.read == ALL
-        changed = self.unlearn.method.depends or self.asked is not self.unlearn
-        same = None if changed else self.trained
+        same = None if self._changed else lambda: self.trained
         return self._stage(self.asked.stage, 0, self.asked.final, "final model", full, same)
+
+    @property
+    def _changed(self) -> bool:
+        """Whether the deployed model is another one than the trained one."""
+        return bool(self.unlearn.method.depends) or self.asked is not self.unlearn
 
     @cached_property
     def curve(self) -> dict[int, Stage]:
@@ -164,7 +168,9 @@ class Scores:
         def model() -> Victim:
             return self.train.at_epoch(epoch) if victim is None else victim
 
-        return self._stage(self.train.stage, epoch, model, f"epoch {epoch}", full=False)
+        last = victim is None and epoch == self.train.snapshots[-1]
+        same = (lambda: self.final) if last and not self._changed else None
+        return self._stage(self.train.stage, epoch, model, f"epoch {epoch}", False, same)
 
     @property
     def trained(self) -> Stage:
@@ -200,9 +206,9 @@ class Scores:
         model: Callable[[], Model],
         title: str,
         full: bool,
-        same: Stage | None = None,
+        same: Callable[[], Stage] | None = None,
     ) -> Stage:
-        """Readings of a model; they extend those of `same`, a stage on the same model, if given."""
+        """Readings of a model; they extend those of `same`, a stage on the same model, if any."""
         identity = self._identity(epoch)
 
         def until() -> list[Boundary] | None:
@@ -221,7 +227,8 @@ class Scores:
             return recorded.shard in (WHOLE, self.audit.part) and recorded.serves(until())
 
         def compute(folder: Path) -> None:
-            paths = [p for s in (stage, same) if s for p in self.context.store.records(s)]
+            stages = [stage] if same is None else [stage, same()]
+            paths = [path for one in stages for path in self.context.store.records(one)]
             records = [Readings.load(path) for path in paths]
             long_enough = [r for r in records if r.shard == self.audit.part and r.serves(until())]
             merged = _merged(records, until()) if self.audit.part == WHOLE else None
