@@ -7,11 +7,11 @@ import pytest
 import torch
 from tests.conftest import random_set
 
-from taggant.marking.strategies import edit
 from taggant.marking.strategies.edit import DRAWS, LUMA, Edit
 from taggant.marking.strategies.sign import Sign, drawn_cells
 from taggant.marking.strategies.smooth import Smooth
 from taggant.marking.strategies.smooth_edit import SmoothEdit
+from taggant.marking.stream import derive, uniforms
 
 SECRET = bytes(range(32))
 RAMP = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16).expand(1, 3, 16, 16)
@@ -145,6 +145,6 @@ def test_draws_of_an_edit_are_independent_of_the_signs():
     indices = np.arange(2000)[None]
     drawn = drawn_cells(GREY.device, [SECRET], ["x"], indices, (1, 1, 9))
     coins = drawn[0, :, 0, 0].double() - 0.5
-    draws = torch.from_numpy(edit.uniforms(edit.derive(SECRET, "edits/x"), indices[0], DRAWS)) - 0.5
+    draws = torch.from_numpy(uniforms(derive(SECRET, "edits/x"), indices[0], DRAWS)) - 0.5
     correlation = (coins.T @ draws) / 2000 / (0.5 / 12**0.5)
     assert float(correlation.abs().max()) < 4.5 / 2000**0.5

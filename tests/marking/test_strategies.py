@@ -57,7 +57,7 @@ def test_products_of_sketch_and_carriers_are_exact_in_float32():
     assert LARGEST_SKETCH * LEVELS * COORDINATE < 2**24
     strategy = Jacobian(marker(), k=128, block=1)
     sketch = strategy.sketch(SECRET, DATA.images[0], "x").flatten(1)
-    carriers = strategy.carriers(SECRET, "x", np.arange(64))
+    carriers = strategy.carriers([SECRET], ["x"], np.arange(64)[None])[0]
     assert float(carriers.abs().max()) <= COORDINATE
     exact = carriers.to(torch.int64) @ sketch.to(torch.int64)
     assert torch.equal((carriers @ sketch).to(torch.int64), exact)
@@ -67,7 +67,7 @@ def test_jacobian_marks_follow_the_gradient_of_their_direction():
     strategy = Jacobian(smooth_marker(), k=32, block=1)
     grey = torch.randint(20, 236, (1, 3, 16, 16), dtype=torch.uint8)
     sketch = strategy.sketch(SECRET, grey[0], "x")
-    carriers = strategy.carriers(SECRET, "x", np.arange(4))
+    carriers = strategy.carriers([SECRET], ["x"], np.arange(4)[None])[0]
     made = strategy([SECRET], grey, ["x"], np.arange(4)[None], 10)[0]
     expected = 10 * torch.einsum("mk,kchw->mchw", carriers, sketch).sign()
     assert torch.equal(made.int() - grey[0].int(), expected.int())

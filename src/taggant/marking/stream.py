@@ -46,6 +46,19 @@ def derive(secret: bytes, purpose: str) -> bytes:
     return hmac.digest(secret, b"taggant/" + purpose.encode(), "sha256") + secret[KEY_BYTES:]
 
 
+def streams_of(
+    purpose: str,
+    secrets: Sequence[bytes],
+    ids: Sequence[str],
+    indices: NDArray[np.int64],
+) -> list[Stream]:
+    """Streams `indices` [B, k] of each image for one purpose, row after row."""
+    images = list(zip(secrets, ids, strict=True))
+    keys = {one: derive(one[0], f"{purpose}/{one[1]}") for one in set(images)}
+    rows = zip(images, indices.tolist(), strict=True)
+    return [(keys[image], index) for image, row in rows for index in row]
+
+
 def stream(key: bytes, index: int, size: int) -> bytes:
     """Stream `index` of a key, `size` bytes."""
     return bytes(_contents([(key, index)], size)[0])
@@ -93,14 +106,24 @@ def uniforms(
     key: bytes, indices: Sequence[int] | NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
     """Uniforms in (0, 1) float64 [k, count], centres of 65,536 cells, one stream per index."""
-    return (_words(key, indices, count) + 0.5) / 65536
+    return uniforms_of([(key, int(index)) for index in indices], count)
+
+
+def uniforms_of(streams: Sequence[Stream], count: int) -> NDArray[np.float64]:
+    """`uniforms`, one stream per (key, index)."""
+    return (_cells(streams, count) + 0.5) / 65536
 
 
 def gaussians(
     key: bytes, indices: Sequence[int] | NDArray[np.int64], count: int
 ) -> NDArray[np.float32]:
     """Standard normals float32 [k, count] by inverse CDF of `uniforms`; none beyond 4.33."""
-    return _quantiles()[_words(key, indices, count)]
+    return gaussians_of([(key, int(index)) for index in indices], count)
+
+
+def gaussians_of(streams: Sequence[Stream], count: int) -> NDArray[np.float32]:
+    """`gaussians`, one stream per (key, index)."""
+    return _quantiles()[_cells(streams, count)]
 
 
 def unit_vectors(
@@ -114,11 +137,9 @@ def unit_vectors(
     return unit
 
 
-def _words(
-    key: bytes, indices: Sequence[int] | NDArray[np.int64], count: int
-) -> NDArray[np.uint16]:
-    contents = _contents([(key, int(i)) for i in indices], 2 * count)
-    return contents.view("<u2")
+def _cells(streams: Sequence[Stream], count: int) -> NDArray[np.uint16]:
+    """Numbers of 16 bits [k, count]."""
+    return _contents(streams, 2 * count).view("<u2")
 
 
 def _contents(streams: Sequence[Stream], size: int) -> NDArray[np.uint8]:

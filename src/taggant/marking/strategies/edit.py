@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.scheme import Parameters, Strategy
-from taggant.marking.stream import derive, uniforms
+from taggant.marking.stream import streams_of, uniforms_of
 
 LUMA = np.array([0.299, 0.587, 0.114])
 GAIN, EXPOSURE, TONE, SATURATION, RAMP, VIGNETTE = 0.18, 0.20, 0.20, 0.35, 0.20, 0.30
@@ -76,11 +76,9 @@ class Edit(Strategy):
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W] within `limit`, whatever `epsilon`; see `Strategy`."""
-        drawn = [
-            uniforms(derive(secret, f"edits/{image_id}"), row, DRAWS)
-            for secret, image_id, row in zip(secrets, ids, indices, strict=True)
-        ]
-        return self.edited(images, 2 * np.stack(drawn) - 1)
+        streams = streams_of("edits", secrets, ids, indices)
+        drawn = uniforms_of(streams, DRAWS).reshape(*indices.shape, DRAWS)
+        return self.edited(images, 2 * drawn - 1)
 
     def radius(self, epsilon: int) -> int:
         """See `Strategy.radius`."""

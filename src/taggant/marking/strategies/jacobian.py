@@ -15,7 +15,7 @@ from taggant.marking.batching import ByteBudgetCache, Key, image_keys
 from taggant.marking.marker import Marker
 from taggant.marking.scheme import Parameters, Strategy
 from taggant.marking.strategies.sign import check_block, unblock
-from taggant.marking.stream import derive, gaussians
+from taggant.marking.stream import derive, gaussians, gaussians_of, streams_of
 
 LEVELS = 1023
 COORDINATE = 127
@@ -73,6 +73,7 @@ class Jacobian(Strategy):
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
         versions = images.new_empty(*indices.shape, *images.shape[1:])
+        carriers = self.carriers(secrets, ids, indices).to(images.device)
         rows_of: dict[Key, list[int]] = {}
         for row, key in enumerate(image_keys(secrets, images, ids)):
             rows_of.setdefault(key, []).append(row)
@@ -81,12 +82,16 @@ class Jacobian(Strategy):
             sketch = self._cache.find(key)
             if sketch is None:
                 sketch = self._cache.add(key, self.sketch(secret, image, image_id))
-            wanted = indices[rows]
-            carriers = self.carriers(secret, image_id, wanted.ravel()).to(image.device)
-            signs = (carriers @ sketch.flatten(1)).sign().view(-1, *sketch.shape[1:])
-            moves = unblock(signs, self.block, *image.shape[1:])
-            marked = torch.add(image.float(), moves, alpha=epsilon).clamp_(0, 255)
-            versions[rows] = marked.to(torch.uint8).view(*wanted.shape, *image.shape)
+            own = carriers[rows].flatten(0, 1) @ sketch.flatten(1)
+            signs = own.view(-1, *sketch.shape[1:])
+            up, down = (
+                unblock(some.to(torch.uint8), self.block, *image.shape[1:])
+                for some in (signs > 0, signs < 0)
+            )
+            brighter = image.clamp(max=255 - epsilon).add_(epsilon) - image
+            darker = image - image.clamp(min=epsilon).sub_(epsilon)
+            marked = up.mul_(brighter).add_(image).sub_(down.mul_(darker))
+            versions[rows] = marked.view(len(rows), -1, *image.shape)
         return versions
 
     def cache_capacity(self, image: Tensor) -> int:
@@ -112,10 +117,13 @@ class Jacobian(Strategy):
         largest = gradient.abs().amax(0).clamp(min=1e-30)
         return (gradient / largest * LEVELS).round().contiguous()
 
-    def carriers(self, secret: bytes, image_id: str, indices: NDArray[np.int64]) -> Tensor:
-        """u_i as whole numbers float32 [m, k]: Gaussians in units of 1/32, cut at 127."""
-        drawn = gaussians(derive(secret, f"carriers/{image_id}"), indices, self.k)
-        return torch.from_numpy(np.clip(np.rint(32 * drawn), -COORDINATE, COORDINATE))
+    def carriers(
+        self, secrets: Sequence[bytes], ids: Sequence[str], indices: NDArray[np.int64]
+    ) -> Tensor:
+        """u_i as whole numbers float32 [B, m, k]: Gaussians in units of 1/32, cut at 127."""
+        drawn = gaussians_of(streams_of("carriers", secrets, ids, indices), self.k)
+        whole = np.clip(np.rint(32 * drawn), -COORDINATE, COORDINATE)
+        return torch.from_numpy(whole.reshape(*indices.shape, self.k))
 
     def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""

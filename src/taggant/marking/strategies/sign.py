@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.scheme import Parameters, Strategy
-from taggant.marking.stream import bits_on, derive
+from taggant.marking.stream import bits_on, streams_of
 
 CELLS = 4
 """Blocks along the shorter side where none is named: 8 pixels at 32."""
@@ -89,9 +89,7 @@ def drawn_cells(
     shape: tuple[int, int, int],
 ) -> Tensor:
     """The coins of a mark, uint8 0/1 [B, k, channels, rows, columns], on a device."""
-    images = list(zip(secrets, ids, strict=True))
-    keys = {one: derive(one[0], f"marks/{one[1]}") for one in set(images)}
-    streams = [(keys[i], index) for i, row in zip(images, indices, strict=True) for index in row]
+    streams = streams_of("marks", secrets, ids, indices)
     coins = bits_on(device, streams, shape[0] * shape[1] * shape[2])
     return coins.view(len(ids), -1, *shape)
 
