@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from taggant.models.model import ModelOptions
 from taggant.owner import certify
 from taggant.owner.cli import app
-from taggant.owner.gather import gather
+from taggant.owner.gather import gather, gather_raw
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
@@ -397,13 +397,13 @@ def test_what_is_missing_or_edited_is_named(home, tmp_path, done):
     ledger = FolderLedger.load(home / "ledger")
     first = ledger.entries[0]
     (raw / first.name).rename(raw / "elsewhere.jpg")  # moved: found by content
-    assert len(gather(ledger, raw, out)) == 8
+    assert len(gather(ledger, gather_raw(ledger, raw), out)) == 8
     (raw / "elsewhere.jpg").unlink()
     with pytest.raises(ValueError, match=f"1 of 8 raw pictures .*{first.name}"):
-        gather(ledger, raw, out)
+        gather(ledger, gather_raw(ledger, raw), out)
     (out / first.published).write_bytes((out / ledger.entries[1].published).read_bytes())
     with pytest.raises(ValueError, match=f"edited .*{first.published}"):
-        gather(ledger, home / "raw", out)
+        gather(ledger, gather_raw(ledger, home / "raw"), out)
 
 
 def test_another_audits_journal_and_ledger_are_refused(home, tmp_path, done):

@@ -13,13 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from tests.conftest import ROOT
-from tests.owner.forged import changed, drop, marked, put, record_of, renewed, text
+from tests.owner.forged import (
+    changed,
+    controlled_record,
+    drop,
+    marked,
+    put,
+    record_of,
+    renewed,
+    split_folder,
+    text,
+)
 from typer.testing import CliRunner
 
-from taggant.owner.certificate import Certificate, Given, unchecked
+from taggant.owner.certificate import Certificate
 from taggant.owner.certify import certificate
 from taggant.owner.cli import app
 from taggant.owner.schema import to_json
+from taggant.owner.unchecked import Given, unchecked
 from taggant.owner.verify import verify
 
 TARGET = {"_target_": "os.system", "command": "true"}
@@ -50,9 +61,19 @@ def body(tmp_path_factory) -> dict[str, Any]:
     return json.loads(to_json(made_in(tmp_path_factory.mktemp("hostile"))))
 
 
+@pytest.fixture(scope="module")
+def split_body(tmp_path_factory) -> dict[str, Any]:
+    return json.loads(to_json(split_in(tmp_path_factory.mktemp("split"))))
+
+
 def made_in(root) -> Certificate:
     ledger = marked(root)
     return certificate(ledger, record_of(ledger))
+
+
+def split_in(root, test: str = "combined") -> Certificate:
+    ledger = split_folder(root)
+    return certificate(ledger, controlled_record(ledger, test))
 
 
 # --- every field -------------------------------------------------------------------------------
@@ -129,6 +150,18 @@ PRESENT: dict[str, type] = {
     **dict.fromkeys(("opened.caption", "opened.secret", "opened.nonce"), str),
     "opened.published_sha256": str,
 }
+# Fields of a certificate by withheld pictures beside those.
+OF_A_SPLIT: dict[str, type] = {
+    **dict.fromkeys(("members", "shown"), list),
+    **dict.fromkeys(("members.picture", "members.split"), str),
+    **dict.fromkeys(("members.group", "shown.seal", "rule.asked"), int),
+    **dict.fromkeys(("shown.id", "shown.raw_sha256", "shown.name", "shown.label"), str),
+    **dict.fromkeys(("shown.caption", "shown.secret", "shown.nonce", "rule.weight"), str),
+    **dict.fromkeys(("terms.withhold.share", "terms.withhold.groups"), str),
+    "members.score": float,
+    "terms.withhold": dict,
+    "terms.withhold.count": type(None),
+}
 HOSTILE = [(field, wrong) for field, kind in PRESENT.items() for wrong in WRONG[kind]]
 
 
@@ -152,7 +185,14 @@ def ends(content: bytes, field: str) -> None:
     assert 0 < len(wrong) < 400
 
 
-def test_these_are_the_fields_that_a_certificate_has(body):
+HOSTILE_OF_A_SPLIT = [(field, w) for field, kind in OF_A_SPLIT.items() for w in WRONG[kind]]
+
+
+def test_these_are_the_fields_that_a_certificate_has(body, split_body):
+    more = {field for field in FIELDS if place(split_body, field) is not None} - set(PRESENT)
+    assert more == set(OF_A_SPLIT)
+    for field, kind in OF_A_SPLIT.items():
+        assert type(value(split_body, place(split_body, field) or ())) is kind, field
     there = {field for field in FIELDS if place(body, field) is not None}
     assert there == set(PRESENT)
     for field, kind in PRESENT.items():
@@ -168,6 +208,14 @@ def test_a_hostile_value_ends_in_a_line_or_has_to_be_believed(body, field, wrong
     ends(as_typed(changed(body, put(*way, value=hostile)), field != "sha256"), field)
 
 
+@pytest.mark.parametrize(("field", "wrong"), HOSTILE_OF_A_SPLIT, ids=lambda part: part)
+def test_a_hostile_value_of_a_split_ends_in_a_line_or_has_to_be_believed(split_body, field, wrong):
+    way, hostile = place(split_body, field), WRONG[OF_A_SPLIT[field]][wrong]
+    if value(split_body, way) == hostile and type(value(split_body, way)) is type(hostile):
+        hostile = "other" if hostile == "" else 3
+    ends(as_typed(changed(split_body, put(*way, value=hostile))), field)
+
+
 def as_typed(body: dict[str, Any], renew: bool = True) -> bytes:
     """With a digest of its own, where there is one of such values."""
     try:
@@ -176,11 +224,12 @@ def as_typed(body: dict[str, Any], renew: bool = True) -> bytes:
         return json.dumps(body, default=str).encode()
 
 
-@pytest.mark.parametrize("field", PRESENT)
-def test_a_field_less_or_more_is_refused(body, field):
+@pytest.mark.parametrize("field", [*PRESENT, *OF_A_SPLIT])
+def test_a_field_less_or_more_is_refused(body, split_body, field):
+    body = split_body if field in OF_A_SPLIT else body
     way = place(body, field)
     for change in (drop(*way), put(*way[:-1], "more", value=1)):
-        (check,) = verify(as_typed(changed(body, change), field != "sha256")).checks
+        check = verify(as_typed(changed(body, change), field != "sha256")).checks[-1]
         assert not check.ok
 
 
@@ -223,7 +272,7 @@ def test_the_documentation_names_every_field_and_what_it_is():
 
 
 def test_what_the_documentation_calls_a_statement_is_listed_as_not_checked(tmp_path):
-    made = made_in(tmp_path)
+    made = split_in(tmp_path)
     coarse = made.opened[0].replace(grid=0.5)
     everything = made.replace(
         opened=(coarse, *made.opened[1:]), transform=made.transform.replace(quality=80)

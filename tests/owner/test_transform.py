@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from taggant.auditing.published import AuditError
 from taggant.data.decode import to_image
 from taggant.owner.cli import app
-from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
+from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
 from taggant.owner.transform import Transform, fit
@@ -54,7 +54,8 @@ def home(tmp_path):
 
 
 def found_of(home) -> list[FoundPicture]:
-    return gather(FolderLedger.load(home / "ledger"), home / "raw", home / "out")
+    ledger = FolderLedger.load(home / "ledger")
+    return gather(ledger, gather_raw(ledger, home / "raw"), home / "out")
 
 
 @pytest.mark.parametrize("text", ["jpeg:82", "resize:40+jpeg:91"])

@@ -27,13 +27,13 @@ from typer.testing import CliRunner
 
 from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
-from taggant.owner.certificate import page
 from taggant.owner.certify import certificate, write
 from taggant.owner.cli import app
 from taggant.owner.commitments import Terms, draws_of
 from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path
+from taggant.owner.page import page
 from taggant.owner.record import Record
 from taggant.owner.schema import parse_values, to_json
 from taggant.owner.verify import MismatchError, _beacon, verify

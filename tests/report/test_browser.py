@@ -15,9 +15,9 @@ from tests.report.browser import too_wide
 from tests.report.test_page import page
 from tests.test_experiments import tiny
 
-from taggant.owner.certificate import page as certificate_page
 from taggant.owner.certify import certificate
 from taggant.owner.ledger import FolderLedger
+from taggant.owner.page import page as certificate_page
 
 pytestmark = pytest.mark.browser
 

@@ -174,8 +174,9 @@ def published_set(
     published: NDArray[np.bool_],
     strata: NDArray[np.int64] | None,
     splits: np.random.Generator,
+    draws: int | None = None,
 ) -> float:
     """Log p-value of the published set: by counting all splits, or by drawing some of too many."""
     if countable(len(published), int(published.sum())):
         return control_set(scores, published, ties_to_withheld(published), strata)
-    return math.log(permutation_p(scores, published, splits, DRAWS, strata))
+    return math.log(permutation_p(scores, published, splits, draws or DRAWS, strata))

@@ -15,14 +15,14 @@ from taggant.marking.device import MarkingDevice
 from taggant.marking.draws import VIEWS
 from taggant.marking.instances import Population
 from taggant.marking.publish import versions_of
-from taggant.score import Oracle, Score
+from taggant.score import AnyOracle, Score
 
 ASKED = "members"
 """Purpose of the draw of the versions that are asked."""
 
 
 def image_scores(
-    oracle: Oracle, score: Score, population: Population, targets: Tensor, versions: int
+    oracle: AnyOracle, score: Score, population: Population, targets: Tensor, versions: int
 ) -> NDArray[np.float64]:
     """Mean score of each image over some of its versions, [N]; larger = more likely used.
 

@@ -3,33 +3,50 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from taggant.auditing.engine import read
 from taggant.auditing.published import AuditError, check_published
-from taggant.data.imageset import ImageSet
 from taggant.marking.instances import Instances
 from taggant.marking.publish import Published, published_versions
 from taggant.owner.case import BLOCK, Case
-from taggant.owner.gather import FoundPicture
+from taggant.owner.gather import FoundPicture, imageset_of
 from taggant.owner.journal import Journal
-from taggant.owner.record import SCHEMA, Record, ScoredPicture
-from taggant.owner.scheme import ColoursOnly, Transformed
-from taggant.owner.transform import Transform
+from taggant.owner.members import Questions
+from taggant.owner.record import SCHEMA, MemberScore, Record, ScoredPicture
+from taggant.owner.scheme import Transformed, as_marked
 
 Progress = Callable[[int, int, int], None]
 """Called after each group with (pictures done, queries paid so far, pictures)."""
 
 
 def run(
-    case: Case, found: Sequence[FoundPicture], out: Path, budget: int | None, progress: Progress
+    case: Case,
+    raw: Mapping[str, Tensor],
+    found: Sequence[FoundPicture],
+    out: Path,
+    budget: int | None,
+    progress: Progress,
 ) -> Record:
     """Audit; a call that was cut short goes on from ``OUT.journal`` without asking again.
+
+    Parameters
+    ----------
+    case : Case
+    raw : mapping of id to Tensor
+        All raw pictures, withheld ones too.
+    found : sequence of FoundPicture
+        The published ones; none where no versions are asked.
+    out : Path
+    budget : int, optional
+        Most queries, over all calls.
+    progress : callable
 
     Raises
     ------
@@ -44,11 +61,13 @@ def run(
         done = finished(case, out)
         if done is not None:
             return done
-        scored = ask(case, found, journal, progress)
+        members = ask_members(case, raw, journal) if case.rule.by_withheld else ()
+        scored = ask(case, found, journal, progress) if case.rule.by_versions else []
         record = Record.from_values(
             schema=SCHEMA,
             facts=case.setup,
             scored=tuple(scored),
+            members=members,
             paid=journal.paid,
             attempts=int(getattr(oracle, "attempts", journal.queries)),
         )
@@ -99,6 +118,22 @@ def ask(
     return [scored[one.entry.id] for one in found]
 
 
+def ask_members(case: Case, raw: Mapping[str, Tensor], journal: Journal) -> tuple[MemberScore, ...]:
+    """Scores of whole pictures, published and withheld alike."""
+    assert case.rule.asked is not None
+    questions = Questions(
+        case.model,
+        journal,
+        case.score,
+        Transformed(as_marked(case.ledger), case.transform),
+        case.ledger,
+        case.targets,
+        case.rule.asked,
+    )
+    scores = questions.scores(raw)
+    return tuple(MemberScore.from_values(id=i, score=scores[i]) for i in case.ledger.files)
+
+
 def _ask_group(case: Case, group: Sequence[FoundPicture], journal: Journal) -> list[ScoredPicture]:
     readings = read(
         journal,
@@ -126,20 +161,9 @@ def _ask_group(case: Case, group: Sequence[FoundPicture], journal: Journal) -> l
 def instances_of(case: Case, group: Sequence[FoundPicture]) -> Instances:
     """Pictures of one shape, as the engine takes them."""
     ledger = case.ledger
-    raw = torch.stack([one.raw for one in group])
     ids = tuple(one.entry.id for one in group)
-    marked = ImageSet(
-        images=raw,
-        ids=ids,
-        labels=None,
-        captions=None,
-        name="marked pictures",
-        class_names=(),
-        mean=(0.5,) * raw.shape[1],
-        std=(0.25,) * raw.shape[1],
-    )
-    published = Transform.from_terms(ledger.terms)
-    scheme = Transformed(ColoursOnly(ledger.scheme), published)
+    marked = imageset_of(torch.stack([one.raw for one in group]), ids)
+    scheme = as_marked(ledger)
     as_published = Published(
         torch.stack([one.published for one in group]),
         ids,

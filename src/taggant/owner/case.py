@@ -10,6 +10,7 @@ from functools import cached_property
 from taggant.canonical import canonical_json
 from taggant.models.model import Model
 from taggant.owner.components.score import ScoreConfig
+from taggant.owner.controlled import reachable
 from taggant.owner.decision import DecisionRule
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.record import AskedModel, AuditSetup, Targets
@@ -88,6 +89,14 @@ class Case:
             If the model does not answer what the score reads, or a picture has no label.
         """
         check_score(self.score, self.model)
+        if self.rule.by_withheld:
+            if self.ledger.split is None:
+                raise ValueError(
+                    "--evidence: of this ledger all pictures are published, and none can be "
+                    "compared with withheld ones. `taggant mark --withhold` draws them, before "
+                    "anything is published"
+                )
+            reachable(self.rule, self.ledger.split)
         self.targets  # noqa: B018 - made here, so that a missing label ends it before any question
 
     @property

@@ -2,25 +2,25 @@
 
 It opens the commitments to the claimed pictures only. `taggant.owner.certify` makes it of an
 audit; what follows from something else in it is recomputed by `taggant.owner.verify`, and what does
-not is listed by `unchecked`, which the page shows as well.
+not is listed by `taggant.owner.unchecked`, which the page (`taggant.owner.page`) shows as well.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
-from pydantic import FailFast, Field, model_validator
+from pydantic import FailFast, Field, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant.canonical import canonical_json
-from taggant.owner.commitments import PictureDescription, Terms
+from taggant.owner.commitments import PictureDescription, Terms, split_of
 from taggant.owner.components.device import RecordedDevice
+from taggant.owner.controlled import Evidence
 from taggant.owner.record import AuditSetup, PictureScores
 from taggant.owner.schema import (
     LARGEST_N,
@@ -34,6 +34,7 @@ from taggant.owner.schema import (
     Schema,
     Timestamp,
 )
+from taggant.owner.split import Group, Split
 
 SchemaName = Literal["taggant certificate 5"]
 SCHEMA: SchemaName = "taggant certificate 5"
@@ -92,29 +93,64 @@ def unpacked(text: str, read: int) -> NDArray[np.bool_]:
     return np.unpackbits(octets, count=read).astype(bool)
 
 
-class OpenedPicture(PictureScores, PictureDescription):
-    """The opening of the commitment to one picture, and the scores of its versions.
+class Opening(PictureDescription):
+    """The opening of the commitment to one picture.
 
     Attributes
     ----------
     seal : int
         Its number among the commitments.
     secret, nonce : str
+    """
+
+    seal: Annotated[int, Field(ge=0, lt=MOST_PICTURES)]
+    secret: Hex32
+    nonce: Hex32
+
+
+class OpenedPicture(PictureScores, Opening):
+    """With the scores of its versions.
+
+    Attributes
+    ----------
     published : int
         Index of the published version.
     published_sha256 : str
         SHA-256 of its pixels.
     """
 
-    seal: Annotated[int, Field(ge=0, lt=MOST_PICTURES)]
-    secret: Hex32
-    nonce: Hex32
     published: Version
     published_sha256: Hex32
 
 
+class Member(Schema):
+    """A picture's place in the split, opened for all pictures; it says nothing else of them.
+
+    Attributes
+    ----------
+    picture : str
+        Commitment to the picture itself; with the others it gives the seal.
+    group : int
+        Within which it is compared.
+    split : str
+        Split secret, from which follows whether it is withheld.
+    score : float or None
+        Of the whole picture, where it was asked for.
+    """
+
+    picture: Hex32
+    group: Group
+    split: Hex32
+    score: float | None
+
+
 class Certificate(AuditSetup):
-    """What an audit proves, and to be checked by."""
+    """What an audit proves, and to be checked by.
+
+    Where pictures are withheld it has `members`, one a seal; and `shown`, openings of those whose
+    versions were not compared: withheld ones, and claimed ones where no versions were asked. Both
+    are not written where there are none.
+    """
 
     schema_: Annotated[SchemaName, Field(alias="schema")]
     created: Timestamp
@@ -126,9 +162,45 @@ class Certificate(AuditSetup):
     pictures: Annotated[tuple[PictureResult, ...], Field(max_length=MOST_PICTURES), FailFast()]
     set_p: Probability
     opened: Annotated[tuple[OpenedPicture, ...], Field(max_length=MOST_PICTURES), FailFast()]
+    members: Annotated[tuple[Member, ...], Field(max_length=MOST_PICTURES), FailFast()] = ()
+    shown: Annotated[tuple[Opening, ...], Field(max_length=MOST_PICTURES), FailFast()] = ()
     queries: Count
     software: NonEmptyLine
     sha256: Hex32
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        return {k: v for k, v in values.items() if k not in ("members", "shown") or v}
+
+    @property
+    def openings(self) -> tuple[Opening, ...]:
+        """Of all opened pictures."""
+        return (*self.opened, *self.shown)
+
+    @cached_property
+    def split(self) -> Split | None:
+        """Which pictures are withheld; None where all are published."""
+        secrets = [bytes.fromhex(one.split) for one in self.members]
+        groups = [one.group for one in self.members]
+        return split_of(self.terms, secrets, groups, self.commitment, self.value)
+
+    @property
+    def evidence(self) -> Evidence:
+        """What the claims are made of."""
+        rows = [picture.comparisons for picture in self.pictures]
+        scores = np.array([one.score for one in self.members], float) if self.asked else None
+        return Evidence(rows, self.split, scores)
+
+    @property
+    def asked(self) -> bool:
+        """Whether whole pictures were asked for."""
+        return self.rule.by_withheld
+
+    @property
+    def published(self) -> int:
+        """How many pictures are published."""
+        return int(self.evidence.published.sum())
 
     @model_validator(mode="after")
     def _fits(self) -> Certificate:
@@ -147,21 +219,47 @@ class Certificate(AuditSetup):
         for number, picture in enumerate(self.pictures):
             if picture.read >= n:
                 yield f"pictures.{number}.read = {picture.read}: there are {n} versions"
-        least = self.score.views * sum(1 + picture.read for picture in self.pictures)
+        least = self.score.views * self._versions_asked
         if self.queries < least:
             yield f"queries = {self.queries}: the versions read took {least} at least"
+        yield from self._misfits_of_members()
         yield from self._misfits_of_openings(n)
 
+    @property
+    def _versions_asked(self) -> int:
+        """At least so many."""
+        whole = len(self.members) * min(self.rule.asked or 0, self.terms.n)
+        return whole + sum(1 + one.read for one in self.pictures if one.read)
+
+    def _misfits_of_members(self) -> Iterator[str]:
+        expected = len(self.seals) if self.terms.withhold is not None else 0
+        if len(self.members) != expected:
+            yield f"members = [...] of {len(self.members)}: accepted are {expected}"
+        for number, member in enumerate(self.members):
+            if (member.score is not None) != self.asked:
+                yield f"members.{number}.score = {member.score}: the test is {self.rule.test}"
+        if self.asked and not self.members:
+            yield f"rule.test = {self.rule.test}: no pictures are withheld"
+        if {one.seal for one in self.opened} & {one.seal for one in self.shown}:
+            yield "shown: a picture is opened twice"
+        if self.shown and not self.asked:
+            yield f"shown = [...] of {len(self.shown)}: the test is {self.rule.test}"
+        if self.opened and not self.rule.by_versions:
+            yield f"opened = [...] of {len(self.opened)}: the test is {self.rule.test}"
+
     def _misfits_of_openings(self, n: int) -> Iterator[str]:
-        before = -1
+        for name, openings in (("opened", self.opened), ("shown", self.shown)):
+            before = -1
+            for number, opening in enumerate(openings):
+                if not before < opening.seal < len(self.seals):
+                    where = f"{name}.{number}.seal = {opening.seal}"
+                    yield f"{where}: twice, in disorder, or there is none"
+                before = opening.seal
         for number, opened in enumerate(self.opened):
             key = f"opened.{number}"
-            if not before < opened.seal < len(self.seals):
-                yield f"{key}.seal = {opened.seal}: twice, in disorder, or there is none"
-            before = opened.seal
             if opened.published >= n:
                 yield f"{key}.published = {opened.published}: there are {n} versions"
-            read = self.pictures[opened.seal].read
+            read = self.pictures[min(opened.seal, len(self.pictures) - 1)].read
             if len(opened.scores) != 1 + read:
                 yield f"{key}.scores = [...] of {len(opened.scores)}: {read} versions were read"
 
@@ -170,110 +268,3 @@ def digest_of(certificate: Certificate) -> str:
     """SHA-256 of everything but the digest itself."""
     rest = {key: value for key, value in certificate.plain().items() if key != "sha256"}
     return hashlib.sha256(canonical_json(rest)).hexdigest()
-
-
-# --- what is not checked -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a verifier has beside the certificate.
-
-    Attributes
-    ----------
-    page, public, beacon, model, classes : bool
-        The page beside it, the public commitment, the beacon's value as looked up, the model with
-        the raw pictures, and the names of its classes.
-    """
-
-    page: bool = False
-    public: bool = False
-    beacon: bool = False
-    model: bool = False
-    classes: bool = False
-
-
-@dataclass(frozen=True)
-class Note:
-    """What has to be believed, and the fields of the certificate that say it."""
-
-    text: str
-    fields: tuple[str, ...] = ()
-
-
-SAID = (
-    Note("the dates, the number of queries and the versions of software", (
-        "created", "queries", "software", "made.torch", "made.name",
-    )),
-    Note("that the address or file asked is the model meant", ("model.spec",)),
-    Note("how many models, scores, tests and commitments the owner tried"),
-    Note("who owns the pictures, and whether their use was allowed"),
-)  # fmt: skip
-"""Never checked."""
-
-
-def unchecked(c: Certificate, given: Given) -> tuple[Note, ...]:
-    """What a certificate that was found right still asks one to believe."""
-    notes = list(SAID)
-    if not given.page:
-        notes.append(Note("the page for people: there is none beside it, NAME.html"))
-    if not given.public:
-        notes.append(Note("that the commitment was made public before the model (--commitment)"))
-    if c.terms.beacon and not given.beacon:
-        notes.append(Note(f"that {c.terms.beacon} said {c.value} (--beacon-value)", ("value",)))
-    if not c.terms.beacon:
-        notes.append(
-            Note(
-                "that the owner drew the published versions at random, and chose labels and "
-                "captions without looking at them: no public beacon was named"
-            )
-        )
-    closed = len(c.seals) - len(c.opened)
-    if closed:
-        notes.append(
-            Note(
-                f"the answers for {closed} pictures that are not opened, on which the p-value of "
-                "the set rests (the claims do not)"
-            )
-        )
-    if c.transform:
-        notes.append(
-            Note(f"that a platform did {c.transform} to the published files", ("transform",))
-        )
-    if c.model.classes and not given.classes:
-        notes.append(
-            Note(
-                "that these are the model's classes, in this order (--classes)", ("model.classes",)
-            )
-        )
-    return tuple(notes) if given.model else (*notes, *_of_the_model(c))
-
-
-def _of_the_model(c: Certificate) -> Iterator[Note]:
-    fields = ["model.fingerprint", "score", "made.device", "made.threads"]
-    fields += ["opened.scores", "opened.again", "opened.published_sha256"] if c.opened else []
-    yield Note(
-        "that the model gives these scores, by this score, of versions whose pixels"
-        " are those published (--model)",
-        tuple(fields),
-    )
-    if any(opened.grid for opened in c.opened):
-        yield Note("the rounding grid of the scores (--model)", ("opened.grid",))
-    if c.terms.network is not None:
-        yield Note("that the marker's network has the weights committed to (--model)")
-
-
-# --- the page ----------------------------------------------------------------------------------
-
-
-def page(certificate: Certificate) -> str:
-    """The certificate for people: says what is proved and what is not."""
-    environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True)
-    template = files("taggant.owner").joinpath("certificate.html").read_text(encoding="utf-8")
-    rows = [(opened, certificate.pictures[opened.seal]) for opened in certificate.opened]
-    claimed = [(opened, picture) for opened, picture in rows if picture.claim]
-    notes = [note.text for note in unchecked(certificate, Given(page=True))]
-    taken = sum(picture.taken for picture in certificate.pictures)
-    return environment.from_string(template).render(
-        c=certificate, claimed=claimed, taken=taken, notes=notes
-    )

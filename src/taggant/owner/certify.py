@@ -14,18 +14,23 @@ from taggant.files import write_atomically
 from taggant.owner.certificate import (
     SCHEMA,
     Certificate,
+    Member,
     OpenedPicture,
+    Opening,
     PictureResult,
     digest_of,
     packed,
-    page,
 )
 from taggant.owner.commitments import PictureDescription
-from taggant.owner.decision import Verdict, decide
+from taggant.owner.controlled import Evidence, judge, size_of
+from taggant.owner.decision import DecisionRule, Verdict
 from taggant.owner.ledger import FolderLedger
+from taggant.owner.page import page
 from taggant.owner.record import PictureScores, Record
 from taggant.owner.schema import to_json
 from taggant.store.identity import library_versions
+
+NOTHING_READ = np.zeros((2, 0), bool)
 
 
 def certificate(ledger: FolderLedger, record: Record, everything: bool = False) -> Certificate:
@@ -44,16 +49,11 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         If the audit is of other pictures.
     """
     facts = record.facts
-    if facts.commitment != ledger.commitment or [s.id for s in record.scored] != list(
-        ledger.pictures
-    ):
-        raise ValueError(
-            "this audit is of other pictures than this ledger: their commitments differ"
-        )
-    boundary = facts.rule.boundary(ledger.terms.n)
-    rows = [one.comparisons(ledger.draws(one.id)) for one in record.scored]
-    verdict = decide(facts.rule, boundary, rows)
-    shown = range(len(rows)) if everything else np.flatnonzero(verdict.claim).tolist()
+    _check(ledger, record)
+    found = evidence(ledger, record)
+    verdict = judge(facts.rule, ledger.terms.n, found)
+    shown = set(range(len(found.rows)) if everything else to_open(facts.rule, verdict, found))
+    compared = {number for number, row in enumerate(found.rows) if row.shape[1]}
     made = Certificate.from_values(
         **{key: getattr(facts, key) for key in type(facts).model_fields},
         schema=SCHEMA,
@@ -61,16 +61,79 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         terms=ledger.terms,
         value=ledger.value,
         made=ledger.made,
-        seals=ledger.picture_commitments,
-        size=boundary.size(),
-        pictures=picture_results(rows, verdict),
+        seals=ledger.seals,
+        size=size_of(facts.rule, ledger.terms.n),
+        pictures=picture_results(found.rows, verdict),
         set_p=verdict.set_p,
-        opened=tuple(_opened(ledger, record, number) for number in shown),
+        opened=tuple(_opened(ledger, record, k) for k in sorted(shown & compared)),
+        members=_members(ledger, record),
+        shown=tuple(
+            Opening.from_values(**_opening(ledger, k))
+            for k in sorted(shown - compared if facts.rule.by_withheld else ())
+        ),
         queries=record.paid,
         software=software(),
         sha256="0" * 64,
     )
     return with_digest(made)
+
+
+def _check(ledger: FolderLedger, record: Record) -> None:
+    """Refuse an audit of other pictures than this ledger's."""
+    rule = record.facts.rule
+    scored = ledger.shown if rule.by_versions else ()
+    members = tuple(ledger.files) if rule.by_withheld else ()
+    if (
+        record.facts.commitment != ledger.commitment
+        or tuple(one.id for one in record.scored) != scored
+        or tuple(one.id for one in record.members) != members
+    ):
+        raise ValueError(
+            "this audit is of other pictures than this ledger: their commitments differ"
+        )
+
+
+def evidence(ledger: FolderLedger, record: Record) -> Evidence:
+    """What an audit found of every picture of its ledger."""
+    scored = {one.id: one.comparisons(ledger.draws(one.id)) for one in record.scored}
+    rows = [scored.get(image_id, NOTHING_READ) for image_id in ledger.files]
+    scores = np.array([one.score for one in record.members]) if record.members else None
+    return Evidence(rows, ledger.split, scores)
+
+
+def to_open(rule: DecisionRule, verdict: Verdict, found: Evidence) -> list[int]:
+    """Pictures that the claims rest on: those claimed, and the withheld ones they beat.
+
+    A withheld picture that beats every claimed one of its group counts against the claims, and
+    need not be opened.
+    """
+    claimed = verdict.claim
+    if not rule.by_withheld:
+        return list(map(int, np.flatnonzero(claimed)))
+    assert found.split is not None
+    assert found.scores is not None
+    needed = claimed.copy()
+    for group in np.unique(found.split.group[claimed]):
+        here = found.split.group == group
+        best = found.scores[here & claimed].max()
+        needed |= here & found.split.withheld & (found.scores < best)
+    return list(map(int, np.flatnonzero(needed)))
+
+
+def _members(ledger: FolderLedger, record: Record) -> tuple[Member, ...]:
+    if ledger.split is None:
+        return ()
+    scores = {one.id: one.score for one in record.members}
+    parts = zip(ledger.files, ledger.picture_commitments, ledger.split.secrets, strict=True)
+    return tuple(
+        Member.from_values(
+            picture=picture,
+            group=ledger.files[image_id].group or 0,
+            split=secret.hex(),
+            score=scores.get(image_id),
+        )
+        for image_id, picture, secret in parts
+    )
 
 
 def with_digest(certificate: Certificate) -> Certificate:
@@ -103,16 +166,24 @@ def picture_results(
     )
 
 
-def _opened(ledger: FolderLedger, record: Record, number: int) -> OpenedPicture:
-    one = record.scored[number]
-    own, entry = ledger.pictures[one.id], ledger.files[one.id]
-    return OpenedPicture.from_values(
+def _opening(ledger: FolderLedger, number: int) -> dict[str, object]:
+    image_id = list(ledger.files)[number]
+    own, entry = ledger.pictures[image_id], ledger.files[image_id]
+    return {
         **{key: getattr(entry, key) for key in PictureDescription.model_fields},
-        seal=number,
-        secret=own.secret.hex(),
-        nonce=own.nonce.hex(),
+        "seal": number,
+        "secret": own.secret.hex(),
+        "nonce": own.nonce.hex(),
+    }
+
+
+def _opened(ledger: FolderLedger, record: Record, number: int) -> OpenedPicture:
+    opening = _opening(ledger, number)
+    (one,) = (one for one in record.scored if one.id == opening["id"])
+    return OpenedPicture.from_values(
+        **opening,
         published=ledger.index(one.id),
-        published_sha256=entry.pixels,
+        published_sha256=ledger.files[one.id].pixels,
         **{key: getattr(one, key) for key in PictureScores.model_fields},
     )
 

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_serializer
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant.canonical import canonical_json
 from taggant.marking.draws import DERIVATION, Draws
@@ -31,6 +32,7 @@ from taggant.owner.schema import (
     RelativeName,
     Schema,
 )
+from taggant.owner.split import Split, Withholding
 
 SCHEMA = "taggant commitment 4"
 
@@ -50,7 +52,7 @@ class Terms(Schema):
     marking : Marking
     network : MarkerNetwork or None
     format : str
-        In which format files are published.
+        In which format files are published; raw: copied as they are.
     quality : int
         Of published JPEG files.
     beacon : str
@@ -59,18 +61,32 @@ class Terms(Schema):
     derivation : int
         By which rule index, reading order, tie keys, views and marks follow from a picture's
         secret.
+    withhold : Withholding or None
+        Which pictures are withheld; None, and not written, where all are published.
     """
 
     marking: Marking
     network: MarkerNetwork | None
-    format: Literal["keep", "png", "jpeg", "webp", "tiff"]
+    format: Literal["keep", "png", "jpeg", "webp", "tiff", "raw"]
     quality: Annotated[int, Field(ge=1, le=100)]
     beacon: Line
     derivation: Literal[1, 2]
+    withhold: Withholding | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        return {k: v for k, v in values.items() if k != "withhold" or v is not None}
 
     @classmethod
     def from_marking(
-        cls, marking: Marking, scheme: Scheme, file_format: str, quality: int, beacon: str
+        cls,
+        marking: Marking,
+        scheme: Scheme,
+        file_format: str,
+        quality: int,
+        beacon: str,
+        withhold: Withholding | None = None,
     ) -> Terms:
         """Terms of a marking as it is made here, with the weights found here."""
         parameters = scheme.parameters()
@@ -82,6 +98,7 @@ class Terms(Schema):
             quality=quality,
             beacon=beacon,
             derivation=DERIVATION,
+            withhold=withhold,
         )
 
     @property
@@ -183,3 +200,15 @@ def draws_of(secret: bytes, terms: Terms, image_id: str, root: str, value: str) 
     """
     own = tagged(secret, terms.derivation)
     return Draws(own, f"{root}/{value}/{image_id}" if terms.beacon else image_id, terms.n)
+
+
+def split_of(
+    terms: Terms, secrets: Sequence[bytes], groups: Sequence[int], root: str, value: str
+) -> Split | None:
+    """Which pictures are withheld, from their split secrets and the beacon's value if any.
+
+    None where all are published. Parameters as of `Split` and `draws_of`.
+    """
+    if terms.withhold is None:
+        return None
+    return Split(terms.withhold, secrets, groups, f"{root}/{value}" if terms.beacon else "")

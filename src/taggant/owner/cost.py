@@ -33,6 +33,11 @@ class Cost:
     used: float
     most: int
 
+    @property
+    def fixed(self) -> bool:
+        """Whether it does not depend on what the answers are."""
+        return self.unused == self.most
+
 
 def estimate(case: Case, found: Sequence[FoundPicture], batch_size: int) -> Cost:
     """What an audit of these pictures costs.
@@ -42,6 +47,9 @@ def estimate(case: Case, found: Sequence[FoundPicture], batch_size: int) -> Cost
     end. Of a model whose answers are noisy the probe asks a few more, and published versions are
     asked more often.
     """
+    whole = _whole(case)
+    if not case.rule.by_versions:
+        return Cost(whole, whole, whole)
     states, hidden = case.boundary.states, case.boundary.n - 1
     groups = list(Counter(one.raw.shape for one in found).values())
     asked = np.minimum(-(-states.t // BLOCK) * BLOCK, hidden)
@@ -49,9 +57,16 @@ def estimate(case: Case, found: Sequence[FoundPicture], batch_size: int) -> Cost
 
     def images(read: float, moved: int = 0) -> float:
         asked = read + moved * BLOCK, 2 + moved
-        return sum(_images_asked(size, *asked, case.score.views, batch_size) for size in groups)
+        own = sum(_images_asked(size, *asked, case.score.views, batch_size) for size in groups)
+        return whole + own
 
     return Cost(images(unused), images(used), int(images(hidden, PATIENCE)))
+
+
+def _whole(case: Case) -> int:
+    """Images asked to compare whole pictures, withheld ones too."""
+    versions = min(case.rule.asked or 0, case.ledger.terms.n)
+    return len(case.ledger.files) * case.score.views * versions
 
 
 def _images_asked(count: int, hidden: float, own: int, views: int, batch_size: int) -> float:

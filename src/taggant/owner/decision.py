@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import model_validator
+from pydantic import Field, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant import stats
 from taggant.auditing.comparison import firm
@@ -17,14 +18,16 @@ from taggant.owner.schema import Decimal, Schema, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
 from taggant.stats.sets import POWER_SHARE_IN_SETS, plan_set
 
-Test = Literal["optimal", "rank", "pprm", "besag_clifford"]
-TESTS: Mapping[Test, Callable[[int, Fraction], Boundary]] = {
+Test = Literal["optimal", "rank", "pprm", "besag_clifford", "controls", "combined"]
+TESTS: Mapping[str, Callable[[int, Fraction], Boundary]] = {
     "optimal": stats.optimal,
     "rank": stats.rank,
     "pprm": stats.pprm,
     "besag_clifford": stats.besag_clifford,
 }
-"""Tests of one picture: versions and level -> boundary."""
+"""Tests of one picture by its versions: versions and level -> boundary."""
+CONTROLS, COMBINED = "controls", "combined"
+"""Tests of one picture by withheld ones, and by both (`taggant.owner.withheld`)."""
 EXPECTED_USED = stats.Beta(1, 50)
 AT_ONCE = 1 << 22
 """Bits that a test is run on at once."""
@@ -36,23 +39,52 @@ class DecisionRule(Schema):
     Attributes
     ----------
     test : str
-        One of `TESTS`; with `q` the optimal one, as it is made for sets.
+        One of `TESTS`; with `q` the optimal one, as it is made for sets. Or by withheld pictures:
+        "controls", or "combined" with the ranks of versions, all of which are read.
     level : str
-        Size of each picture's test, as it is written.
+        Size of each picture's test, as it is written; by withheld pictures with `q`, that.
     q : str or None
         False discovery rate over the pictures (Benjamini-Hochberg); None: each picture is claimed
         by its own test, and the error rate is that of one picture.
+    weight : str or None
+        Of the versions when combined, in Stouffer's sum.
+    asked : int or None
+        By withheld pictures: versions of each picture that its score is the mean of.
     """
 
     test: Test
     level: Decimal
     q: Decimal | None
+    weight: Decimal | None = None
+    asked: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        alone = ("weight", "asked")
+        return {k: v for k, v in values.items() if k not in alone or v is not None}
 
     @model_validator(mode="after")
     def _fits(self) -> DecisionRule:
-        if self.q is not None and self.test != "optimal":
+        if self.q is not None and self.test != "optimal" and not self.by_withheld:
             raise ValueError(f"test = {self.test}: with q it is 'optimal'")
+        if self.by_withheld and self.q not in (None, self.level):
+            raise ValueError(f"level = {self.level}: with test {self.test} it is q, {self.q}")
+        if (self.asked is not None) != self.by_withheld:
+            raise ValueError(f"asked = {self.asked}: the test is {self.test}")
+        if (self.weight is not None) != (self.test == COMBINED):
+            raise ValueError(f"weight = {self.weight}: the test is {self.test}")
         return self
+
+    @property
+    def by_withheld(self) -> bool:
+        """Whether pictures are compared with withheld ones."""
+        return self.test in (CONTROLS, COMBINED)
+
+    @property
+    def by_versions(self) -> bool:
+        """Whether hidden versions are asked."""
+        return self.test != CONTROLS
 
     @classmethod
     def each(cls, p: str, test: str = "optimal") -> DecisionRule:
@@ -69,14 +101,23 @@ class DecisionRule(Schema):
             level = str(plan_set(pictures, q, used, EXPECTED_USED, n).level)
         return cls.from_values(test="optimal", level=decimal(level), q=q)
 
+    @classmethod
+    def controlled(cls, test: str, p: str, q: str | None, weight: str, asked: int) -> DecisionRule:
+        """By withheld pictures, each at p or all at false discovery rate q."""
+        own = decimal(weight) if test == COMBINED else None
+        q = None if q is None else decimal(q)
+        return cls.from_values(test=test, level=q or decimal(p), q=q, weight=own, asked=asked)
+
     def boundary(self, n: int) -> Boundary:
-        """The test of one picture with n versions.
+        """The test of one picture with n versions; where ranks are combined, one that reads all.
 
         Raises
         ------
         ValueError
             If there is none of that level.
         """
+        if self.by_withheld:
+            return stats.rank(n, Fraction(1, n))
         level = Fraction(self.level)
         if self.q is None:
             return TESTS[self.test](n, level)

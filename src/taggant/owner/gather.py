@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from taggant.auditing.published import AuditError
-from taggant.data.imageset import content_ids
+from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.publish import raw_sha256
 from taggant.owner import pictures
 from taggant.owner.commitments import PictureDescription
@@ -34,26 +34,32 @@ class FoundPicture:
     published: Tensor
 
 
-def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[FoundPicture]:
-    """Raw and published pictures of a ledger, found by content wherever they were moved to.
+def gather(ledger: FolderLedger, raw: Mapping[str, Tensor], published: Path) -> list[FoundPicture]:
+    """The published pictures of a ledger, found by content wherever they were moved to.
+
+    Parameters
+    ----------
+    ledger : FolderLedger
+    raw : mapping of id to Tensor
+        See `gather_raw`.
+    published : Path
 
     Raises
     ------
     ValueError
-        Naming what is missing from which folder, and what was edited.
+        Naming what is missing, and what was edited.
     """
-    raw_by_id = _raw_by_id(raw, ledger)
     found: dict[str, FoundPicture] = {}
     edited: list[str] = []
     shown = _Published(published)
     for entry in ledger.entries:
-        if entry.id in found:
+        if entry.id in found or entry.id in ledger.withheld:
             continue
         pixels = shown.find(entry)
         if pixels is None:
             edited.append(entry.published)
             continue
-        found[entry.id] = FoundPicture(entry, raw_by_id[entry.id], pixels)
+        found[entry.id] = FoundPicture(entry, raw[entry.id], pixels)
     if edited:
         raise ValueError(
             f"{len(edited)} published files in {published} are missing or were edited since they "
@@ -64,7 +70,14 @@ def gather(ledger: FolderLedger, raw: Path, published: Path) -> list[FoundPictur
     return [found[image_id] for image_id in sorted(found)]
 
 
-def _raw_by_id(folder: Path, ledger: FolderLedger) -> dict[str, Tensor]:
+def gather_raw(ledger: FolderLedger, folder: Path) -> dict[str, Tensor]:
+    """Raw pictures of a ledger by id, withheld ones too, found by content under any name.
+
+    Raises
+    ------
+    ValueError
+        Naming what is missing.
+    """
     found = find_raw(folder, ledger.files)
     missing = [entry.name for image_id, entry in ledger.files.items() if image_id not in found]
     if missing:
@@ -95,6 +108,21 @@ def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> dict[str
         if image_id in wanted and raw_sha256(pixels)[0] == wanted[image_id].raw_sha256:
             found[image_id] = pixels[0]
     return found
+
+
+def imageset_of(images: Tensor, ids: tuple[str, ...]) -> ImageSet:
+    """Pictures of one shape, uint8 [B, C, H, W], as the engine takes them."""
+    channels = images.shape[1]
+    return ImageSet(
+        images=images,
+        ids=ids,
+        labels=None,
+        captions=None,
+        name="marked pictures",
+        class_names=(),
+        mean=(0.5,) * channels,
+        std=(0.25,) * channels,
+    )
 
 
 class _Published:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FailFast, Field
+from pydantic import FailFast, Field, model_serializer
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
@@ -25,6 +26,7 @@ from taggant.owner.commitments import (
     folder_commitment,
     picture_commitment,
     picture_ledger,
+    split_of,
 )
 from taggant.owner.components.device import RecordedDevice
 from taggant.owner.components.marking import Marking
@@ -39,6 +41,7 @@ from taggant.owner.schema import (
     parse,
     to_json,
 )
+from taggant.owner.split import Group, Split, Withholding, sealed, split_secret
 
 SchemaName = Literal["taggant owner ledger 3"]
 SCHEMA: SchemaName = "taggant owner ledger 3"
@@ -52,11 +55,19 @@ class Entry(PictureDescription):
     published : str
         Name of the published file, relative to its folder.
     pixels : str
-        SHA-256 of the published pixels; None until they are published.
+        SHA-256 of the published pixels; None until they are published, and where they never are.
+    group : int or None
+        In which it may be withheld; None, and not written, where no picture is.
     """
 
     published: RelativeName
     pixels: Hex32 | None
+    group: Group | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        return {k: v for k, v in values.items() if k != "group" or v is not None}
 
 
 class LedgerFile(Schema):
@@ -106,9 +117,11 @@ class FolderLedger:
         beacon: str = "",
         file_format: str = "keep",
         quality: int = 95,
+        withhold: Withholding | None = None,
     ) -> FolderLedger:
-        """A ledger with a fresh key."""
-        terms = Terms.from_marking(marking, marking.build(), file_format, quality, beacon)
+        """A ledger with a fresh key; with `withhold`, the entries have groups."""
+        scheme = marking.build()
+        terms = Terms.from_marking(marking, scheme, file_format, quality, beacon, withhold)
         return cls(secrets.token_bytes(KEY_BYTES), terms, tuple(entries))
 
     @cached_property
@@ -137,15 +150,53 @@ class FolderLedger:
 
     @cached_property
     def picture_commitments(self) -> tuple[str, ...]:
-        """Commitments to the pictures, one by one."""
+        """Commitments to the pictures themselves, one by one."""
         return tuple(
             picture_commitment(self.pictures[i], one.description) for i, one in self.files.items()
         )
 
     @cached_property
+    def seals(self) -> tuple[str, ...]:
+        """What the folder's commitment is made of: pictures, and their places in the split."""
+        if self.terms.withhold is None:
+            return self.picture_commitments
+        splits = zip(self.picture_commitments, *self._splits, strict=True)
+        return tuple(sealed(picture, secret, group) for picture, secret, group in splits)
+
+    @property
+    def _splits(self) -> tuple[list[bytes], list[int]]:
+        """Split secrets and groups, in the order of the commitments."""
+        secrets_ = [split_secret(one.secret) for one in self.pictures.values()]
+        return secrets_, [one.group or 0 for one in self.files.values()]
+
+    @cached_property
+    def split(self) -> Split | None:
+        """Which pictures are withheld; None where all are published.
+
+        Raises
+        ------
+        ValueError
+            While a beacon is awaited.
+        """
+        self._check_value()
+        return split_of(self.terms, *self._splits, self.commitment, self.value)
+
+    @cached_property
+    def withheld(self) -> frozenset[str]:
+        """Ids of the withheld pictures."""
+        if self.split is None:
+            return frozenset()
+        return frozenset(i for i, kept in zip(self.files, self.split.withheld, strict=True) if kept)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the published pictures, in the order of the commitments."""
+        return tuple(i for i in self.files if i not in self.withheld)
+
+    @cached_property
     def commitment(self) -> str:
         """The public commitment, 64 hex digits."""
-        return folder_commitment(self.terms, self.picture_commitments)
+        return folder_commitment(self.terms, self.seals)
 
     @property
     def awaits_beacon(self) -> bool:
@@ -154,13 +205,16 @@ class FolderLedger:
 
     def draws(self, image_id: str) -> Draws:
         """What is drawn for a picture: published index, reading order, tie keys and views."""
-        if self.awaits_beacon:
-            raise ValueError(
-                f"the published versions follow from the value of {self.terms.beacon!r}; give it "
-                "with --beacon-value"
-            )
+        self._check_value()
         secret = self.pictures[image_id].secret
         return draws_of(secret, self.terms, image_id, self.commitment, self.value)
+
+    def _check_value(self) -> None:
+        if self.awaits_beacon:
+            raise ValueError(
+                f"what is published follows from the value of {self.terms.beacon!r}; give it with "
+                "--beacon-value"
+            )
 
     def index(self, image_id: str) -> int:
         """Published index J of a picture."""

@@ -107,7 +107,10 @@ def mark(
         if ledger.awaits_beacon:
             return Marked(ledger, 0, 0, None, notes)
         publisher = Publisher(folder, out, ledger, keep_location)
-        done = [publisher.publish(entry, progress) for entry in ledger.entries]
+        done = [
+            entry if entry.id in ledger.withheld else publisher.publish(entry, progress)
+            for entry in ledger.entries
+        ]
         ledger = replace(ledger, entries=tuple(done))
         ledger.save(ledger_path)
         write_atomically(contact_sheet_path(ledger_path), draw(publisher.samples), mode=0o600)
@@ -139,7 +142,7 @@ def write_commitment(ledger: FolderLedger, path: Path) -> None:
     public = PublicCommitment.from_values(
         what=WHAT,
         commitment=ledger.commitment,
-        pictures=len(ledger.picture_commitments),
+        pictures=len(ledger.seals),
         beacon=ledger.terms.beacon,
     )
     content = to_json(public)
@@ -168,6 +171,7 @@ def _survey(
     targets = published_names(names, file_format)
     entries: list[Entry] = []
     failures: list[str] = []
+    copied = file_format == pictures.RAW_FORMAT
     left_out: Counter[str] = Counter()
     located = 0
     notes = [f"{name}: no picture, left alone" for name in others]
@@ -178,8 +182,9 @@ def _survey(
         except (pictures.PictureError, SchemaError) as error:
             failures.append(str(error))
             continue
-        notes += [f"{name}: {note}" for note in picture.notes]
-        left_out.update(picture.left_out)
+        if not copied:
+            notes += [f"{name}: {note}" for note in picture.notes]
+            left_out.update(picture.left_out)
         located += picture.has_location
     if failures:
         raise ValueError(
@@ -217,6 +222,8 @@ def _entry(name: str, pixels: Tensor, target: str) -> Entry:
 
 def published_names(names: Sequence[str], file_format: str) -> dict[str, str]:
     """Published name of each file; the old suffix stays in it where two would meet."""
+    if file_format == pictures.RAW_FORMAT:
+        return {name: name for name in names}
     suffix = {name: pictures.SUFFIX_OF[pictures.format_of(name, file_format)] for name in names}
     plain = {name: str(Path(name).with_suffix(suffix[name]).as_posix()) for name in names}
     taken = [target.lower() for target in plain.values()]
@@ -237,8 +244,8 @@ def _load_or_draw(
         ledger.save(path)
         return ledger
     ledger = FolderLedger.load(path)
-    _same_settings(path, ledger, draw_ledger(entries))
-    before = {e.name: e.replace(pixels=None, label="", caption="") for e in ledger.entries}
+    _same_settings(path, ledger, draw_ledger(ledger.entries))
+    before = {e.name: _bare(e) for e in ledger.entries}
     now = {e.name: e for e in entries}
     if before != now:
         changed = sorted(n for n in before.keys() | now.keys() if before.get(n) != now.get(n))
@@ -250,6 +257,11 @@ def _load_or_draw(
     if labelling is not None:
         _same_labels(path, ledger, _labelled(entries, labelling))
     return ledger
+
+
+def _bare(entry: Entry) -> Entry:
+    """An entry as it is found in a folder: without what is known of it otherwise."""
+    return entry.replace(pixels=None, label="", caption="", group=None)
 
 
 def _labelled(entries: Sequence[Entry], labelling: Labelling) -> list[Entry]:
@@ -278,9 +290,16 @@ def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> Non
     before, now = ledger.terms.plain(), asked.terms.plain()
     now["beacon"] = now["beacon"] or before["beacon"]
     now["derivation"] = before["derivation"]  # which nobody asks for: an old ledger keeps its own
-    for name in before:
-        if before[name] != now[name]:
+    for name in {**before, **now}:
+        was, asks = before.get(name), now.get(name)
+        if was != asks:
             raise ValueError(
-                f"{path} was made with {name} {before[name]}, and this call asks for {now[name]}. "
-                "Give the options of the first call, or another --ledger and --out"
+                f"{path} was made with {name} {was}, and this call asks for {asks}. Give the "
+                "options of the first call, or another --ledger and --out"
             )
+    others = [a.name for a, b in zip(ledger.entries, asked.entries, strict=True) if a != b]
+    if others:
+        raise ValueError(
+            f"--groups: {path} was made with other groups of {len(others)} pictures (the first: "
+            f"{others[0]}), and they are committed to. Give those of the first call"
+        )

@@ -175,6 +175,8 @@ LOSSLESS: Mapping[str, Mapping[str, Any]] = {
 }
 SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
 KEEP_FORMAT = "keep"
+RAW_FORMAT = "raw"
+"""Files as they are: of pictures without marks."""
 LOSSY = frozenset({".jpg", ".jpeg"})
 OWN_FORMAT = {".webp": "webp", ".tif": "tiff", ".tiff": "tiff"}
 

@@ -63,7 +63,7 @@ class Publisher:
         made = self._version(entry.id, raw)
         target, source = self.out / entry.published, self.folder / entry.name
         kind = pictures.format_of(entry.name, self.ledger.terms.format)
-        content = pictures.encode(made, source, kind, self.ledger.terms.quality, self.keep_location)
+        content = self._content(made, source, kind)
         if target.exists():
             self._check_present(target, content, entry)
             self.already_there += 1
@@ -76,6 +76,11 @@ class Publisher:
         self._measure(entry, raw, shown)
         progress(entry.name)
         return entry.replace(pixels=pictures.digest(shown))
+
+    def _content(self, made: Tensor, source: Path, kind: str) -> bytes:
+        if kind == pictures.RAW_FORMAT:
+            return source.read_bytes()
+        return pictures.encode(made, source, kind, self.ledger.terms.quality, self.keep_location)
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:
         draws = self.ledger.draws(image_id)
@@ -93,7 +98,7 @@ class Publisher:
                     f"--strip-gps: {target} is there already and says where it was taken; nothing "
                     "is overwritten. Remove it, and the same command writes it without"
                 )
-            if found.left_out:
+            if found.left_out and self.ledger.terms.format != pictures.RAW_FORMAT:
                 self.old_metadata.append(entry.published)
             return
         raise ValueError(
@@ -118,7 +123,8 @@ class Publisher:
                 f"the picture without its mark (the first: {self.old_metadata[0]}): remove them, "
                 "and the same command writes them again"
             )
-        ours = {entry.published for entry in self.ledger.entries}
+        shown = set(self.ledger.shown)
+        ours = {entry.published for entry in self.ledger.entries if entry.id in shown}
         others = [name for name in files_in(self.out) if name not in ours]
         if others:
             notes.append(
@@ -128,7 +134,7 @@ class Publisher:
         return tuple(notes)
 
     def mean_quality(self) -> Quality:
-        """Over all pictures; the largest change of all."""
+        """Over all published pictures; the largest change of all."""
         count = len(self.qualities)
         return Quality(
             sum(q.psnr for q in self.qualities) / count,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from taggant.marking.draws import VIEWS
+from taggant.marking.draws import VIEWS, Draws
 from taggant.models.model import Model
 from taggant.owner import pictures
 from taggant.owner.case import check_score
 from taggant.owner.certificate import Certificate, OpenedPicture
-from taggant.owner.decision import decide
+from taggant.owner.controlled import Evidence, judge
 from taggant.owner.gather import find_raw
+from taggant.owner.members import Questions
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.scheme import ColoursOnly, Transformed
 from taggant.owner.transform import Transform
@@ -44,27 +46,31 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
     """
     same = model.fingerprint == c.model.fingerprint
     fresh: dict[int, NDArray[np.float32]] = {}
+    whole: dict[int, float] = {}
     return list(
         run_checks(
             [
                 ("the model is the one named", lambda: require(same, "it is another model")),
-                ("the model gives the scores", lambda: fresh.update(_ask_again(c, model, raw))),
-                ("the claims follow from those", lambda: _claims(c, fresh)),
+                ("the model gives the scores", lambda: _ask_all(c, model, raw, fresh, whole)),
+                ("the claims follow from those", lambda: _claims(c, fresh, whole)),
             ]
         )
     )
 
 
 def _raw(c: Certificate, folder: Path) -> dict[str, Tensor]:
-    wanted = {opened.id: opened for opened in c.opened}
+    wanted = {opened.id: opened for opened in c.openings}
     found = find_raw(folder, wanted)
     missing = [opened.name for i, opened in wanted.items() if i not in found]
     require(not missing, f"{len(missing)} raw pictures are not in {folder}: {missing[:3]}")
     return found
 
 
-def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
-    rows = [picture.comparisons for picture in c.pictures]
+def _claims(
+    c: Certificate, fresh: Mapping[int, NDArray[np.float32]], whole: Mapping[int, float]
+) -> None:
+    stated = c.evidence
+    rows = list(stated.rows)
     for one in c.opened:
         scores = fresh[one.seal]
         own = [*one.again, scores[0], scores[-1]]  # asked first, and once more last
@@ -72,16 +78,32 @@ def _claims(c: Certificate, fresh: Mapping[int, NDArray[np.float32]]) -> None:
             scores=tuple(map(float, scores[:-1])), again=(float(min(own)), float(max(own)))
         )
         rows[one.seal] = again.comparisons(draws(c, one))
-    found = decide(c.rule, c.rule.boundary(c.terms.n), rows).claim
-    gone = [one.name for one in c.opened if c.pictures[one.seal].claim and not found[one.seal]]
+    pictures = stated.scores
+    if pictures is not None:
+        pictures[list(whole)] = list(whole.values())
+    found = judge(c.rule, c.terms.n, Evidence(rows, c.split, pictures)).claim
+    gone = [one.name for one in c.openings if c.pictures[one.seal].claim and not found[one.seal]]
     require(
         not gone, f"{len(gone)} claims are not made of the scores that it gives here: {gone[:3]}"
     )
 
 
-def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[np.float32]]:
-    """Scores of each opened picture, by its number among all; the published version's twice, first
-    and last."""
+def _ask_all(
+    c: Certificate,
+    model: Model,
+    folder: Path,
+    fresh: dict[int, NDArray[np.float32]],
+    whole: dict[int, float],
+) -> None:
+    """Scores of each opened picture, by its number among all.
+
+    Parameters
+    ----------
+    fresh : dict
+        Gets those of its versions, the published one's twice, first and last.
+    whole : dict
+        Gets that of the whole picture, where pictures are compared with each other.
+    """
     raw = _raw(c, folder)
     score = c.score.build()
     check_score(score, model)
@@ -92,11 +114,35 @@ def _ask_again(c: Certificate, model: Model, folder: Path) -> dict[int, NDArray[
     )
     scheme = Transformed(ColoursOnly(made), Transform.from_terms(c.terms))
     targets = Targets(c)
-    fresh = {}
     for opened in c.opened:
         target = model.targets([targets.for_picture(opened)])
         fresh[opened.seal] = _ask_one(c, opened, target, score, oracle, scheme, raw[opened.id])
-    return fresh
+    if c.rule.asked is not None:
+        ledger = _Opened({one.id: draws(c, one) for one in c.openings})
+        asked = {one.id: targets.for_picture(one) for one in c.openings}
+        shown = Transformed(scheme, c.transform)
+        question = Questions(model, oracle, score, shown, ledger, asked, c.rule.asked)
+        scores = question.scores(raw)
+        whole.update({one.seal: scores[one.id] for one in c.openings})
+        far = [one.name for one in c.openings if _far(scores[one.id], c.members[one.seal].score)]
+        require(not far, f"{len(far)} of {len(whole)} scores of pictures differ: {far[:3]}")
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """The draws of opened pictures, by id."""
+
+    known: Mapping[str, Draws]
+
+    def draws(self, name: str) -> Draws:
+        return self.known[name]
+
+    def indices(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        return np.array([self.known[image_id].index() for image_id in ids], np.int64)
+
+
+def _far(score: float, before: float | None) -> bool:
+    return before is None or abs(score - before) > NEAR * (1 + abs(before))
 
 
 def _ask_one(

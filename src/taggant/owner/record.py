@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, FailFast, Field, model_validator
+from pydantic import AfterValidator, FailFast, Field, model_serializer, model_validator
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant.auditing.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
@@ -170,6 +171,13 @@ class ScoredPicture(PictureScores):
     id: ContentId
 
 
+class MemberScore(Schema):
+    """The score of a whole picture, published or withheld."""
+
+    id: ContentId
+    score: float
+
+
 class Record(Schema):
     """What an audit found. The owner keeps it to herself: it holds the scores of every picture.
 
@@ -178,7 +186,9 @@ class Record(Schema):
     facts : AuditSetup
         What was fixed before the first query.
     scored : tuple of ScoredPicture
-        In the order of the commitments.
+        Published pictures, in the order of the commitments; none where no versions were asked.
+    members : tuple of MemberScore
+        All pictures in that order, where they are compared with withheld ones; else none.
     paid : int
         Queries answered.
     attempts : int
@@ -188,11 +198,15 @@ class Record(Schema):
     size_factor: ClassVar[int] = OWN_FILES
     schema_: Annotated[SchemaName, Field(alias="schema")]
     facts: AuditSetup
-    scored: Annotated[
-        tuple[ScoredPicture, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()
-    ]
+    scored: Annotated[tuple[ScoredPicture, ...], Field(max_length=MOST_PICTURES), FailFast()]
+    members: Annotated[tuple[MemberScore, ...], Field(max_length=MOST_PICTURES), FailFast()] = ()
     paid: Count
     attempts: Count
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        return {k: v for k, v in values.items() if k != "members" or v}
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""

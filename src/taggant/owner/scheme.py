@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.scheme import Parameters, Scheme
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.transform import Transform
 
 
@@ -48,6 +49,11 @@ class ColoursOnly(Scheme):
         """See `Scheme.cache_capacity`."""
         colours = len(image) - int(len(image) in (2, 4))
         return self.scheme.cache_capacity(image[:colours])
+
+
+def as_marked(ledger: FolderLedger) -> Transformed:
+    """A ledger's versions as they were published."""
+    return Transformed(ColoursOnly(ledger.scheme), Transform.from_terms(ledger.terms))
 
 
 class Transformed(Scheme):

@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 
 from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
-from taggant.owner.certificate import Certificate, OpenedPicture, digest_of, packed, page
-from taggant.owner.certify import picture_results
+from taggant.owner.certificate import Certificate, Opening, digest_of, packed
+from taggant.owner.certify import picture_results, to_open
 from taggant.owner.commitments import (
     PublicCommitment,
     draws_of,
     folder_commitment,
     picture_commitment,
 )
-from taggant.owner.decision import Verdict, decide
+from taggant.owner.controlled import judge, size_of
+from taggant.owner.decision import Verdict
+from taggant.owner.page import page
 from taggant.owner.record import Targets
 from taggant.owner.schema import SchemaError, parse, printable, to_json
+from taggant.owner.split import sealed, split_secret
 
 CLOSE = 1e-9
 """Relative difference that another machine's arithmetic makes of a probability."""
@@ -96,6 +99,7 @@ def verify(
         return Verified((Check("the file is whole", str(error)),), None)
     steps: list[tuple[str, Callable[[], None]]] = [
         ("the openings fit the commitment", lambda: _commitment(c)),
+        *([("the split follows", lambda: _split(c))] if c.terms.withhold else []),
         ("the published versions follow", lambda: _published(c)),
         ("the scores give the bits", lambda: _bits(c)),
         ("the labels are classes of the model", lambda: _targets(c)),
@@ -149,7 +153,11 @@ def _commitment(c: Certificate) -> None:
         folder_commitment(c.terms, c.seals) == c.commitment,
         "the seals (commitments to the pictures) give another one",
     )
-    for opened in c.opened:
+    for number, member in enumerate(c.members):
+        seal = sealed(member.picture, bytes.fromhex(member.split), member.group)
+        require(seal == c.seals[number], f"members.{number}: another seal")
+    pictures = [member.picture for member in c.members] or c.seals
+    for opened in c.openings:
         own = Ledger(
             scheme=c.terms.scheme,
             secret=bytes.fromhex(opened.secret),
@@ -161,9 +169,19 @@ def _commitment(c: Certificate) -> None:
             derivation=c.terms.derivation,
         )
         require(
-            picture_commitment(own, opened.description) == c.seals[opened.seal],
+            picture_commitment(own, opened.description) == pictures[opened.seal],
             f"seal {opened.seal} does not open",
         )
+
+
+def _split(c: Certificate) -> None:
+    """That the pictures opened as published are, and that each split secret is the picture's."""
+    for opened in c.openings:
+        own = split_secret(bytes.fromhex(opened.secret)).hex()
+        require(own == c.members[opened.seal].split, f"seal {opened.seal}: another split secret")
+    published = c.evidence.published
+    for opened in c.opened:
+        require(bool(published[opened.seal]), f"seal {opened.seal} was drawn to be withheld")
 
 
 def _published(c: Certificate) -> None:
@@ -172,7 +190,7 @@ def _published(c: Certificate) -> None:
         require(index == opened.published, f"version {opened.published} was not drawn")
 
 
-def draws(c: Certificate, opened: OpenedPicture) -> Draws:
+def draws(c: Certificate, opened: Opening) -> Draws:
     """Index, reading order, tie keys and views of an opened picture."""
     return draws_of(bytes.fromhex(opened.secret), c.terms, opened.id, c.commitment, c.value)
 
@@ -193,19 +211,20 @@ def _bits(c: Certificate) -> None:
 
 def _targets(c: Certificate) -> None:
     targets = Targets(c)
-    for opened in c.opened:
+    for opened in c.openings:
         targets.for_picture(opened)
 
 
 def _decision(c: Certificate) -> None:
     rows = _rows(c)
-    boundary = c.rule.boundary(c.terms.n)
-    require(_near(boundary.size(), c.size), f"the test's size is {boundary.size()}")
-    verdict = decide(c.rule, boundary, rows)
+    size = size_of(c.rule, c.terms.n)
+    require(_near(size, c.size), f"the test's size is {size}")
+    verdict = judge(c.rule, c.terms.n, c.evidence)
     _same_pictures(c, rows, verdict)
     require(_near(verdict.set_p, c.set_p), f"the set's p-value is {verdict.set_p}")
-    opened = {one.seal for one in c.opened}
-    require(set(np.flatnonzero(verdict.claim).tolist()) <= opened, "a claim is not opened")
+    opened = {one.seal for one in c.openings}
+    closed = set(to_open(c.rule, verdict, c.evidence)) - opened
+    require(not closed, f"seal {min(closed, default=0)}: claims rest on it, and it is not opened")
 
 
 def _same_pictures(c: Certificate, rows: list[NDArray[np.bool_]], verdict: Verdict) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
+from torch import Tensor
 
 from taggant.models.model import SCORES
 from taggant.owner import audit as auditing
@@ -21,13 +22,17 @@ from taggant.owner.commands.parse import parse_choice, parse_decimal, parse_name
 from taggant.owner.commands.summary import summary
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.cost import Cost, estimate
-from taggant.owner.decision import TESTS, DecisionRule
-from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather
+from taggant.owner.decision import COMBINED, CONTROLS, TESTS, DecisionRule
+from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
 from taggant.owner.labels import classes_of
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.secret_paths import refuse_inside
 from taggant.owner.transform import Transform, fit
 from taggant.urls import is_address
+
+VERSIONS = "versions"
+EVIDENCE = {VERSIONS: VERSIONS, "controls": CONTROLS, "both": COMBINED}
+"""What ``--evidence`` says, and the tests of a rule."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +72,19 @@ class Claims(OptionGroup):
         str, typer.Option(help="of one picture's test with --fdr; planned if empty")
     ] = ""
     test: Annotated[str, typer.Option(help=f"{', '.join(TESTS)}")] = "optimal"
+    evidence: Annotated[
+        str,
+        typer.Option(
+            help="versions, controls (withheld pictures, of `taggant mark --withhold`), or both"
+        ),
+    ] = VERSIONS
+    weight: Annotated[str, typer.Option(help="of the versions, with --evidence both")] = "0.5"
+    asked: Annotated[
+        int, typer.Option(min=1, max=1000, help="versions asked to compare whole pictures")
+    ] = 4
 
     def rule(self, pictures: int, n: int) -> DecisionRule:
-        """The rule for so many pictures of n versions.
+        """The rule for so many published pictures of n versions.
 
         Raises
         ------
@@ -77,6 +92,8 @@ class Claims(OptionGroup):
             For values that are none, or do not go together.
         """
         test = parse_choice("--test", self.test, TESTS)
+        if parse_choice("--evidence", self.evidence, EVIDENCE) != VERSIONS:
+            return self._by_withheld(test)
         if self.fdr:
             if test != "optimal":
                 raise ValueError(f"--test {test}: with --fdr, accepted is optimal")
@@ -88,6 +105,15 @@ class Claims(OptionGroup):
                 f"--level {self.level}: accepted with --fdr only; without it, --p is the level"
             )
         return DecisionRule.each(parse_decimal("--p", self.p), test)
+
+    def _by_withheld(self, test: str) -> DecisionRule:
+        if test != "optimal" or self.level:
+            option = f"--level {self.level}" if self.level else f"--test {test}"
+            raise ValueError(f"{option}: accepted with --evidence versions only")
+        q = parse_decimal("--fdr", self.fdr) if self.fdr else None
+        weight = parse_decimal("--weight", self.weight)
+        own = EVIDENCE[self.evidence]
+        return DecisionRule.controlled(own, parse_decimal("--p", self.p), q, weight, self.asked)
 
 
 @dataclass(frozen=True)
@@ -135,14 +161,24 @@ class Spending(OptionGroup):
             If not.
         """
         most = cost.most if self.budget is None else min(self.budget, cost.most)
+        if cost.fixed:
+            held = len(case.ledger.withheld)
+            note(
+                f"{pictures} published pictures and {held} withheld ones: {self._priced(most)}. "
+                "Failed requests come on top."
+            )
+        else:
+            self._say_by_test(case, cost, pictures, most)
+        if not self.yes and not typer.confirm("Start?"):
+            raise typer.Abort
+
+    def _say_by_test(self, case: Case, cost: Cost, pictures: int, most: int) -> None:
         note(
             f"{pictures} pictures, test {case.rule.test} of level {case.rule.level}: on average "
             f"{self._priced(cost.unused)} if none was used, {self._priced(cost.used)} if all were "
             f"(as strongly as the test is made for); never more than {self._priced(most)}. Failed "
             "requests come on top."
         )
-        if not self.yes and not typer.confirm("Start?"):
-            raise typer.Abort
 
     def _priced(self, queries: float) -> str:
         cost = f" ({queries / 1000 * self.price:,.2f})" if self.price else ""
@@ -152,7 +188,6 @@ class Spending(OptionGroup):
 def audit(
     ledger: Annotated[Path, typer.Option(help="the secret file of `taggant mark`")],
     raw: Annotated[Path, typer.Option(help="folder of the raw pictures")],
-    published: Annotated[Path, typer.Option(help="folder of the published pictures")],
     model: Annotated[
         str,
         typer.Option(
@@ -166,6 +201,10 @@ def audit(
     spending: Spending,
     access: EndpointAccess,
     platform: Platform,
+    published: Annotated[
+        Path | None,
+        typer.Option(help="folder of the published pictures; not for --evidence controls"),
+    ] = None,
     classes: Annotated[
         str,
         typer.Option(help="the model's classes in its order, by commas; or its own; or the labels"),
@@ -176,11 +215,12 @@ def audit(
     own = FolderLedger.load(ledger)
     labels = [entry.label for entry in own.entries if entry.label]
     named = parse_names("--classes", classes)
-    found = gather(own, raw, published)
+    pictures = gather_raw(own, raw)
+    rule = claims.rule(len(own.shown), own.terms.n)
+    found = _published(own, rule, pictures, published, platform)
     options = model_options(kind, access, len(named), len(classes_of(labels, named)))
     score_config = choice.config(kind.victim or "classifier")  # what is mistyped costs nothing
     transform = platform.explained(found)
-    rule = claims.rule(len(found), own.terms.n)
     asked = opened(model, options)
     if not choice.score:
         score_config = choice.config(asked.kind)
@@ -193,17 +233,37 @@ def audit(
     case = Case(own, asked, score_config, rule, transform, in_order)
     case.check()
     if auditing.finished(case, out) is None:
-        spending.agree(case, estimate(case, found, kind.batch), len(found))
-    record = auditing.run(case, found, out, spending.budget, _progress)
+        spending.agree(case, estimate(case, found, kind.batch), len(own.shown))
+    record = auditing.run(case, pictures, found, out, spending.budget, _progress)
     note(summary(certificate(own, record)))
     note(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
 
 
+def _published(
+    own: FolderLedger,
+    rule: DecisionRule,
+    raw: Mapping[str, Tensor],
+    folder: Path | None,
+    platform: Platform,
+) -> list[FoundPicture]:
+    """The published pictures, where something is compared with them."""
+    if not rule.by_versions and platform.published_copy is None:
+        return []
+    if rule.by_versions and own.terms.marking.unmarked:
+        raise ValueError(
+            "these pictures have no marks, hence no hidden versions to compare with: accepted is "
+            "--evidence controls"
+        )
+    if folder is None:
+        raise ValueError("--published: needed, but for --evidence controls without copies")
+    return gather(own, raw, folder)
+
+
 def _refuse_secrets_in_folders(
-    ledger: Path, out: Path, raw: Path, published: Path, copies: Path | None
+    ledger: Path, out: Path, raw: Path, published: Path | None, copies: Path | None
 ) -> None:
-    folders = {"--raw": raw, "--published": published}
-    folders |= {} if copies is None else {"--published-copy": copies}
+    named = {"--raw": raw, "--published": published, "--published-copy": copies}
+    folders = {option: path for option, path in named.items() if path is not None}
     for option, path in (("--ledger", ledger), ("--out", out)):
         refuse_inside(option, path, folders)
 

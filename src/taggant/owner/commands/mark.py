@@ -14,9 +14,12 @@ from taggant.owner.commands.compose import compose_marking
 from taggant.owner.commands.console import note
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice
+from taggant.owner.components.marking import Marking, unmarked
 from taggant.owner.labels import FOLDERS, Labelling
 from taggant.owner.ledger import Entry, FolderLedger
-from taggant.owner.pictures import KEEP_FORMAT, SUFFIX_OF
+from taggant.owner.pictures import KEEP_FORMAT, RAW_FORMAT, SUFFIX_OF
+from taggant.owner.split import ALL, Withholding, group_numbers, parse_withholding
+from taggant.owner.withheld import check_split, of_the_split
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,50 @@ class Versions(OptionGroup):
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE of the scheme, e.g. marking.strategy.cells=16"),
     ] = None
+    unmarked: Annotated[
+        bool,
+        typer.Option("--unmarked", help="change no pixel: the evidence is in what is withheld"),
+    ] = False
+
+    @property
+    def marking(self) -> Marking:
+        """How pictures are marked."""
+        if self.unmarked:
+            return unmarked()
+        return compose_marking(self.scheme, self.n, self.eps, self.set_ or [])
+
+
+@dataclass(frozen=True)
+class WithheldPictures(OptionGroup):
+    """Which pictures are published at all."""
+
+    heading: ClassVar[str] = "Withheld pictures"
+    withhold: Annotated[
+        str, typer.Option(help="a share, 30%, or how many of each group: drawn, shown to nobody")
+    ] = ""
+    groups: Annotated[
+        str | None,
+        typer.Option(
+            help="compared with each other only: all, labels, folders, or a CSV file: name,group"
+        ),
+    ] = None
+
+    @property
+    def rule(self) -> Withholding | None:
+        """How many are withheld, if any."""
+        if self.withhold:
+            return parse_withholding(self.withhold, self.groups or ALL)
+        if self.groups is not None:
+            raise ValueError(f"--groups {self.groups}: accepted with --withhold only")
+        return None
+
+    def grouped(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Entries with their groups, where some are withheld."""
+        if self.rule is None:
+            return list(entries)
+        names, labels = [one.name for one in entries], [one.label for one in entries]
+        numbers = group_numbers(names, labels, self.groups or ALL)
+        return [one.replace(group=k) for one, k in zip(entries, numbers, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -86,18 +133,23 @@ def mark(
         Path, typer.Option(help="your secret file; keep it, and keep it to yourself")
     ],
     versions: Versions,
+    held: WithheldPictures,
     files: PublishedFiles,
     contents: Contents,
     public: Beacon,
 ) -> None:
     """Mark a folder of pictures before you publish it."""
-    parse_choice("--format", files.file_format, (KEEP_FORMAT, *SUFFIX_OF))
+    file_format = _format(versions, held, files)
 
     def fresh(entries: Sequence[Entry]) -> FolderLedger:
-        scheme = compose_marking(versions.scheme, versions.n, versions.eps, versions.set_ or [])
-        return FolderLedger.draw(scheme, entries, public.beacon, files.file_format, files.quality)
+        own = held.grouped(entries)
+        made = FolderLedger.draw(
+            versions.marking, own, public.beacon, file_format, files.quality, held.rule
+        )
+        check_split(made)
+        return made
 
-    if files.file_format == "jpeg":
+    if file_format == "jpeg":
         note(
             "warning: JPEG is lossy. Part of every mark is lost, and detection with it; png, webp "
             "and tiff keep all of it.",
@@ -108,12 +160,31 @@ def mark(
         out,
         ledger,
         fresh,
-        files.file_format,
+        file_format,
         public.beacon_value,
         keep_location=not files.strip_gps,
         labelling=contents.labelling,
     )
     _report(marked, out, ledger)
+
+
+def _format(versions: Versions, held: WithheldPictures, files: PublishedFiles) -> str:
+    """In which format files are published; those without marks are copied unless one is named."""
+    parse_choice("--format", files.file_format, (KEEP_FORMAT, *SUFFIX_OF))
+    if not versions.unmarked:
+        return files.file_format
+    if held.rule is None:
+        raise ValueError(
+            "--unmarked: without marks the only evidence is in which pictures are published; give "
+            "--withhold, 50% say"
+        )
+    if files.file_format != KEEP_FORMAT:
+        return files.file_format
+    if files.strip_gps:
+        raise ValueError(
+            "--strip-gps: unmarked files are copied as they are; accepted with --format png"
+        )
+    return RAW_FORMAT
 
 
 def _report(marked: marking.Marked, out: Path, ledger: Path) -> None:
@@ -130,9 +201,17 @@ def _report(marked: marking.Marked, out: Path, ledger: Path) -> None:
         q = marked.quality
         note(
             f"{marked.written} pictures written to {out}, {marked.already_there} were there "
-            "already.\n"
+            "already."
+        )
+        for text in of_the_split(marked.ledger):
+            note(text)
+        changed = (
             f"PSNR {q.psnr:.1f} dB, SSIM {q.ssim:.3f}, no pixel changed by more than {q.linf} of "
-            f"255. Contact sheet: {marking.contact_sheet_path(ledger)} (keep it to yourself).\n"
+            "255."
+        )
+        note(
+            f"{changed if q.linf else 'No pixel was changed.'} Contact sheet: "
+            f"{marking.contact_sheet_path(ledger)} (keep it to yourself).\n"
             f"Commitment {marked.ledger.commitment} ({public})."
         )
     note(timestamp_advice(public))

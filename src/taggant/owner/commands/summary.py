@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from taggant.owner.certificate import Certificate
+from taggant.owner.controlled import ASSUMPTION
 
 
 def summary(c: Certificate) -> str:
@@ -10,9 +11,10 @@ def summary(c: Certificate) -> str:
     claims = sum(one.claim for one in c.pictures)
     error = f"false-detection rate of each {c.size:.4g}"
     error = error if c.rule.q is None else f"false discovery rate {c.rule.q}"
-    withheld = sum(one.taken for one in c.pictures)
-    doubt = f" {withheld} more would be, but for answers that tied or moved." if withheld else ""
+    taken = sum(one.taken for one in c.pictures)
+    doubt = f" {taken} more would be, but for answers that tied or moved." if taken else ""
+    assumed = f"\nIt has to be believed {ASSUMPTION}." if c.rule.by_withheld else ""
     return (
-        f"{claims} of {len(c.pictures)} pictures claimed as used ({error}).{doubt} "
-        f'For "none of them was used": p = {c.set_p:.3g}. {c.queries} queries answered.'
+        f"{claims} of {c.published} pictures claimed as used ({error}).{doubt} "
+        f'For "none of them was used": p = {c.set_p:.3g}. {c.queries} queries answered.{assumed}'
     )

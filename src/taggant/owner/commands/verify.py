@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from taggant.owner import verify as verifying
-from taggant.owner.certificate import Given, unchecked
 from taggant.owner.commands.console import console, note
 from taggant.owner.commands.model_options import EndpointAccess, ModelKind, model_options, opened
 from taggant.owner.commands.parse import parse_names
 from taggant.owner.reask import verify_scores
 from taggant.owner.schema import SchemaError, read_bounded
+from taggant.owner.unchecked import Given, unchecked
 
 
 def verify(

@@ -7,11 +7,11 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
-from pydantic import Field, StringConstraints, model_serializer
+from pydantic import Field, StringConstraints, model_serializer, model_validator
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 from taggant.data import emoji
-from taggant.marking import marker, n_version, trained
+from taggant.marking import marker, n_version, none, trained
 from taggant.marking.scheme import Scheme
 from taggant.marking.strategies import (
     edit,
@@ -212,18 +212,41 @@ class MaxMin(Component):
     chunk: Annotated[int, Field(ge=1, le=256)]
 
 
-Strategy = Sign | ScaledSign | Smooth | Edit | SmoothEdit | Feature | Jacobian | MaxMin
+class NoMark(Component):
+    """The picture as it is."""
+
+    kind: Literal["none"]
+    factory = none.Unmarked
+
+
+Strategy = Sign | ScaledSign | Smooth | Edit | SmoothEdit | Feature | Jacobian | MaxMin | NoMark
 NAMES = names_by_target(
     Emoji, SmallNet, Marker, Trained | Torchvision | Timm | EfficientNetLite0, Strategy
 )
 
 
 class Marking(Schema):
-    """n versions of each picture; see `taggant.marking.n_version.NVersion`."""
+    """n versions of each picture; see `taggant.marking.n_version.NVersion`. Without marks there is
+    one, which changes no pixel."""
 
-    n: Annotated[int, Field(ge=2, le=LARGEST_N)]
-    epsilon: Annotated[int, Field(ge=1, le=255)]
+    n: Annotated[int, Field(ge=1, le=LARGEST_N)]
+    epsilon: Annotated[int, Field(ge=0, le=255)]
     strategy: Annotated[Strategy, Field(discriminator="kind")]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Marking:
+        for name, value, alone in (("n", self.n, 1), ("epsilon", self.epsilon, 0)):
+            if (value <= alone) != self.unmarked:
+                accepted = f"{alone}" if self.unmarked else f"{alone + 1} or more"
+                raise ValueError(
+                    f"{name} = {value}: of strategy {self.strategy.kind}, accepted is {accepted}"
+                )
+        return self
+
+    @property
+    def unmarked(self) -> bool:
+        """Whether pictures are published as they are."""
+        return isinstance(self.strategy, NoMark)
 
     @property
     def marker(self) -> Marker | None:
@@ -233,6 +256,8 @@ class Marking(Schema):
     @property
     def parameters(self) -> dict[str, Any]:
         """The scheme's parameters, without name and weights of the marker's network."""
+        if self.unmarked:
+            return dict(none.Unmarked().parameters())
         strategy = self.strategy.plain()
         marker = strategy.pop("marker", {})
         seen = {key: marker[key] for key in ("size", "precision") if key in marker}
@@ -241,7 +266,14 @@ class Marking(Schema):
 
     def build(self) -> Scheme:
         """The scheme; the network is loaded when it is first needed."""
+        if self.unmarked:
+            return none.Unmarked()
         return n_version.NVersion(self.n, self.epsilon, self.strategy.build())
+
+
+def unmarked() -> Marking:
+    """Pictures as they are."""
+    return Marking.from_values(n=1, epsilon=0, strategy=NoMark(kind="none"))
 
 
 def marking_from_config(config: Mapping[str, object]) -> Marking:

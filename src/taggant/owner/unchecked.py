@@ -1,0 +1,107 @@
+"""What a certificate asks one to believe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from taggant.owner.certificate import Certificate
+from taggant.owner.controlled import ASSUMPTION
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a verifier has beside the certificate.
+
+    Attributes
+    ----------
+    page, public, beacon, model, classes : bool
+        The page beside it, the public commitment, the beacon's value as looked up, the model with
+        the raw pictures, and the names of its classes.
+    """
+
+    page: bool = False
+    public: bool = False
+    beacon: bool = False
+    model: bool = False
+    classes: bool = False
+
+
+@dataclass(frozen=True)
+class Note:
+    """What has to be believed, and the fields of the certificate that say it."""
+
+    text: str
+    fields: tuple[str, ...] = ()
+
+
+SAID = (
+    Note("the dates, the number of queries and the versions of software", (
+        "created", "queries", "software", "made.torch", "made.name",
+    )),
+    Note("that the address or file asked is the model meant", ("model.spec",)),
+    Note("how many models, scores, tests and commitments the owner tried"),
+    Note("who owns the pictures, and whether their use was allowed"),
+)  # fmt: skip
+"""Never checked."""
+
+
+def unchecked(c: Certificate, given: Given) -> tuple[Note, ...]:
+    """What a certificate that was found right still asks one to believe."""
+    notes = list(SAID)
+    if not given.page:
+        notes.append(Note("the page for people: there is none beside it, NAME.html"))
+    if not given.public:
+        notes.append(Note("that the commitment was made public before the model (--commitment)"))
+    if c.terms.beacon and not given.beacon:
+        notes.append(Note(f"that {c.terms.beacon} said {c.value} (--beacon-value)", ("value",)))
+    if not c.terms.beacon:
+        notes.append(
+            Note(
+                "that the owner drew the published versions at random, and chose labels and "
+                "captions without looking at them: no public beacon was named"
+            )
+        )
+    if c.asked:
+        notes.append(Note(ASSUMPTION))
+        if not c.terms.beacon:
+            notes.append(
+                Note(
+                    "that the owner drew by lot which pictures are published: without a public "
+                    "beacon she could have chosen those that any model finds easy"
+                )
+            )
+    closed = len(c.seals) - len(c.openings)
+    if closed:
+        notes.append(
+            Note(
+                f"the answers for {closed} pictures that are not opened, on which the p-value of "
+                "the set rests (the claims do not)"
+            )
+        )
+    if c.transform:
+        notes.append(
+            Note(f"that a platform did {c.transform} to the published files", ("transform",))
+        )
+    if c.model.classes and not given.classes:
+        notes.append(
+            Note(
+                "that these are the model's classes, in this order (--classes)", ("model.classes",)
+            )
+        )
+    return tuple(notes) if given.model else (*notes, *_of_the_model(c))
+
+
+def _of_the_model(c: Certificate) -> Iterator[Note]:
+    fields = ["model.fingerprint", "score", "made.device", "made.threads"]
+    fields += ["opened.scores", "opened.again", "opened.published_sha256"] if c.opened else []
+    fields += ["members.score", "rule.asked"] if c.asked else []
+    yield Note(
+        "that the model gives these scores, by this score, of versions whose pixels"
+        " are those published (--model)",
+        tuple(fields),
+    )
+    if any(opened.grid for opened in c.opened):
+        yield Note("the rounding grid of the scores (--model)", ("opened.grid",))
+    if c.terms.network is not None:
+        yield Note("that the marker's network has the weights committed to (--model)")
