@@ -42,6 +42,8 @@ def sets(runs: pl.DataFrame) -> pl.DataFrame:
         mean, half = student(cell["claimed"].to_numpy())
         row: dict[str, Any] = dict(zip(keys, key, strict=True))
         row |= {"seeds": len(cell), "claimed": mean}
-        row |= {"claimed_low": max(0.0, mean - half), "claimed_high": min(1.0, mean + half)}
+        known = len(cell) > 1
+        row["claimed_low"] = max(0.0, mean - half) if known else None
+        row["claimed_high"] = min(1.0, mean + half) if known else None
         rows.append(row | {"claimed_least": cell["claimed"].min(), "date": victims["date"].max()})
     return pl.DataFrame(rows)

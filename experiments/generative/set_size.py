@@ -1,7 +1,7 @@
 """Sets of one owner's photos, asked of diffusion models from scratch: claims against their size.
 
 The runs of `generative/ddpm`: sets are drawn at random from the used and from the unused photos of
-each run, 2,000 of each size. They overlap, so the interval is over seeds only.
+each run, 2,000 of each size. They overlap, so that intervals are over seeds only.
 """
 
 import polars as pl
@@ -11,7 +11,10 @@ from experiments import Expected
 
 RUNS = ("generative/ddpm",)
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"group": "used", "size": 10, "p": 0.001}, "claimed", 1.0, 0.05),
+    Expected({"group": "unused", "size": 10, "p": 0.05}, "claimed", 0.007, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
