@@ -236,7 +236,6 @@ def test_equal_images_are_left_out_and_named():
         ({"unused": 0.95}, "unused = 0.95: of 6 marked images none is left"),
         ({"count": 7}, "count = 7: accepted are 1 to 6"),
         ({"strategy": "signs"}, "strategy = signs: accepted are edit, "),
-        ({"strategy": "jacobian"}, "strategy = jacobian: it looks through a network"),
         ({"secret": b"short"}, "secret: 5 bytes are given, accepted are 32"),
         ({"seed": -1}, "seed = -1"),
     ],

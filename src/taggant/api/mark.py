@@ -12,7 +12,7 @@ import numpy as np
 from taggant.api import kept
 from taggant.api.images import Captions, Labels, image_set
 from taggant.api.marked import Marked
-from taggant.api.options import name_of, scheme_of
+from taggant.api.options import check_channels, name_of, scheme_of
 from taggant.api.sources import Images
 from taggant.data.imageset import ImageSet
 from taggant.data.options import check_whole
@@ -75,7 +75,9 @@ def mark(
     count : int, optional
         Images to mark; by default all of them.
     strategy : str or Strategy
-        How versions differ: sign, mirrored, scaled_sign, smooth, edit, smooth_edit, or an object.
+        How versions differ: sign, mirrored, scaled_sign, smooth, edit, smooth_edit; feature,
+        jacobian or maxmin, which look through EfficientNet-Lite0 (the extra ``marker``); or an
+        object.
     secret : path or 32 bytes, optional
         The owner's key: a file (made on first use, mode 0600) or its bytes. By default a new one is
         drawn. ``"simulated"`` derives it from `seed`: repeatable, and no evidence.
@@ -121,6 +123,7 @@ def mark(
         place = None if folder is None else stack.enter_context(kept.private(Path(folder)))
         keep = None if place is None else kept.OnDisk(place)
         every, positions = image_set(images, labels, captions, size, keep)
+        check_channels(scheme, strategy, every.images.shape[1])
         total = _count(count, len(every))
         kept_out = _unused(unused, total)
         if place is None:

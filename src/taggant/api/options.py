@@ -9,37 +9,63 @@ from typing import Any
 from hydra.utils import instantiate
 
 from taggant.data.options import check_choice
-from taggant.groups import CONF, compose_config, options_of
+from taggant.groups import compose_config, options_of
 from taggant.marking.n_version import NVersion
 from taggant.marking.scheme import Strategy
 from taggant.score import Score
 from taggant.stats import Boundary
 
 Test = Callable[..., Boundary]
-MARKER = "${marking.marker}"
-"""Stands in the config of a strategy that looks through a network."""
+MARKER = "efficientnet_lite0"
+"""File of ``conf/marking/marker``: what strategies that are named look through."""
 
 
 def scheme_of(strategy: str | Strategy, n: int, epsilon: int) -> NVersion:
     """n versions by a strategy, or by one of ``conf/marking/strategy``.
 
+    Those that look through a network look through EfficientNet-Lite0, whose weights come with the
+    extra ``marker``.
+
     Raises
     ------
     ValueError
-        For an unknown name, or one whose strategy looks through a network.
+        For an unknown name.
+    FileNotFoundError
+        If the extra is not installed.
     """
     if not isinstance(strategy, str):
         return NVersion(n, epsilon, strategy)
-    group = "marking/strategy"
-    named = [name for name in options_of(group) if MARKER not in _text(group, name)]
-    if strategy not in named and strategy in options_of(group):
+    check_choice("strategy", strategy, options_of("marking/strategy"))
+    scheme = NVersion(n, epsilon, _strategy(strategy))
+    try:
+        scheme.parameters()
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"strategy = {strategy}: it looks through a network; {error}; or give an object of "
+            f"taggant.marking.strategies.{strategy}, with a network of your own as its marker"
+        ) from error
+    return scheme
+
+
+def check_channels(scheme: NVersion, strategy: str | Strategy, channels: int) -> None:
+    """Refuse images that the network of a named strategy cannot look at.
+
+    Raises
+    ------
+    ValueError
+    """
+    if isinstance(strategy, str) and hasattr(scheme.strategy, "marker") and channels != 3:
         raise ValueError(
-            f"strategy = {strategy}: it looks through a network; give the object that "
-            f"taggant.marking.strategies makes of one, or one of {', '.join(named)}"
+            f"strategy = {strategy}: it looks through a network of colour images, C = 3; images "
+            f"have C = {channels}"
         )
-    check_choice("strategy", strategy, named)
-    made: Strategy = _made(f"{group}/{strategy}", "marking.strategy")
-    return NVersion(n, epsilon, made)
+
+
+@cache
+def _strategy(name: str) -> Strategy:
+    chosen = compose_config([f"marking/strategy={name}", f"marking/marker={MARKER}"])
+    made: Strategy = instantiate(chosen.marking.strategy)
+    return made
 
 
 def score_of(score: str | Score, access: str | None, views: int | None) -> Score:
@@ -96,7 +122,3 @@ def _made(root: str, key: str) -> Any:
     for part in key.split("."):
         config = config[part]
     return instantiate(config)
-
-
-def _text(group: str, name: str) -> str:
-    return (CONF / group / f"{name}.yaml").read_text()
