@@ -41,6 +41,14 @@ def test_examples_of_the_pages(page, examples):
     assert found.failed == 0
 
 
+def test_examples_of_the_page_on_data():
+    found = doctest.testfile(
+        str(ROOT / "docs" / "your_data.md"), module_relative=False, optionflags=OPTIONS
+    )
+    assert found.attempted > 30
+    assert found.failed == 0
+
+
 def test_the_readmes_lines_are_those_of_the_page():
     (block,) = re.findall(
         r"```python\n(import taggant\n.*?)```", (ROOT / "README.md").read_text(), re.DOTALL

@@ -25,7 +25,7 @@ from taggant.data.walk import below, digest, walk
 
 
 def load(
-    name: str,
+    name: str | Path,
     root: str | Path = ".",
     subset: str | None = None,
     revision: str | None = None,
@@ -49,7 +49,7 @@ def load(
 
     Parameters
     ----------
-    name : str
+    name : str or Path
         A file or folder, by an absolute path or one from `root`; else OWNER/NAME on the hub.
     root : path
         Where paths start from.
@@ -98,7 +98,7 @@ def load(
 
 
 def fingerprint(
-    name: str,
+    name: str | Path,
     root: str | Path = ".",
     subset: str | None = None,
     revision: str | None = None,

@@ -51,7 +51,7 @@ class Opened:
         return {split: self.splits[split] for split in dict.fromkeys((train, test))}
 
 
-def local(root: str | Path, name: str) -> Path | None:
+def local(root: str | Path, name: str | Path) -> Path | None:
     """Where a set lies on the disk; None if it may lie on the hub.
 
     Raises
@@ -59,26 +59,26 @@ def local(root: str | Path, name: str) -> Path | None:
     FileNotFoundError
         If it can lie nowhere.
     """
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, (str, Path)) or not str(name):
         raise FileNotFoundError(f"data.name = {name}: accepted is {ACCEPTED}")
     path = Path(root).expanduser() / Path(name).expanduser()
     if path.exists():
         return path.resolve()
-    if not HUB_ID.fullmatch(name):
+    if not HUB_ID.fullmatch(str(name)):
         raise FileNotFoundError(f"data.name = {name}: {path} is not there; accepted is {ACCEPTED}")
     return None
 
 
 @contextmanager
 def opened(
-    root: str | Path, name: str, subset: str | None, revision: str | None
+    root: str | Path, name: str | Path, subset: str | None, revision: str | None
 ) -> Iterator[Opened]:
     """A set's splits; what the library writes to read files of the disk is removed afterwards."""
     path = local(root, name)
     with _quiet(_library()):
         if path is None:
             builder = on_hub(name, subset, revision)
-            yield Opened(name, _prepared(name, builder), _below(*_caches()))
+            yield Opened(str(name), _prepared(name, builder), _below(*_caches()))
             return
         for key, value in (("subset", subset), ("revision", revision)):
             if value is not None:
@@ -122,21 +122,22 @@ def _saved(path: Path) -> Opened:
         found = _library().load_from_disk(str(path))
     splits = dict(found) if isinstance(found, dict) else {str(found.split or "train"): found}
     files = {*walk(path)}
+    resolved = {file.resolve() for file in files}
     for split in splits.values():
         for held in split.cache_files:
-            if Path(held["filename"]).resolve() not in {file.resolve() for file in files}:
+            if Path(held["filename"]).resolve() not in resolved:
                 raise ValueError(f"{path}: it refers to {held['filename']}, a file outside of it")
     return Opened(path.name, splits, files.__contains__)
 
 
-def on_hub(name: str, subset: str | None, revision: str | None) -> Any:
+def on_hub(name: str | Path, subset: str | None, revision: str | None) -> Any:
     """The library's reader of a set on the hub, at one commit; only what lies there is read."""
     datasets = _library()
     if Path(name).exists():
         raise ValueError(f"data.name = {name}: also a folder here; name it by data.root")
     try:
         with _quiet(datasets):
-            builder = datasets.load_dataset_builder(name, subset, revision=revision)
+            builder = datasets.load_dataset_builder(str(name), subset, revision=revision)
     except (OSError, datasets.exceptions.DatasetsError) as error:
         raise FileNotFoundError(
             f"data.name = {name}: neither on this disk nor found on the hub ({error}); accepted "
