@@ -10,9 +10,9 @@ from torch import nn
 from torchvision.models import resnet18
 
 from taggant import stats
-from taggant.auditing.engine import read
+from taggant.auditing.engine import filled, read
 from taggant.auditing.published import AuditError
-from taggant.auditing.questions import Questions
+from taggant.auditing.questions import Questions, bring
 from taggant.auditing.readings import Readings
 from taggant.data.augment import CropFlip
 from taggant.marking import chacha
@@ -476,3 +476,29 @@ def test_readings_survive_the_disk(tmp_path):
     seen = dataclasses.replace(readings, chosen=np.arange(len(readings.reads), dtype=np.uint64))
     seen.save(tmp_path)
     assert np.array_equal(Readings.load(tmp_path).chosen, seen.chosen)
+
+
+@pytest.mark.parametrize(
+    ("left", "spare", "expected"),
+    [
+        ([50, 50, 50], 0, [4, 4, 4]),
+        ([50, 50, 50], 7, [7, 7, 5]),  # as evenly as it goes
+        ([4, 50, 5], 9, [4, 7, 5]),  # no further than there are versions
+        ([4, 4, 4], 9, [4, 4, 4]),
+        ([], 5, []),
+    ],
+)
+def test_spare_places_are_filled_and_no_more(left, spare, expected):
+    counts = filled(np.full(len(left), 4), np.array(left, np.int64), spare)
+    assert counts.tolist() == expected
+    assert counts.sum() - 4 * len(left) <= spare
+
+
+def test_answers_are_brought_to_the_ends_of_their_own_instance():
+    rows = np.array([3, 1, 3, 1, 2, 3])
+    position = np.array([2, 5, 4, 0, 3, 1])
+    bring(position, rows, np.array([2, 1]), to_end=False)  # of instances 3 and 1
+    assert position.tolist() == [2, 0, 1, 5, 3, 4]
+    bring(position, rows, np.array([4, 0]), to_end=True)  # of instances 2 and 3
+    assert position.tolist() == [4, 0, 1, 5, 3, 2]
+    assert sorted(position) == list(range(6))
