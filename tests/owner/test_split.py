@@ -419,6 +419,20 @@ def _forged_scores_are_asked_again(body):
     assert "scores of pictures differ" in wrong.wrong
 
 
+def test_the_hardest_pictures_for_a_public_model_are_listed_first(home, monkeypatch, tmp_path):
+    monkeypatch.chdir(home)
+    monkeypatch.syspath_prepend(home)
+    words = ("plan", "--pick", "raw", "--model", "model_of_split:f", "--classes", "class0,class1")
+    told = call(*words, "--csv", tmp_path / "hard.csv")
+    assert told.exit_code == 0, told.exception
+    assert "no error rate rests on it" in " ".join(told.output.split())
+    rows = [line.split(",") for line in (tmp_path / "hard.csv").read_text().splitlines()]
+    margins = [float(row[3]) for row in rows[1:]]
+    assert len(margins) == 18
+    assert margins == sorted(margins)
+    assert "needs --model" in str(call("plan", "--pick", "raw").exception)
+
+
 def test_draws_of_a_split_say_nothing_of_a_pictures_own():
     own = Draws(bytes(32), "", 4)
     assert own.key("split") != own.secret

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from taggant.files import write_atomically
+from taggant.models.model import ModelOptions
+from taggant.owner.commands.console import note
+from taggant.owner.commands.model_options import opened
+from taggant.owner.commands.parse import parse_names
+from taggant.owner.labels import FOLDERS, Labelling
+from taggant.owner.pick import BASIS, pick, to_csv
 from taggant.stats import __main__ as planning
 
 
@@ -33,8 +41,24 @@ def plan(
     withhold: Annotated[
         bool, typer.Option("--withhold", help="how many pictures to withhold for --p")
     ] = False,
+    pick_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--pick", help="a folder: which of its pictures are worth watching, by --model"
+        ),
+    ] = None,
+    model: Annotated[str, typer.Option(help="with --pick: a public classifier, as for audit")] = "",
+    arch: Annotated[str, typer.Option(help="of its checkpoint, as for audit")] = "",
+    classes: Annotated[str, typer.Option(help="its classes in its order, by commas")] = "",
+    labels: Annotated[str, typer.Option(help="with --pick: folders, or a CSV file")] = FOLDERS,
+    csv: Annotated[Path | None, typer.Option(help="with --pick: write all of it here")] = None,
 ) -> None:
     """How many versions and queries a wanted power and error need, before you publish."""
+    if pick_from is not None:
+        _pick(pick_from, model, arch, parse_names("--classes", classes), Labelling(labels), csv)
+        return
+    if model or csv:
+        raise ValueError("--model and --csv: accepted with --pick only")
     if together and withhold:
         raise typer.BadParameter("--together and --withhold are two questions: ask one at a time")
     if together:
@@ -51,3 +75,31 @@ def plan(
     status = planning.main([*arguments, "--mean", str(mean)])
     if status:
         raise typer.Exit(status)
+
+
+SHOWN = 20
+"""Pictures that are listed."""
+
+
+def _pick(
+    folder: Path,
+    spec: str,
+    arch: str,
+    classes: tuple[str, ...],
+    labelling: Labelling,
+    csv: Path | None,
+) -> None:
+    if not spec:
+        raise ValueError("--pick: needs --model, a public classifier that never saw the pictures")
+    if csv is not None and csv.exists():
+        raise ValueError(f"--csv {csv} is there already; it is not overwritten")
+    options = ModelOptions(
+        arch=arch, victim="classifier", classes=len(classes) or None, prefix="--"
+    )
+    found = pick(folder, opened(spec, options), labelling, classes)
+    for rank, one in enumerate(found[:SHOWN], 1):
+        note(f"{rank:4}  margin {one.margin:8.3f}  {one.name} ({one.label})")
+    note(f"{len(found)} pictures, the hardest first.\n{BASIS}")
+    if csv is not None:
+        write_atomically(csv, to_csv(found))
+        note(f"All of them: {csv}")
