@@ -164,7 +164,7 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
                 "victim.generative.networks victim.generative.samples"
             ),
             score="score.denoising score.gradient",
-            none="score.membership victim.classifier victim.small_net",
+            none="data.mixing score.membership victim.classifier victim.small_net",
         ),
     ),
     (
