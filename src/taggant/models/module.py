@@ -150,7 +150,13 @@ def weights_digest(net: nn.Module) -> str:
 def kind_of(victim: AnyVictim) -> str:
     """What one of this package's victims is, see `taggant.models.model.VICTIMS`."""
     asked = victim.answers, victim.against
-    return next(kind for kind in VICTIMS if (VICTIMS[kind], AGAINST.get(kind)) == asked)
+    for kind, answers in VICTIMS.items():
+        if (answers, AGAINST.get(kind)) == asked:
+            return kind
+    raise ValueError(
+        f"{type(victim).__name__} answers with {victim.answers}: accepted are models that answer "
+        f"with {', '.join(sorted(set(VICTIMS.values())))}; runs of run.py audit others"
+    )
 
 
 def caption_targets(victim: AnyVictim) -> Targets:

@@ -94,6 +94,7 @@ def test_a_collapsed_victim_answers_in_finite_numbers(run):
         ("config.json", ["victim", "width"], "${oc.env:HOME}", "width = '${oc.env:HOME}'"),
         ("config.json", ["victim", "extra"], 1, "there is no such field"),
         ("config.json", ["victim"], [], "victim = [...]"),
+        ("config.json", ["defence"], {"jpeg": {}}, "stands behind defences (jpeg)"),
         ("result.json", ["stages", "unlearn", "digest"], "../../../../etc", "unlearn.digest = "),
         ("result.json", ["stages", "data", "digest"], "/" * 32, "data.digest = "),
         ("result.json", ["stages"], None, "stages = None"),

@@ -12,7 +12,7 @@ from torch import nn
 from taggant.data import purify
 from taggant.owner.components.component import Component
 from taggant.owner.components.marking import TimmName, TorchvisionName
-from taggant.victim import architectures, resnet9, small_net
+from taggant.victim import airbench_net, architectures, resnet9, small_net
 
 Wide = Annotated[int, Field(ge=1, le=8192)]
 
@@ -34,6 +34,12 @@ class Small(Net):
 class ResNet9(Net):
     kind: Literal["resnet9"]
     factory = resnet9.ResNet9
+
+
+class AirbenchNet(Net):
+    kind: Literal["airbench_net"]
+    factory = airbench_net.AirbenchNet
+    scale: Annotated[float, Field(gt=0, le=1)] = 1 / 9
 
 
 class DenseNet(Net):
@@ -60,7 +66,7 @@ class Timm(Net):
     name: TimmName
 
 
-Nets = Small | ResNet9 | DenseNet | VGG | Torchvision | Timm
+Nets = Small | ResNet9 | AirbenchNet | DenseNet | VGG | Torchvision | Timm
 
 
 class Nothing(Component):

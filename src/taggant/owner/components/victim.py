@@ -17,6 +17,7 @@ from taggant.owner.components.component import Component, Later, names_by_target
 from taggant.owner.components.net import Nets, Purify, Wide
 from taggant.owner.schema import Line, Schema
 from taggant.victim import (
+    airbench,
     captioner,
     classifier,
     clip,
@@ -34,6 +35,7 @@ TRAINING = frozenset(
         *("warmup", "patience", "noise_multiplier", "max_grad_norm", "delta", "label_noise"),
         *("told", "unmarked", "probe", "temperature", "teacher_temperature", "teacher_momentum"),
         *("frozen", "invariance", "variance", "covariance", "caption_weight"),
+        *("label_smoothing", "mix", "bias_rate"),
     }
 )
 """What a victim's config says of its training."""
@@ -84,6 +86,12 @@ class Networked(VictimConfig):
 class Classifier(Networked):
     kind: Literal["classifier"]
     factory = classifier.Classifier
+
+
+class Airbench(Networked):
+    kind: Literal["airbench"]
+    factory = airbench.Airbench
+    untrained: ClassVar[Mapping[str, object]] = {**UNTRAINED, "bias_rate": 1.0}
 
 
 class Distilled(Networked):
@@ -264,6 +272,7 @@ class Captioner(ImageText):
 
 AnyVictim = (
     Classifier
+    | Airbench
     | Distilled
     | LabelNoise
     | DPClassifier

@@ -64,6 +64,7 @@ class Config(Excerpt):
     """``config.json``."""
 
     victim: dict[str, object]
+    defence: dict[str, object] = Field(default_factory=dict)
 
 
 class Data(Excerpt):
@@ -134,8 +135,14 @@ def victim_of(folder: Path) -> Trained:
     final = store / "unlearn" / stages.unlearn.digest
     images = _images(store / "data" / stages.data.digest / "train")
     config = folder / "config.json"
+    said = _read(Config, config)
+    if said.defence:
+        raise ValueError(
+            f"{config}: the model stands behind defences ({', '.join(sorted(said.defence))}), "
+            "which are not read from a run folder: ask the model where it answers"
+        )
     try:
-        description = victim_from_config(_read(Config, config).victim)
+        description = victim_from_config(said.victim)
     except SchemaError as error:
         raise SchemaError(f"{config}: {error}") from None
     victim = description.build_untrained(images)
