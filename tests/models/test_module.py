@@ -10,6 +10,7 @@ from torch import nn
 
 from taggant.models.load import load
 from taggant.models.model import ModelOptions
+from taggant.models.module import kind_of
 from taggant.models.preprocessing import IMAGENET, Preprocessing
 from taggant.score.access import Full
 from taggant.score.oracle import QueryError
@@ -140,3 +141,11 @@ def test_what_a_function_may_not_give_is_said(ask, message):
 def test_what_is_no_model_is_refused():
     with pytest.raises(ValueError, match=r"^model 3: accepted are a URL"):
         load(3)
+
+
+def test_a_victim_of_another_kind_is_named():
+    class Denoiser:
+        answers, against = "latents", None
+
+    with pytest.raises(ValueError, match="Denoiser answers with latents: accepted are models that"):
+        kind_of(Denoiser())
