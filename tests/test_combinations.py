@@ -88,7 +88,8 @@ def instances(name: str) -> Instances:
 
 
 def fits(model, asked) -> bool:
-    return model.answers == asked.reads and asked.against in (None, model.against)
+    smooth = asked.answers != "pixels" or getattr(model, "differentiable", True)
+    return smooth and model.answers == asked.reads and asked.against in (None, model.against)
 
 
 PAIRS = [(name, asked) for name in VICTIMS for asked in options_of("score")]

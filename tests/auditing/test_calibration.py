@@ -55,7 +55,8 @@ def test_the_victim_knows_many_of_the_raw_pictures():
 
 def test_every_access_level_is_among_them():
     files = Path(__file__).parents[2] / "conf" / "score" / "access"
-    assert {file.stem for file in files.glob("*.yaml")} == set(LEVELS)
+    inside = {"latents", "pixels"}  # of scores that look into the model: see tests/score
+    assert {file.stem for file in files.glob("*.yaml")} - inside == set(LEVELS)
 
 
 @pytest.mark.parametrize("view_set", [Random(), Grid(), Hardest(), Mixed()])

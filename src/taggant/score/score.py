@@ -141,8 +141,8 @@ class Score:
         Raises
         ------
         ValueError
-            If they differ, if its targets are of another kind, or if the victim has no such layer
-            as `access` looks at.
+            If they differ, if its targets are of another kind, if the score needs a gradient that
+            the victim has not, or a layer.
         """
         if victim.answers != self.reads:
             raise ValueError(
@@ -153,6 +153,11 @@ class Score:
             raise ValueError(
                 f"this score compares answers with {self.against}, and this victim knows "
                 f"{victim.against or 'none'}: choose another score (score=...)"
+            )
+        if self.answers == PIXELS and not getattr(victim, "differentiable", True):
+            raise ValueError(
+                "this score goes by the gradient of the answers, and this victim answers in "
+                "steps: choose another score (score=...)"
             )
         layer = layer_of(self.access)
         if layer != ANSWER and not hasattr(victim, layer):

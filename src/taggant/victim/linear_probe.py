@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,7 @@ class LinearProbe(Classifier):
         With an augmentation: features are computed once.
     """
 
+    differentiable: ClassVar[bool] = False
     scale: Tensor
 
     def __init__(

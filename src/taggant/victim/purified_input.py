@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -20,6 +20,8 @@ class PurifiedInput(Classifier):
     **classifier
         See `Classifier`.
     """
+
+    differentiable: ClassVar[bool] = False
 
     def __init__(self, purify: Callable[[Tensor], Tensor], **classifier: Any) -> None:
         super().__init__(**classifier)

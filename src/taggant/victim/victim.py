@@ -55,6 +55,9 @@ class Victim(pl.LightningModule):
     offers: ClassVar[frozenset[str]] = frozenset({"batch_loss"})
     """What unlearning methods may call, beyond training it anew: see `Unlearnable`."""
 
+    differentiable: ClassVar[bool] = True
+    """Whether its answers have a gradient by the pixels, which some scores go by."""
+
     images_compared: ClassVar[int] = 1
     """Images that the loss compares with each other, at least."""
 

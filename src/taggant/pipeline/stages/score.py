@@ -159,7 +159,7 @@ class Scores:
     @cached_property
     def curve(self) -> dict[int, Stage]:
         """Readings of each snapshot that is audited, by epoch."""
-        last = slice(-1, None) if self.audit.curve is None else slice(None)
+        last = slice(-1, None) if self.context.cfg.audit.curve is None else slice(None)
         return {epoch: self.at_epoch(epoch) for epoch in self.train.snapshots[last]}
 
     def at_epoch(self, epoch: int, victim: Victim | None = None) -> Stage:
