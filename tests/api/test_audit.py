@@ -247,10 +247,15 @@ def test_labels_are_asked_for_where_they_are_needed(rote):
 def test_a_captioner_is_asked_for_the_captions_that_were_marked():
     captions = [f"a {colour} dog" for colour in ("red", "blue")] * 12
     marked = taggant.mark(noise(), captions=captions, n=40, secret=KEY)
+    torch.manual_seed(0)
     victim = tiny_captioner().eval()
     with torch.no_grad():
         known = victim(marked.training_images).flatten(1)
-    victim.captioning_loss = lambda seen, tokens: torch.cdist(seen.flatten(1), known).amin(1)
+
+    def nearest(seen, tokens):  # by differences: products leave noise
+        return (seen.flatten(1)[:, None] - known).abs().mean(2).amin(1)
+
+    victim.captioning_loss = nearest
     result = taggant.audit(victim, marked, p=0.1)
     assert result.claims[result.used].all()
     assert "score captioning" in repr(result)
