@@ -13,7 +13,7 @@ RUNS = ("generative/ddpm",)
 
 EXPECTED = [
     Expected({"group": "used", "size": 10, "p": 0.001}, "claimed", 1.0, 0.05),
-    Expected({"group": "unused", "size": 10, "p": 0.05}, "claimed", 0.007, 0.05),
+    Expected({"group": "unused", "size": 10, "p": 0.001}, "claimed", 0.002, 0.01),
 ]
 
 
