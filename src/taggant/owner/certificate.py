@@ -10,12 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FailFast, Field, model_serializer, model_validator
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import FailFast, Field, model_validator
 
 from taggant.canonical import canonical_json
 from taggant.owner.commitments import PictureDescription, Terms, split_of
@@ -27,6 +26,7 @@ from taggant.owner.schema import (
     MOST_PICTURES,
     Bits,
     Count,
+    GrownSchema,
     Hex32,
     Line,
     NonEmptyLine,
@@ -144,7 +144,7 @@ class Member(Schema):
     score: float | None
 
 
-class Certificate(AuditSetup):
+class Certificate(GrownSchema, AuditSetup):
     """What an audit proves, and to be checked by.
 
     Where pictures are withheld it has `members`, one a seal; and `shown`, openings of those whose
@@ -167,11 +167,6 @@ class Certificate(AuditSetup):
     queries: Count
     software: NonEmptyLine
     sha256: Hex32
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        return {k: v for k, v in values.items() if k not in ("members", "shown") or v}
 
     @property
     def openings(self) -> tuple[Opening, ...]:

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_serializer
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import Field
 
 from taggant.canonical import canonical_json
 from taggant.marking.draws import DERIVATION, Draws
@@ -25,6 +24,7 @@ from taggant.owner.schema import (
     MOST_PICTURES,
     Caption,
     ContentId,
+    GrownSchema,
     Hex32,
     Label,
     Line,
@@ -44,7 +44,7 @@ class MarkerNetwork(Schema):
     weights: ContentId
 
 
-class Terms(Schema):
+class Terms(GrownSchema):
     """What a commitment says openly.
 
     Attributes
@@ -72,11 +72,6 @@ class Terms(Schema):
     beacon: Line
     derivation: Literal[1, 2]
     withhold: Withholding | None = None
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        return {k: v for k, v in values.items() if k != "withhold" or v is not None}
 
     @classmethod
     def from_marking(

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_serializer, model_validator
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import Field, model_validator
 
 from taggant import stats
 from taggant.auditing.comparison import firm
-from taggant.owner.schema import Decimal, Schema, decimal
+from taggant.owner.schema import Decimal, GrownSchema, decimal
 from taggant.stats import Boundary, Decisions, benjamini_hochberg, fisher
 from taggant.stats.sets import POWER_SHARE_IN_SETS, plan_set
 
@@ -33,7 +32,7 @@ AT_ONCE = 1 << 22
 """Bits that a test is run on at once."""
 
 
-class DecisionRule(Schema):
+class DecisionRule(GrownSchema):
     """How pictures are claimed.
 
     Attributes
@@ -57,12 +56,6 @@ class DecisionRule(Schema):
     q: Decimal | None
     weight: Decimal | None = None
     asked: Annotated[int, Field(ge=1, le=1000)] | None = None
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        alone = ("weight", "asked")
-        return {k: v for k, v in values.items() if k not in alone or v is not None}
 
     @model_validator(mode="after")
     def _fits(self) -> DecisionRule:

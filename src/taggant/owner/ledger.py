@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import FailFast, Field, model_serializer
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import FailFast, Field
 
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
@@ -33,6 +32,7 @@ from taggant.owner.components.marking import Marking
 from taggant.owner.schema import (
     MOST_PICTURES,
     OWN_FILES,
+    GrownSchema,
     Hex32,
     Line,
     RelativeName,
@@ -47,7 +47,7 @@ SchemaName = Literal["taggant owner ledger 3"]
 SCHEMA: SchemaName = "taggant owner ledger 3"
 
 
-class Entry(PictureDescription):
+class Entry(GrownSchema, PictureDescription):
     """One picture file.
 
     Attributes
@@ -63,11 +63,6 @@ class Entry(PictureDescription):
     published: RelativeName
     pixels: Hex32 | None
     group: Group | None = None
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        return {k: v for k, v in values.items() if k != "group" or v is not None}
 
 
 class LedgerFile(Schema):

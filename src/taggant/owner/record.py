@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AfterValidator, FailFast, Field, model_serializer, model_validator
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import AfterValidator, FailFast, Field, model_validator
 
 from taggant.auditing.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
@@ -24,6 +23,7 @@ from taggant.owner.schema import (
     OWN_FILES,
     ContentId,
     Count,
+    GrownSchema,
     Hex32,
     NonEmptyLine,
     Schema,
@@ -178,7 +178,7 @@ class MemberScore(Schema):
     score: float
 
 
-class Record(Schema):
+class Record(GrownSchema):
     """What an audit found. The owner keeps it to herself: it holds the scores of every picture.
 
     Attributes
@@ -202,11 +202,6 @@ class Record(Schema):
     members: Annotated[tuple[MemberScore, ...], Field(max_length=MOST_PICTURES), FailFast()] = ()
     paid: Count
     attempts: Count
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        return {k: v for k, v in values.items() if k != "members" or v}
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""

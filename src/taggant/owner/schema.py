@@ -23,7 +23,9 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    model_serializer,
 )
+from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
 LARGEST_FILE = 16 << 20
 """Bytes of a stranger's file that is read."""
@@ -88,6 +90,22 @@ class Schema(BaseModel):
         """Plain values, as they are written to a file."""
         values: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         return values
+
+
+class GrownSchema(Schema):
+    """One with fields that files lack which were written before there were such fields.
+
+    These are the fields with a default, and while they have it they are not written: such a file
+    comes out byte for byte as it was.
+    """
+
+    @model_serializer(mode="wrap")
+    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = written(self)
+        fields = type(self).model_fields.items()
+        later = {name: field.default for name, field in fields if not field.is_required()}
+        same = {name for name, default in later.items() if getattr(self, name) == default}
+        return {name: value for name, value in values.items() if name not in same}
 
 
 class SchemaError(ValueError):

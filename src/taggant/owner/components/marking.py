@@ -7,8 +7,7 @@ from functools import partial
 from typing import Annotated, Any, Literal
 
 from omegaconf import OmegaConf
-from pydantic import Field, StringConstraints, model_serializer, model_validator
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import Field, StringConstraints, model_validator
 
 from taggant.data import emoji
 from taggant.marking import marker, n_version, none, trained
@@ -24,7 +23,7 @@ from taggant.marking.strategies import (
     smooth_edit,
 )
 from taggant.owner.components.component import Component, names_by_target, parse_config
-from taggant.owner.schema import LARGEST_N, Schema, SchemaError
+from taggant.owner.schema import LARGEST_N, GrownSchema, Schema, SchemaError
 from taggant.victim import small_net
 
 SCHEME = f"{n_version.NVersion.__module__}.{n_version.NVersion.__qualname__}"
@@ -128,15 +127,10 @@ Strength = Annotated[float, Field(gt=0, le=1)]
 Level = Annotated[int, Field(ge=1, le=255)]
 
 
-class Signs(Component):
+class Signs(GrownSchema, Component):
     """Signs on blocks; those that are not mirrored are written as before others were."""
 
     mirror: bool = False
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        return values if self.mirror else {k: v for k, v in values.items() if k != "mirror"}
 
 
 class Sign(Signs):

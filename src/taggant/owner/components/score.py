@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_serializer, model_validator
-from pydantic_core.core_schema import SerializerFunctionWrapHandler
+from pydantic import Field, model_validator
 
 from taggant import score
 from taggant.data.augment import CropFlip as CropFlipAugment
@@ -17,7 +16,7 @@ from taggant.owner.components.component import (
     names_by_target,
     parse_config,
 )
-from taggant.owner.schema import Schema, SchemaError
+from taggant.owner.schema import GrownSchema, SchemaError
 from taggant.score import access, image_text, likeness, membership, view_sets
 
 SCORE = "taggant.score.Score"
@@ -155,7 +154,7 @@ NAMES = names_by_target(Statistic, Access, Augment, ViewSet)
 RANDOM = RandomViews(kind="random")
 
 
-class ScoreConfig(Schema):
+class ScoreConfig(GrownSchema):
     """A membership score; see `taggant.score.Score`.
 
     Of a single view nothing is augmented, averaged or chosen: then all three have their one value.
@@ -168,11 +167,6 @@ class ScoreConfig(Schema):
     augment: Annotated[Augment, Field(discriminator="kind")] | None
     average: Literal["scores", "confidences"] | None
     view_set: Annotated[ViewSet, Field(discriminator="kind")] = RANDOM
-
-    @model_serializer(mode="wrap")
-    def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = written(self)
-        return {k: v for k, v in values.items() if k != "view_set" or self.view_set != RANDOM}
 
     @model_validator(mode="after")
     def _fits(self) -> ScoreConfig:
