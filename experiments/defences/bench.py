@@ -1,7 +1,7 @@
 """What hides use, and what it costs: audits of photos against 33 ways to train and to answer.
 
 One row a defence: single images at p = .05 and .01, sets of 10 and 50 images of one owner at .05
-and .001, the accuracy that it leaves, and the seconds of training. All victims but the first group
+and .001, and the accuracy that it costs. All victims but the first group
 are trained anew; what stands behind a trained model shares one victim a seed. Intervals are over
 seeds. An audit that is void, since answers change from question to question, claims nothing.
 """
@@ -31,7 +31,7 @@ NUMBERS = {
     "victim.told": "distilled,",
     "victim.label_noise": "wrong labels",
 }
-SINGLE, SETS = (0.05, 0.01), ((10, 0.05), (10, 0.001), (50, 0.05), (50, 0.001))
+SETS = ((10, 0.05), (10, 0.001), (50, 0.05), (50, 0.001))
 
 EXPECTED: list[Expected] = []
 
@@ -55,34 +55,29 @@ def _names(runs: pl.DataFrame) -> pl.Expr:
 
 
 def _more(defence: object, cell: pl.DataFrame) -> dict[str, Any]:
-    """Rates at the other levels, and of sets, as means over seeds with their spread."""
+    """Rates at the other level, and of sets, as means over seeds with their spread."""
     row: dict[str, Any] = {"defence": defence}
-    folders = [Path(str(folder)) for folder in cell["folder"]]
+    claims = [_table(folder, "claims.csv") for folder in cell["folder"]]
+    sets = [_table(folder, "sets.csv") for folder in cell["folder"]]
     for group, rate in (("used", "detection_rate"), ("unused", "false_detection_rate")):
-        found = [_claims(folder, rate, 0.01) for folder in folders]
-        row |= _spread(f"{rate}_at_1", found)
+        row |= _spread(f"{rate}_at_1", [_value(table, rate, p=0.01) for table in claims])
         for size, p in SETS:
-            found = [_claimed(folder, size, group, p) for folder in folders]
-            row |= _spread(f"sets_of_{size}_at_{p}_{group}", found)
+            of = {"size": size, "group": group, "p": p, "evidence": "versions"}
+            row |= _spread(
+                f"sets_of_{size}_at_{p}_{group}", [_value(t, "claimed", **of) for t in sets]
+            )
     return row
 
 
-def _claims(folder: Path, rate: str, p: float) -> float:
-    """Rate at another p; 0 of an audit that is void."""
-    path = folder / "claims.csv"
-    if not path.exists():
-        return 0.0
-    return float(pl.read_csv(path).filter(pl.col("p") == p)[rate].item())
+def _table(folder: object, name: str) -> pl.DataFrame | None:
+    """A run's table; none of an audit that is void."""
+    path = Path(str(folder)) / name
+    return pl.read_csv(path) if path.exists() else None
 
 
-def _claimed(folder: Path, size: int, group: str, p: float) -> float:
-    path = folder / "sets.csv"
-    if not path.exists():
-        return 0.0
-    row = (pl.col("size") == size) & (pl.col("group") == group) & (pl.col("p") == p)
-    return float(
-        pl.read_csv(path).filter(row & (pl.col("evidence") == "versions"))["claimed"].item()
-    )
+def _value(table: pl.DataFrame | None, column: str, **where: object) -> float:
+    """The one value under some conditions; 0 of an audit that is void."""
+    return 0.0 if table is None else float(table.filter(**where)[column].item())
 
 
 def _spread(name: str, values: list[float]) -> dict[str, float]:

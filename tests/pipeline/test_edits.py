@@ -46,7 +46,7 @@ FIRST = decided(
     ),
     unlearn=(
         "pipeline.stages.unlearn unlearning.method unlearning.none unlearning.request "
-        "victim.finite_answers"
+        "victim.finite_answers victim.wrapped"
     ),
     score=(
         "auditing.comparison auditing.controls auditing.engine auditing.fewer auditing.plan "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -30,13 +31,13 @@ class Mix(Protocol):
         """
 
 
-class MixUp:
-    """A weighted mean of two images (arXiv 1710.09412).
+@dataclass(frozen=True)
+class BetaShares:
+    """Mixtures whose shares are drawn from Beta(alpha, alpha).
 
     Parameters
     ----------
     alpha : float
-        Shares are drawn from Beta(alpha, alpha).
 
     Raises
     ------
@@ -44,40 +45,42 @@ class MixUp:
         For an alpha that is not above 0.
     """
 
-    def __init__(self, alpha: float) -> None:
-        self.alpha = _checked(alpha)
+    alpha: float
+
+    def __post_init__(self) -> None:
+        if not self.alpha > 0:
+            raise ValueError(f"victim.mix.alpha = {self.alpha}: accepted are numbers above 0")
+
+    def shares(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draws, float32 [count]; torch's own take no generator."""
+        seed = int(torch.randint(2**62, (1,), generator=generator))
+        draws = np.random.default_rng(seed).beta(self.alpha, self.alpha, count)
+        return torch.from_numpy(draws).float()
+
+
+class MixUp(BetaShares):
+    """A weighted mean of two images (arXiv 1710.09412); see `BetaShares`."""
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """See `Mix`."""
-        others = _others(len(images), generator).to(images.device)
-        share = _beta(self.alpha, len(images), generator).to(images.device)
+        others = torch.randperm(len(images), generator=generator).to(images.device)
+        share = self.shares(len(images), generator).to(images.device)
         weight = share[:, None, None, None]
         mixed = weight * images + (1 - weight) * images[others]
         return mixed.round().to(torch.uint8), others, share
 
 
-class CutMix:
+class CutMix(BetaShares):
     """A rectangle of another image in place of one's own (arXiv 1905.04899).
 
-    Parameters
-    ----------
-    alpha : float
-        The rectangle leaves a share of the area that is drawn from Beta(alpha, alpha).
-
-    Raises
-    ------
-    ValueError
-        For an alpha that is not above 0.
+    It leaves the own image a share of the area; see `BetaShares`.
     """
-
-    def __init__(self, alpha: float) -> None:
-        self.alpha = _checked(alpha)
 
     def __call__(self, images: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """See `Mix`."""
         count, _, height, width = images.shape
-        others = _others(count, generator).to(images.device)
-        side = (1 - _beta(self.alpha, count, generator)).sqrt()
+        others = torch.randperm(count, generator=generator).to(images.device)
+        side = (1 - self.shares(count, generator)).sqrt()
         inside = _span(height, side, generator)[:, :, None] & _span(width, side, generator)[:, None]
         inside = inside.to(images.device)
         mixed = torch.where(inside[:, None], images[others], images)
@@ -104,23 +107,6 @@ class Mixed(Batches):
             mixed, others, share = self.mix(images, self._generator("cpu", MIXES + step))
             own = one_hot(labels, self.classes).float()
             yield mixed, torch.lerp(own[others], own, share[:, None])
-
-
-def _checked(alpha: float) -> float:
-    if not alpha > 0:
-        raise ValueError(f"victim.mix.alpha = {alpha}: accepted are numbers above 0")
-    return alpha
-
-
-def _others(count: int, generator: torch.Generator) -> Tensor:
-    return torch.randperm(count, generator=generator)
-
-
-def _beta(alpha: float, count: int, generator: torch.Generator) -> Tensor:
-    """Draws from Beta(alpha, alpha), float32 [count]; torch's own take no generator."""
-    seed = int(torch.randint(2**62, (1,), generator=generator))
-    draws = np.random.default_rng(seed).beta(alpha, alpha, count)
-    return torch.from_numpy(draws).float()
 
 
 def _span(length: int, side: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
@@ -29,7 +27,6 @@ class Autoencoded(Defence):
         Passes over the training images.
     """
 
-    tunes: ClassVar[bool] = True
     net: nn.Sequential
 
     def __init__(self, width: int, epochs: int) -> None:

@@ -47,9 +47,6 @@ class Defence(nn.Module):
     edits: ClassVar[bool] = False
     """Whether it changes what the victim learns from."""
 
-    tunes: ClassVar[bool] = False
-    """Whether it changes the weights after training, or looks at what was learned."""
-
     of_logits: ClassVar[bool] = False
     """Whether it reads answers as logits [B, classes], so that it fits classifiers only."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytorch_lightning as lightning
 from torch import Tensor, nn
 
 from taggant.data.imageset import ImageSet
 from taggant.defence.defence import Defence
 from taggant.victim.finite_answers import FiniteAnswers
 from taggant.victim.victim import Victim
+from taggant.victim.wrapped import Wrapped
 
 
-class Deployed(lightning.LightningModule):
+class Deployed(Wrapped):
     """Answers as its defences let it.
 
     Parameters
@@ -25,8 +25,7 @@ class Deployed(lightning.LightningModule):
     """
 
     def __init__(self, victim: Victim | FiniteAnswers, defences: Sequence[Defence]) -> None:
-        super().__init__()
-        self.victim = victim
+        super().__init__(victim)
         self.defences = nn.ModuleList(defences)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -41,22 +40,11 @@ class Deployed(lightning.LightningModule):
             answers = defence.answer(answers, seen)
         return answers
 
-    def targets(self, data: ImageSet) -> Tensor:
-        """What scores compare the answers with."""
-        return self.victim.targets(data)
-
     def utility(self, data: ImageSet) -> float:
         """What the model is good for behind its defences, as far as they stand before it."""
         victim: Any = self.victim
         measured: float = type(getattr(victim, "victim", victim)).utility(self, data)
         return measured
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the victim's own."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("victim"), name)
 
 
 def check_defences(defences: Sequence[Defence], victim: type[Victim], layer: str | None) -> None:

@@ -8,12 +8,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
+from torch.nn.functional import avg_pool2d
 
 from taggant.data.imageset import ImageSet
 from taggant.defence.defence import Defence
-
-SIDE = 8
+from taggant.defence.near_copies import near, thumbnails
 
 
 class Filtered(Defence):
@@ -58,12 +57,12 @@ class Deduplicated(Defence):
 
     def learned(self, train: ImageSet, seed: int) -> ImageSet:
         """See `Defence.learned`."""
-        looks = adaptive_avg_pool2d(train.images.float(), SIDE).flatten(1)
+        looks = thumbnails(train.images)
         kept = []
         for start in range(0, len(looks), 512):
             rows = torch.arange(start, min(start + 512, len(looks)))
-            near = torch.cdist(looks[rows], looks) < self.distance * looks.shape[1] ** 0.5
-            kept.append(~near.tril(start - 1).any(1))  # none before it
+            close = near(looks[rows], looks, self.distance)
+            kept.append(~close.tril(start - 1).any(1))  # none before it
         return train.select(torch.cat(kept).nonzero()[:, 0].tolist())
 
 

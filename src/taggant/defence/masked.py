@@ -31,7 +31,6 @@ class Masked(Defence):
     added with a probability that bounds the mean distortion; this is a line search.
     """
 
-    tunes: ClassVar[bool] = True
     of_logits: ClassVar[bool] = True
     judge: nn.Linear
     profiles: Tensor

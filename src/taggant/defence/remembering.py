@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d
 
 from taggant.defence.defence import Defence
-
-SIDE = 8
+from taggant.defence.near_copies import near, thumbnails
 
 
 class Remembering(Defence):
@@ -42,14 +40,14 @@ class Remembering(Defence):
 
     def answer(self, answers: Tensor, images: Tensor) -> Tensor:
         """See `Defence.answer`; the first of several near-copies in a batch counts as earlier."""
-        looks = adaptive_avg_pool2d(images.float(), SIDE).flatten(1)
+        looks = thumbnails(images)
         seen = torch.cat([*self._seen, looks])
         told = torch.cat([*self._told, answers])
         earlier = len(seen) - len(looks)
-        near = torch.cdist(looks, seen) < self.distance * looks.shape[1] ** 0.5
+        close = near(looks, seen, self.distance)
         own = torch.arange(len(looks), device=looks.device)
-        near[own, earlier + own] = True  # itself, at the latest
-        first = near.to(torch.uint8).argmax(1)
+        close[own, earlier + own] = True  # itself, at the latest
+        first = close.to(torch.uint8).argmax(1)
         new = first == earlier + own
         if earlier < self.most:
             self._seen.append(looks[new])

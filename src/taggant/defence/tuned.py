@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -25,8 +24,6 @@ class FineTuned(Defence):
     rate : float
         Peak learning rate, in units of the victim's own.
     """
-
-    tunes: ClassVar[bool] = True
 
     def __init__(self, unmarked: Callable[[], ImageSet], epochs: int, rate: float) -> None:
         super().__init__()
@@ -55,8 +52,6 @@ class Pruned(Defence):
         Of these weights, 0..1.
     """
 
-    tunes: ClassVar[bool] = True
-
     def __init__(self, share: float) -> None:
         super().__init__()
         if not 0 <= share < 1:
@@ -81,8 +76,6 @@ class Quantised(Defence):
     bits : int
         2..16.
     """
-
-    tunes: ClassVar[bool] = True
 
     def __init__(self, bits: int) -> None:
         super().__init__()

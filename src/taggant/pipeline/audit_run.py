@@ -135,6 +135,11 @@ class AuditRun(ABC):
             With the parts and what would fit.
         """
 
+    @property
+    def audited(self) -> Unlearn | Deploy:
+        """What ends in the model that is audited."""
+        return self.deploy or self.unlearn
+
     def check_score(self, score: Score) -> None:
         """Refuse a score, or defences, that the victim's kind of answer does not fit."""
         layer = layer_of(score.access)

@@ -26,7 +26,7 @@ class ControlledRun(InstanceRun):
         assert isinstance(asked, ControlledAudit)
         self.asked = asked
         self.membership = Membership(
-            context, asked, self.mark, self.train, self.deploy or self.unlearn, self.reference
+            context, asked, self.mark, self.train, self.audited, self.reference
         )
 
     @cached_property

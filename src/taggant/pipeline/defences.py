@@ -33,7 +33,7 @@ class Defences:
         """Fresh ones, the same at every call."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            found: list[Defence] = [instantiate(node) for node in self.context.cfg.defence.values()]
+            found = self._instances()
             for defence in found:
                 defence.prepare(self.data.splits.train)
         return found
@@ -41,6 +41,9 @@ class Defences:
     @cached_property
     def first(self) -> list[Defence]:
         """They as they are before they have taken anything from the data."""
+        return self._instances()
+
+    def _instances(self) -> list[Defence]:
         return [instantiate(node) for node in self.context.cfg.defence.values()]
 
     @property

@@ -30,7 +30,7 @@ class InstanceRun(AuditRun):
         data = Data(context)
         super().__init__(context, data, Mark(context, data))
         self.reference = Reference(context, data, self.train)
-        model = self.train, self.unlearn, self.deploy or self.unlearn
+        model = self.train, self.unlearn, self.audited
         self.scores = Scores(context, self.mark, *model, self.reference)
 
     @cached_property

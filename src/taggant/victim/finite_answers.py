@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
 from taggant.victim.victim import Victim
+from taggant.victim.wrapped import Wrapped
 
 LARGEST = 1e4
 BATCH = 512
 
 
-class FiniteAnswers(pl.LightningModule):
+class FiniteAnswers(Wrapped):
     """A victim whose answers are made finite: NaN becomes 0, the rest at most 10^4 in size.
 
     Guarantee: it stays a function of the image alone, so an audit of it is as exact as any. A
     model that answers NaN throughout scores all versions alike, and their ranks are uniform.
     """
-
-    def __init__(self, victim: Victim) -> None:
-        super().__init__()
-        self.victim = victim
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B, C, H, W] -> the victim's answers, finite."""
@@ -33,15 +27,8 @@ class FiniteAnswers(pl.LightningModule):
 
     def targets(self, data: ImageSet) -> Tensor:
         """What scores compare the answers with, finite."""
-        targets = self.victim.targets(data)
+        targets = super().targets(data)
         return _finite(targets) if targets.is_floating_point() else targets
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the victim's own."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("victim"), name)
 
 
 def _finite(values: Tensor) -> Tensor:

@@ -232,13 +232,13 @@ def snapshot_name(epoch: int) -> str:
     return f"epoch-{epoch:05d}.safetensors"
 
 
-def save_weights(module: pl.LightningModule, path: Path) -> None:
+def save_weights(module: torch.nn.Module, path: Path) -> None:
     """Write a module's weights and buffers."""
     tensors = {name: t.detach().contiguous().cpu() for name, t in module.state_dict().items()}
     write_atomically(path, save(tensors))
 
 
-def load_weights(module: pl.LightningModule, path: Path) -> None:
+def load_weights(module: torch.nn.Module, path: Path) -> None:
     """Read weights written by `save_weights` into a module of the same make."""
     module.load_state_dict(load_file(path))
 

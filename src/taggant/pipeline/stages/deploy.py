@@ -7,12 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors.torch import load_file, save
-
 from taggant.answers import evaluating
 from taggant.defence.defence import Tuning
 from taggant.defence.deployed import Deployed
-from taggant.files import write_atomically
 from taggant.pipeline.device import placed
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -64,7 +61,7 @@ class Deploy:
         model = self.unlearn.final()
         training.load_weights(model, folder / training.FINAL)
         deployed = Deployed(model, defences)
-        deployed.defences.load_state_dict(load_file(folder / STATE))
+        training.load_weights(deployed.defences, folder / STATE)
         return deployed
 
     @property
@@ -88,6 +85,5 @@ class Deploy:
             after = float(deployed.utility(held_out))
         measures = {"utility": after, "utility_undefended": before}
         (folder / MEASURES).write_text(json.dumps(measures))
-        state = {name: t.contiguous().cpu() for name, t in deployed.defences.state_dict().items()}
-        write_atomically(folder / STATE, save(state))
+        training.save_weights(deployed.defences, folder / STATE)
         training.save_weights(model, folder / training.FINAL)
