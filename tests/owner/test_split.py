@@ -316,7 +316,7 @@ FORGERIES = {
     "another test": put("rule", "test", value="optimal"),
     "a smaller level": put("rule", "level", value="0.1"),
     "the p-value of the set": put("set_p", by=lambda p: p / 2),
-    "another label": put("shown", 0, "label", value="class1"),
+    "another label": put("shown", 0, "label", by={"class0": "class1", "class1": "class0"}.get),
     "another secret": put("shown", 0, "secret", value="0" * 64),
     "scores left out": put("members", 0, "score", value=None),
 }
