@@ -36,7 +36,7 @@ class Labelling:
             For a table that lacks a file, or names one twice.
         """
         labels = self._labels(names)
-        captions = _from_csv(self.captions, "caption", names) if self.captions else {}
+        captions = from_csv(self.captions, "caption", names) if self.captions else {}
         return {name: (labels.get(name, ""), captions.get(name, "")) for name in names}
 
     def _labels(self, names: Sequence[str]) -> Mapping[str, str]:
@@ -48,10 +48,17 @@ class Labelling:
         path = Path(self.labels)
         if not path.exists():
             raise ValueError(f"--labels {path}: accepted are {FOLDERS}, {NONE}, or a CSV file")
-        return _from_csv(path, "label", names)
+        return from_csv(path, "label", names)
 
 
-def _from_csv(path: Path, column: str, names: Sequence[str]) -> dict[str, str]:
+def from_csv(path: Path, column: str, names: Sequence[str]) -> dict[str, str]:
+    """What a table says of each file: its columns are name and another one.
+
+    Raises
+    ------
+    ValueError
+        For a table that lacks a column or a file, or says two things of one.
+    """
     found: dict[str, str] = {}
     with path.open(newline="", encoding="utf-8-sig") as stream:
         rows = csv.DictReader(stream)
@@ -65,7 +72,7 @@ def _from_csv(path: Path, column: str, names: Sequence[str]) -> dict[str, str]:
     missing = [name for name in names if not found.get(name)]
     if missing:
         raise ValueError(
-            f"{len(missing)} pictures have no {column} in {path} (the first: {missing[0]})"
+            f"{path}: {len(missing)} pictures have no {column} (the first: {missing[0]})"
         )
     return found
 

@@ -7,10 +7,9 @@ certificate can open the split of all pictures and nothing else of them.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -24,6 +23,7 @@ from pydantic import Field, model_validator
 from taggant.canonical import canonical_json
 from taggant.marking.draws import Draws, seed_of_all
 from taggant.marking.stream import derive
+from taggant.owner.labels import from_csv
 from taggant.owner.schema import MOST_PICTURES, Decimal, Schema, decimal
 
 Group = Annotated[int, Field(ge=0, lt=MOST_PICTURES)]
@@ -121,26 +121,14 @@ def _group_names(names: Sequence[str], labels: Sequence[str], groups: str) -> It
                 f"--groups labels: {len(without)} pictures have no label (the first: {without[0]})"
             )
         return labels
-    table = _table(Path(groups))
-    missing = [name for name in names if not table.get(name)]
-    if missing:
+    table = Path(groups)
+    if not table.exists():
         raise ValueError(
-            f"--groups {groups}: {len(missing)} pictures have no group (the first: {missing[0]})"
-        )
-    return [table[name] for name in names]
-
-
-def _table(path: Path) -> Mapping[str, str]:
-    if not path.exists():
-        raise ValueError(
-            f"--groups {path}: accepted are {ALL}, {LABELS}, {FOLDERS}, or a CSV file with the "
+            f"--groups {table}: accepted are {ALL}, {LABELS}, {FOLDERS}, or a CSV file with the "
             "columns name and group"
         )
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        rows = csv.DictReader(stream)
-        if not {"name", "group"} <= set(rows.fieldnames or ()):
-            raise ValueError(f"--groups {path}: the columns name and group are needed")
-        return {row["name"]: (row["group"] or "").strip() for row in rows}
+    told = from_csv(table, "group", names)
+    return [told[name] for name in names]
 
 
 def split_secret(secret: bytes) -> bytes:
