@@ -1,4 +1,9 @@
-"""Rates over seeds, each with its own photos, secret and victim; see `experiments.power._seeds`."""
+"""Rates over seeds, each with its own photos, secret and victim; see `experiments.power._seeds`.
+
+In tables of images and sets the column ``size`` says how many images of one owner are judged
+together. One image alone has an interval over seeds and images; sets are drawn at random and
+overlap, so that theirs is over seeds only.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,10 @@ from experiments.collect import curves
 from experiments.power._seeds import GROUPS, pooled, student
 
 MEANS = ("train_loss", "utility", "frechet", "copies", "mean_versions_read_used")
+SHOWN = ("epoch", "size", "p", "seeds", "detection_rate", "false_detection_rate", "copies")
+SIDES = ("", "_low", "_high", "_least")
+LEVELS = (0.05, 0.01)
+"""p at which single images are judged."""
 
 
 def once(runs: pl.DataFrame) -> pl.DataFrame:
@@ -19,31 +28,94 @@ def once(runs: pl.DataFrame) -> pl.DataFrame:
 def over_epochs(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
     """One row a snapshot, p and value of `by`: mean rates, intervals over seeds and images."""
     victims = once(runs)
-    groups = victims.select("seed", *by, "used", "unused").unique()
-    table = curves(victims).join(groups, on=["seed", *by])
+    table = curves(victims).join(_groups(victims, *by), on=["seed", *by])
+    return images(table, *by, "epoch").sort(*by, "p", "epoch")
+
+
+def images(table: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Rates over seeds by p and `by`, of a table with one row a seed."""
     rows = []
-    for key, cell in table.group_by([*by, "epoch", "p"], maintain_order=True):
-        row: dict[str, Any] = dict(zip([*by, "epoch", "p"], key, strict=True))
+    for key, cell in table.group_by([*by, "p"], maintain_order=True):
+        row: dict[str, Any] = dict(zip([*by, "p"], key, strict=True))
         row["seeds"] = len(cell)
         for rate, group in GROUPS:
             row |= pooled(cell, rate, group)
-        row |= {name: cell[name].mean() for name in MEANS}
+        row |= {name: cell[name].mean() for name in MEANS if name in cell.columns}
         rows.append(row | {"date": cell["date"].max()})
-    return pl.DataFrame(rows).sort(*by, "p", "epoch")
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def sets(runs: pl.DataFrame) -> pl.DataFrame:
+def sets(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
     """Share of random sets of an owner's images that are claimed, by size and p, mean of seeds."""
-    victims = once(runs)
-    tables = [pl.read_csv(f"{folder}/sets.csv") for folder in victims["folder"]]
     rows = []
-    keys = ("group", "size", "p")
-    for key, cell in pl.concat(tables).group_by(keys, maintain_order=True):
+    keys = (*by, "group", "size", "p")
+    for key, cell in of_runs(runs, "sets.csv", *by).group_by(keys, maintain_order=True):
         mean, half = student(cell["claimed"].to_numpy())
         row: dict[str, Any] = dict(zip(keys, key, strict=True))
         row |= {"seeds": len(cell), "claimed": mean}
         known = len(cell) > 1
         row["claimed_low"] = max(0.0, mean - half) if known else None
         row["claimed_high"] = min(1.0, mean + half) if known else None
-        rows.append(row | {"claimed_least": cell["claimed"].min(), "date": victims["date"].max()})
+        rows.append(row | {"claimed_least": cell["claimed"].min(), "date": cell["date"].max()})
     return pl.DataFrame(rows)
+
+
+def images_and_sets(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Rates of single images after each snapshot, and those of sets after the last.
+
+    Where the runs' curves leave out a p of `LEVELS`, it is the rank among all versions that decides
+    after the last snapshot.
+    """
+    alone = over_epochs(runs, *by)
+    last = alone["epoch"].max()
+    ranks = of_runs(runs, "claims.csv", *by).filter(
+        pl.col("p").is_in(LEVELS) & ~pl.col("p").is_in(alone["p"].unique().to_list())
+    )
+    parts = [alone]
+    if ranks.height:
+        ranks = ranks.join(_groups(runs, *by), on=["seed", *by])
+        parts.append(images(ranks, *by).with_columns(epoch=pl.lit(last)))
+    return with_sets(pl.concat(parts, how="diagonal_relaxed"), sets(runs, *by), *by)
+
+
+def with_sets(alone: pl.DataFrame, claimed: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Rates of single images, and below them those of sets (`sets`) after the last snapshot."""
+    keys = [*by, "size", "p"]
+    used, unused = (
+        claimed.filter(group=group).select(
+            *keys, "seeds", "date", *(pl.col(f"claimed{side}").alias(rate + side) for side in SIDES)
+        )
+        for rate, group in GROUPS
+    )
+    both = used.join(unused.drop("seeds", "date"), on=keys, how="left", maintain_order="left")
+    both = both.with_columns(epoch=pl.lit(alone["epoch"].max()))
+    alone = alone.with_columns(size=pl.lit(1, pl.Int64))
+    table = pl.concat([alone, both], how="diagonal_relaxed")
+    first = [*by, "epoch", "size", "p"]
+    return table.select(*first, pl.exclude(*first, "date"), "date").sort(first)
+
+
+def of_runs(runs: pl.DataFrame, file: str, *by: str) -> pl.DataFrame:
+    """A table of each victim's run folder, beside its rows the run's seed, date and `by`.
+
+    Of `by`, what the runs do not have is a column of the file.
+    """
+    victims = once(runs)
+    told = victims.select("seed", "date", *(name for name in by if name in victims.columns))
+    tables = [
+        pl.read_csv(f"{folder}/{file}").with_columns(
+            **{name: pl.lit(value) for name, value in run.items()}
+        )
+        for folder, run in zip(victims["folder"], told.iter_rows(named=True), strict=True)
+    ]
+    return pl.concat(tables, how="diagonal_relaxed")
+
+
+def shown(table: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """What the pages show of a table of images and sets."""
+    rounded = table.filter(pl.col("p") >= 0.001).with_columns(pl.selectors.float().round(3))
+    return rounded.select(*by, *(name for name in SHOWN if name in table.columns))
+
+
+def _groups(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
+    return once(runs).select("seed", *by, "used", "unused").unique()

@@ -1,0 +1,20 @@
+"""A VAE and a diffusion model of its latents, from scratch: claims of photos and of sets.
+
+200 photos, 100 of them marked by signs on blocks of pixels, which know nothing of the VAE; 100 more
+are marked and never shown to the model. Each seed draws photos, secret and training.
+"""
+
+import polars as pl
+from experiments.generative._seeds import images_and_sets, shown
+
+from experiments import Expected
+
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return images_and_sets(runs)
+
+
+def draw(table: pl.DataFrame) -> pl.DataFrame:
+    return shown(table)
