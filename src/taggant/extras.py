@@ -10,6 +10,7 @@ EXTRAS = {
     "lightly": "ssl",
     "onnxruntime": "onnx",
     "opacus": "dp",
+    "pillow_heif": "heic",
     "tensorboard": "tensorboard",
     **dict.fromkeys(("datasets", "transformers", "huggingface_hub", "tokenizers"), "hub"),
 }

@@ -18,7 +18,7 @@ from PIL import Image, ImageOps
 from tests.owner import containers, photos
 from typer.testing import CliRunner
 
-from taggant.owner import pictures
+from taggant.owner import kinds, pictures
 from taggant.owner.cli import app
 from taggant.owner.commands.compose import compose_marking
 from taggant.owner.journal import RunningError
@@ -40,6 +40,11 @@ def marked(tmp_path, form="keep", **options):
         photos.folder(raw)
     ledger = tmp_path / "own.ledger"
     return mark(raw, tmp_path / "out", ledger, fresh(form=form), form, **options)
+
+
+def published_content(path, form):
+    picture = pictures.read(path)
+    return pictures.encode(pictures.to_image(picture.pixels), picture.kept, form)
 
 
 def upright(path):
@@ -80,7 +85,7 @@ def test_orientation_and_metadata_are_kept(tmp_path, form, orientation):
     photos.write(path, photos.scene(3, 30, 20), orientation)
     pixels = pictures.read(path).pixels
     target = tmp_path / ("b" + pictures.SUFFIX_OF[form])
-    target.write_bytes(pictures.encode(pixels, path, form))
+    target.write_bytes(published_content(path, form))
     assert torch.equal(pictures.read(target).pixels, pixels)
     exif = Image.open(target).getexif()
     assert (exif[0x010F], exif[0x8298]) == ("Maker", "An Owner")
@@ -94,7 +99,7 @@ def test_texts_and_profiles_are_kept(tmp_path):
     profile = b"profile" * 20
     image = Image.open(path)
     image.save(path, icc_profile=profile, dpi=(72, 72), pnginfo=None)
-    photos_text = pictures.encode(pictures.read(path).pixels, path, "png")
+    photos_text = published_content(path, "png")
     (tmp_path / "b.png").write_bytes(photos_text)
     again = Image.open(tmp_path / "b.png")
     assert again.info["icc_profile"] == profile
@@ -205,7 +210,7 @@ def test_two_calls_on_one_ledger_do_not_run_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(lock, "PATIENCE", 0.0)
     result = []
 
-    def another(_):
+    def another(*_):
         with pytest.raises(RunningError, match=r"another call with --ledger .*own"):
             marked(tmp_path)
         result.append(True)
@@ -377,11 +382,11 @@ def test_pictures_of_a_linked_album_are_found(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "album").symlink_to(tmp_path / "far")
     (tmp_path / "mine" / "gone.jpg").symlink_to("nowhere.jpg")
-    names, others = pictures.find(tmp_path / "mine")
-    assert names == ["album/class0/p0.jpg", "album/class1/p1.png", "gone.jpg"]
-    assert not others
+    found = kinds.find(tmp_path / "mine")
+    assert found.pictures == ["album/class0/p0.jpg", "album/class1/p1.png", "gone.jpg"]
+    assert not found.others
     with pytest.raises(pictures.PictureError, match=r"gone\.jpg: no readable picture"):
         pictures.read(tmp_path / "mine" / "gone.jpg")
     (tmp_path / "mine" / "all").symlink_to(".")
     with pytest.raises(ValueError, match="all leads back to"):
-        pictures.find(tmp_path / "mine")
+        kinds.find(tmp_path / "mine")

@@ -54,8 +54,9 @@ def photo(tmp_path):
 
 
 def published(path, form, **options):
-    pixels = pictures.read(path).pixels
-    content = pictures.encode(pixels, path, form, **options)
+    picture = pictures.read(path, **options)
+    pixels = picture.pixels
+    content = pictures.encode(pictures.to_image(pixels), picture.kept, form)
     target = path.with_name(f"out{FORMS[form]}")
     target.write_bytes(content)
     if form != "jpeg":
@@ -160,7 +161,7 @@ def test_a_packet_keeps_no_structures_and_no_second_value():
 def test_a_picture_with_damaged_exif_data_is_marked_and_said(tmp_path, form):
     path = tmp_path / f"a.{form}"
     photos.scene(1, 30, 20).save(path, exif=b"Exif\0\0no EXIF data")
-    assert pictures.read(path).left_out == ("unreadable EXIF data",)
+    assert pictures.read(path).kept.left_out == ("unreadable EXIF data",)
     assert not published(path, form).getexif()
 
 

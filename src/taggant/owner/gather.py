@@ -11,7 +11,7 @@ from torch import Tensor
 from taggant.auditing.published import AuditError
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.publish import raw_sha256
-from taggant.owner import pictures
+from taggant.owner import kinds, pictures
 from taggant.owner.commitments import PictureDescription
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, closeness
@@ -99,7 +99,7 @@ def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> dict[str
         Those not found are missing from what is returned.
     """
     found: dict[str, Tensor] = {}
-    for name in pictures.find(folder)[0]:
+    for name in kinds.find(folder).pictures:
         try:
             pixels = pictures.read(folder / name).pixels[None]
         except pictures.PictureError:
@@ -146,7 +146,7 @@ class _Published:
 
     def _scan(self) -> dict[str, Tensor]:
         found = {}
-        for name in pictures.find(self.folder)[0]:
+        for name in kinds.find(self.folder).pictures:
             try:
                 pixels = pictures.read(self.folder / name).pixels
             except pictures.PictureError:
@@ -163,7 +163,7 @@ def copies_of(found: Sequence[FoundPicture], folder: Path) -> list[Path]:
     ValueError
         If some are not there.
     """
-    names, _ = pictures.find(folder)
+    names = kinds.find(folder).pictures
     by_stem = {str(Path(name).with_suffix("")): folder / name for name in names}
     stems = [str(Path(one.entry.published).with_suffix("")) for one in found]
     missing = [stem for stem in stems if stem not in by_stem]

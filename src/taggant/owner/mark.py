@@ -16,15 +16,17 @@ from taggant.data.imageset import content_ids
 from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
-from taggant.owner import pictures
+from taggant.owner import kinds, pictures
 from taggant.owner.commitments import WHAT, PublicCommitment
-from taggant.owner.contact_sheet import draw
+from taggant.owner.contact_sheet import draw, page
 from taggant.owner.journal import RunningError
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.metadata import Metadata
 from taggant.owner.publisher import Progress, Publisher
 from taggant.owner.schema import SchemaError, to_json
 from taggant.owner.secret_paths import inside, refuse_inside
+from taggant.owner.streaming import streamed
 from taggant.store.lock import locked
 
 
@@ -41,6 +43,8 @@ class Marked:
         Mean over the pictures; None while a beacon is awaited.
     notes : tuple of str
         What of some files could not be kept.
+    skipped : dict of str to str
+        Pictures that cannot be read, and what to do about each.
     """
 
     ledger: FolderLedger
@@ -48,6 +52,7 @@ class Marked:
     already_there: int
     quality: Quality | None
     notes: tuple[str, ...]
+    skipped: dict[str, str]
 
 
 def mark(
@@ -57,7 +62,7 @@ def mark(
     draw_ledger: Callable[[Sequence[Entry]], FolderLedger],
     file_format: str,
     beacon_value: str = "",
-    progress: Progress = lambda _: None,
+    progress: Progress = lambda *_: None,
     keep_location: bool = True,
     labelling: Labelling | None = None,
 ) -> Marked:
@@ -79,7 +84,7 @@ def mark(
     beacon_value : str
         What the named beacon said.
     progress : callable
-        Called after each picture, with its name.
+        Called after each picture, with the bytes of raw files done, and of all.
     keep_location : bool
         Whether published files say where they were taken, as far as the raw ones do.
     labelling : Labelling, optional
@@ -96,28 +101,27 @@ def mark(
     """
     _refuse_overlap(folder, out)
     refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
-    entries, notes = _survey(folder, file_format, keep_location)
+    survey = _survey(folder, file_format, keep_location)
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse_running, ledger_path)):
-        ledger = _load_or_draw(ledger_path, entries, draw_ledger, labelling)
+        ledger = _load_or_draw(ledger_path, survey.entries, draw_ledger, labelling)
         if beacon_value:
             ledger = ledger.with_value(beacon_value)
             ledger.save(ledger_path)
         write_commitment(ledger, commitment_path(ledger_path))
         if ledger.awaits_beacon:
-            return Marked(ledger, 0, 0, None, notes)
+            return Marked(ledger, 0, 0, None, survey.notes, survey.skipped)
         publisher = Publisher(folder, out, ledger, keep_location)
-        done = [
-            entry if entry.id in ledger.withheld else publisher.publish(entry, progress)
-            for entry in ledger.entries
-        ]
-        ledger = replace(ledger, entries=tuple(done))
+        shown = [entry for entry in ledger.entries if entry.id not in ledger.withheld]
+        done = {entry.name: entry for entry in publisher.publish(shown, progress)}
+        entries = [done.get(entry.name, entry) for entry in ledger.entries]
+        ledger = replace(ledger, entries=tuple(entries))
         ledger.save(ledger_path)
         write_atomically(contact_sheet_path(ledger_path), draw(publisher.samples), mode=0o600)
-    notes += publisher.notes()
-    return Marked(
-        ledger, publisher.written, publisher.already_there, publisher.mean_quality(), notes
-    )
+        write_atomically(contact_page_path(ledger_path), page(publisher.samples), mode=0o600)
+    counts = publisher.written, publisher.already_there
+    notes = (*survey.notes, *publisher.notes())
+    return Marked(ledger, *counts, publisher.mean_quality(), notes, survey.skipped)
 
 
 def _refuse_running(ledger_path: Path) -> None:
@@ -135,6 +139,11 @@ def commitment_path(ledger_path: Path) -> Path:
 def contact_sheet_path(ledger_path: Path) -> Path:
     """Where the contact sheet lies: beside the ledger, and as secret."""
     return ledger_path.with_suffix(".sheet.png")
+
+
+def contact_page_path(ledger_path: Path) -> Path:
+    """Where the contact sheet lies as a page with sliders, as secret."""
+    return ledger_path.with_suffix(".contact.html")
 
 
 def write_commitment(ledger: FolderLedger, path: Path) -> None:
@@ -161,37 +170,69 @@ def _refuse_overlap(folder: Path, out: Path) -> None:
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
 
 
-def _survey(
-    folder: Path, file_format: str, keep_location: bool
-) -> tuple[list[Entry], tuple[str, ...]]:
-    """Every picture of a folder; all that cannot be marked are named at once."""
-    names, others = pictures.find(folder)
-    if not names:
-        raise ValueError(f"{folder}: no pictures ({', '.join(sorted(pictures.SUFFIXES))})")
-    targets = published_names(names, file_format)
+def _survey(folder: Path, file_format: str, keep_location: bool) -> _Survey:
+    """Every picture of a folder that can be read; all that cannot be marked are named at once."""
+    found = kinds.find(folder)
+    if not found.pictures:
+        named = "".join(f"\n  {name}: {advice}" for name, advice in found.unread.items())
+        raise ValueError(f"{folder}: no pictures ({', '.join(sorted(kinds.SUFFIXES))}){named}")
+    targets = published_names(found.pictures, file_format)
     entries: list[Entry] = []
     failures: list[str] = []
     copied = file_format == pictures.RAW_FORMAT
     left_out: Counter[str] = Counter()
     located = 0
-    notes = [f"{name}: no picture, left alone" for name in others]
-    for name in names:
-        try:
-            picture = pictures.read(folder / name)
-            entries.append(_entry(name, picture.pixels, targets[name]))
-        except (pictures.PictureError, SchemaError) as error:
-            failures.append(str(error))
+    notes = []
+    if found.others:
+        count, first = len(found.others), found.others[0]
+        notes.append(f"{count} files that are no pictures are left alone (the first: {first})")
+    surveyed = streamed(
+        lambda name: _surveyed(folder / name, name, targets[name]),
+        found.pictures,
+        lambda name: pictures.size_of(folder / name),
+    )
+    for name, one in zip(found.pictures, surveyed, strict=True):
+        if isinstance(one, str):
+            failures.append(one)
             continue
+        entries.append(one.entry)
         if not copied:
-            notes += [f"{name}: {note}" for note in picture.notes]
-            left_out.update(picture.left_out)
-        located += picture.has_location
+            notes += [f"{name}: {note}" for note in one.notes]
+            left_out.update(one.kept.left_out)
+        located += one.kept.has_location
     if failures:
         raise ValueError(
-            f"{len(failures)} of {len(names)} pictures cannot be marked; move them elsewhere:\n  "
-            + "\n  ".join(failures)
+            f"{len(failures)} of {len(found.pictures)} pictures cannot be marked; move them "
+            "elsewhere:\n  " + "\n  ".join(failures)
         )
-    return entries, (*notes, *_on_metadata(left_out, located, keep_location))
+    return _Survey(entries, (*notes, *_on_metadata(left_out, located, keep_location)), found.unread)
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """What is kept of a picture once its pixels were looked at."""
+
+    entry: Entry
+    kept: Metadata
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What a folder holds: entries, notes, and the pictures that cannot be read."""
+
+    entries: list[Entry]
+    notes: tuple[str, ...]
+    skipped: dict[str, str]
+
+
+def _surveyed(path: Path, name: str, target: str) -> _Surveyed | str:
+    """What is to be kept of a picture, or why it cannot be marked."""
+    try:
+        picture = pictures.read(path)
+        return _Surveyed(_entry(name, picture.pixels, target), picture.kept, picture.notes)
+    except (pictures.PictureError, SchemaError) as error:
+        return str(error)
 
 
 def _on_metadata(left_out: Counter[str], located: int, keep_location: bool) -> Iterator[str]:

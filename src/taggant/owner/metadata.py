@@ -81,6 +81,10 @@ OTHER = {
     "flashpix": "FlashPix data",
     "comment": "comment",
     "mp": "further pictures",
+    "thumbnails": "thumbnails",
+    "depth_images": "depth maps",
+    "aux": "gain and other maps",
+    "metadata": "other metadata",
 }
 """Of what Pillow finds in a file: what is left out, by its name for people."""
 SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8|II\*\0|MM\0\*", re.DOTALL)
@@ -205,7 +209,9 @@ def publishable(raw: Image.Image, keep_location: bool = True) -> Metadata:
     keep_location : bool
         Whether to say where it was taken.
     """
-    left_out = {name for key, name in OTHER.items() if key in raw.info}
+    left_out = {name for key, name in OTHER.items() if raw.info.get(key)}
+    if raw.format == "HEIF" and getattr(raw, "n_frames", 1) > 1:
+        left_out.add(OTHER["mp"])
     scene, camera, gps = _directories(raw, left_out)
     packet, dropped = xmp.rebuilt(_packet(raw), keep_location, is_plain)
     left_out |= {"other XMP properties"} if dropped else set()

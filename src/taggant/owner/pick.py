@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from taggant.models.model import Model
-from taggant.owner import pictures
+from taggant.owner import kinds, pictures
 from taggant.owner.labels import Classes, Labelling, classes_of
 from taggant.score import Score, membership
 from taggant.score.access import Full
@@ -67,7 +67,7 @@ def pick(
     ValueError
         For pictures that are unreadable, or have no label among the classes.
     """
-    names, _ = pictures.find(folder)
+    names = kinds.find(folder).pictures
     labels = {name: label for name, (label, _) in labelling.for_files(names).items()}
     numbers = Classes(classes_of(list(labels.values()), tuple(classes) or model.classes))
     score = Score(membership.margin, Full())

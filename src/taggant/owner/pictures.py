@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 from torch import Tensor
 
-from taggant.data.decode import UNREADABLE, eight_bit, to_image, upright
-from taggant.data.walk import below, walk
-from taggant.owner import metadata
+from taggant.data.decode import UNREADABLE, eight_bit, orientation, upright
+from taggant.owner import kinds, metadata
+from taggant.owner.metadata import Metadata
 
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 SMALLEST = 16
 """Pixels of the shorter side below which a picture has no room for a mark."""
 
-MARKABLE_MODES = frozenset({"L", "LA", "RGB", "RGBA"})
+MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+"""Those that hold a mark as they are, by their channels."""
 CONVERTED_MODES = {
     "1": "black and white becomes grey",
     "P": "a palette becomes full colour",
@@ -34,8 +34,14 @@ CONVERTED_MODES = {
     "I": "16-bit grey becomes 8-bit",
     "CMYK": "CMYK becomes RGB, its colour profile is dropped",
     "YCbCr": "YCbCr becomes RGB",
+    "LAB": "Lab becomes RGB",
 }
 """Modes that cannot hold a mark as they are, and what becomes of them."""
+DEEP = "its {} bits a colour become 8"
+PARTLY = frozenset({"MPO", "HEIF"})
+"""Formats whose further pictures are previews, depth and gain maps, as cameras add them."""
+ROWS_AT_ONCE = 4 << 20
+"""Bytes of a picture that are handed over at once."""
 
 SUBFILE_TYPE = 254
 BELONGS_TO_ANOTHER = 0b101
@@ -65,41 +71,25 @@ class Picture:
     ----------
     pixels : Tensor, uint8 [C, H, W], 0..255
         Upright; C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    kept : Metadata
+        What its published version may say beside the pixels.
     notes : tuple of str
         What of the file's mode cannot be kept in the published one.
-    left_out : tuple of str
-        Which of its metadata are not published.
-    has_location : bool
-        Whether they say where it was taken.
     """
 
     pixels: Tensor
+    kept: Metadata
     notes: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    has_location: bool = False
 
 
-def find(folder: Path) -> tuple[list[str], list[str]]:
-    """Relative names of the picture files below a folder, and of the other files; hidden ones not.
-
-    Links are followed; one that leads nowhere is listed.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is no folder.
-    ValueError
-        For a link that leads back to a folder that it lies in.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
-    names = sorted(below(folder, walk(folder)))
-    pictures = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
-    return pictures, [name for name in names if Path(name).suffix.lower() not in SUFFIXES]
-
-
-def read(path: Path) -> Picture:
+def read(path: Path, keep_location: bool = True) -> Picture:
     """Read a picture file.
+
+    Parameters
+    ----------
+    path : Path
+    keep_location : bool
+        Whether its published version may say where it was taken.
 
     Raises
     ------
@@ -107,27 +97,52 @@ def read(path: Path) -> Picture:
         If it is unreadable, animated, too small, or of a mode that cannot be marked.
     """
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            return _picture(path, image)
+        with _opened(path) as image:
+            return _picture(path, image, keep_location)
     except PictureError:
         raise
     except (UnidentifiedImageError, *UNREADABLE) as error:
-        raise PictureError(f"{path}: no readable picture ({error})") from error
+        what_to_do = kinds.advice(path)
+        raise PictureError(f"{path}: {what_to_do or f'no readable picture ({error})'}") from error
 
 
-def _picture(path: Path, image: Image.Image) -> Picture:
+def _opened(path: Path) -> Image.Image:
+    return Image.open(path, formats=kinds.formats())
+
+
+def size_of(path: Path) -> int:
+    """Bytes that a picture's pixels take, as its file's head says; 0 where it says nothing."""
+    try:
+        with _opened(path) as image:
+            return int(image.width * image.height) * len(image.getbands())
+    except (UnidentifiedImageError, *UNREADABLE):
+        return 0
+
+
+def _picture(path: Path, image: Image.Image, keep_location: bool) -> Picture:
     _one_frame(path, image)
-    mode = image.mode
-    if mode not in MARKABLE_MODES and mode not in CONVERTED_MODES:
+    mode, notes = image.mode, tuple(_notes(image))
+    if mode not in MODES.values() and mode not in CONVERTED_MODES:
         raise PictureError(f"{path}: mode {mode} cannot be marked; save it as 8-bit RGB or grey")
-    turned = upright(image)
-    if min(turned.size) < SMALLEST:
-        raise PictureError(
-            f"{path}: {turned.width} x {turned.height} pixels, at least {SMALLEST} a side needed"
-        )
-    notes = (CONVERTED_MODES[mode],) if mode in CONVERTED_MODES else ()
-    found = metadata.publishable(image)
-    return Picture(to_tensor(_markable(turned)), notes, found.left_out, found.has_location)
+    if min(image.size) < SMALLEST:
+        width, height = upright(image).size
+        raise PictureError(f"{path}: {width} x {height} pixels, at least {SMALLEST} a side needed")
+    image.load()
+    kept = metadata.publishable(image, keep_location)
+    turned = _turned(to_tensor(_markable(image)), orientation(image))
+    if not _same_colours(mode, turned):
+        kept = replace(kept, icc=b"")
+    return Picture(turned, kept, notes)
+
+
+def _notes(image: Image.Image) -> Iterator[str]:
+    """What of a file, before its pixels are looked at, cannot be kept."""
+    if image.mode in CONVERTED_MODES:
+        yield CONVERTED_MODES[image.mode]
+    tiles = [str(tile[3]) for tile in getattr(image, "tile", ())]  # as the file has its pixels
+    deep = 16 if any(";16" in tile for tile in tiles) else int(image.info.get("bit_depth", 8))
+    if deep > 8 and not image.mode.startswith("I"):
+        yield DEEP.format(deep)
 
 
 def _one_frame(path: Path, image: Image.Image) -> None:
@@ -142,22 +157,46 @@ def _one_frame(path: Path, image: Image.Image) -> None:
         if kinds[0] & BELONGS_TO_ANOTHER:
             raise PictureError(f"{path}: its first picture is a preview; save the whole one alone")
         frames = sum(not kind & BELONGS_TO_ANOTHER for kind in kinds)
-    if frames > 1 and image.format != "MPO":  # as cameras add previews, depth and gain maps
+    if frames > 1 and image.format not in PARTLY:
         raise PictureError(f"{path}: has {frames} frames, accepted is one")
 
 
 def _markable(image: Image.Image) -> Image.Image:
     image = eight_bit(image)
+    if image.mode == "LAB":
+        lab, colours = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, colours, outputMode="RGB")
+        assert converted is not None
+        return converted
     grey = image.mode in ("1", "L", "LA")
-    if image.has_transparency_data:
-        return image.convert("LA" if grey else "RGBA")
-    return image.convert("L" if grey else "RGB")
+    wanted = ("L" if grey else "RGB") + "A" * image.has_transparency_data
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def has_alpha(pixels: Tensor) -> bool:
+    """Whether the last channel of pixels [C, H, W] is transparency."""
+    return len(pixels) in (2, 4)
 
 
 def to_tensor(image: Image.Image) -> Tensor:
     """An 8-bit PIL image as uint8 [C, H, W]."""
-    pixels = np.array(image)
-    return torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1)).permute(2, 0, 1).contiguous()
+    width, height = image.size
+    pixels = torch.empty(len(image.getbands()), height, width, dtype=torch.uint8)
+    rows = max(1, ROWS_AT_ONCE // (width * len(pixels)))
+    for top in range(0, height, rows):
+        some = np.array(image.crop((0, top, width, min(height, top + rows))))
+        part = torch.from_numpy(some.reshape(*some.shape[:2], -1)).permute(2, 0, 1)
+        pixels[:, top : top + rows] = part
+    return pixels
+
+
+def _turned(pixels: Tensor, how: int) -> Tensor:
+    """Pixels uint8 [C, H, W] turned upright, as `taggant.data.decode.upright` turns an image."""
+    if how in (2, 3, 7, 8):
+        pixels = pixels.flip(-1)
+    if how in (3, 4, 6, 7):
+        pixels = pixels.flip(-2)
+    return (pixels.mT if how >= 5 else pixels).contiguous()
 
 
 def digest(pixels: Tensor) -> str:
@@ -169,10 +208,12 @@ def digest(pixels: Tensor) -> str:
 # --- writing -----------------------------------------------------------------------------------
 
 LOSSLESS: Mapping[str, Mapping[str, Any]] = {
-    "png": {"format": "PNG", "optimize": False},
-    "webp": {"format": "WEBP", "lossless": True, "exact": True, "quality": 60},
+    "png": {"format": "PNG", "compress_level": 1, "compress_type": zlib.Z_RLE},
+    "webp": {"format": "WEBP", "lossless": True, "exact": True, "quality": 20, "method": 1},
     "tiff": {"format": "TIFF", "compression": "tiff_adobe_deflate"},
 }
+"""The cheapest settings: photographs come out no larger than by the dearest, in a third of the
+time (`bench/owner.py`)."""
 SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
 KEEP_FORMAT = "keep"
 RAW_FORMAT = "raw"
@@ -186,38 +227,34 @@ def format_of(name: str, wanted: str) -> str:
     return OWN_FORMAT.get(Path(name).suffix.lower(), "png") if wanted == KEEP_FORMAT else wanted
 
 
-def encode(
-    pixels: Tensor, source: Path, kind: str, quality: int = 95, keep_location: bool = True
-) -> bytes:
-    """The published file: other pixels, with the source file's orientation and short metadata.
+def to_image(pixels: Tensor) -> Image.Image:
+    """uint8 [C, H, W] as a PIL image of mode L, LA, RGB or RGBA, in little more than its memory."""
+    bands = [Image.fromarray(band.numpy()) for band in pixels]
+    return bands[0] if len(bands) == 1 else Image.merge(MODES[len(bands)], bands)
+
+
+def encode(image: Image.Image, kept: Metadata, kind: str, quality: int = 95) -> bytes:
+    """The published file: pixels, with short metadata and the orientation that they say.
 
     Parameters
     ----------
-    pixels : Tensor, uint8 [C, H, W], 0..255
-        Upright.
-    source : Path
-        The raw file.
+    image : PIL image
+        Of `to_image`: upright.
+    kept : Metadata
+        Of the raw file.
     kind : str
         png, webp or tiff (lossless), or jpeg.
     quality : int
         Of jpeg, 1..100.
-    keep_location : bool
-        Whether to say where the picture was taken.
 
     Raises
     ------
     PictureError
         If the format cannot hold the picture (alpha in a JPEG).
     """
-    if kind == "jpeg" and len(pixels) in (2, 4):
-        raise PictureError(f"{source}: has transparency, which JPEG cannot hold; accepted is png")
-    image = to_image(pixels)
-    with Image.open(source, formats=FORMATS) as raw:
-        raw.load()  # some formats hold metadata behind the pixels
-        kept = metadata.publishable(raw, keep_location)
-        if not _same_colours(raw, image):
-            kept = replace(kept, icc=b"")
-    if kind == "tiff":  # where the orientation belongs to the layout of the pixels
+    if kind == "jpeg" and image.mode in ("LA", "RGBA"):
+        raise PictureError("has transparency, which JPEG cannot hold; accepted is png")
+    if kind in ("tiff", "jpeg"):  # where pixels are compressed as they are seen
         kept = replace(kept, orientation=1)
     elif kept.orientation in UNDO_ORIENTATION:
         image = image.transpose(UNDO_ORIENTATION[kept.orientation])
@@ -228,6 +265,6 @@ def encode(
     return kept.with_directories(content) if kind == "tiff" else content
 
 
-def _same_colours(raw: Image.Image, image: Image.Image) -> bool:
+def _same_colours(mode: str, pixels: Tensor) -> bool:
     """Whether a colour profile of the raw file still means something in the published one."""
-    return raw.mode != "CMYK" and (raw.mode[:1] in "L1I") == (image.mode[:1] == "L")
+    return mode not in ("CMYK", "LAB") and (mode[:1] in "L1I") == (len(pixels) < 3)

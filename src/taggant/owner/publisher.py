@@ -1,31 +1,57 @@
-"""Published files, written one at a time and never over another."""
+"""Published files: written side by side, a few at a time, and never over another."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from taggant.files import write_atomically
-from taggant.marking.quality import Quality, quality
+from taggant.marking.quality import Quality
 from taggant.owner import pictures
-from taggant.owner.contact_sheet import Row
+from taggant.owner.contact_sheet import Row, spread
 from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.looks import Look, compare
 from taggant.owner.scheme import ColoursOnly
+from taggant.owner.streaming import streamed
 
 SAMPLES = 6
-LARGEST_COMPARED = 1024
-"""Quality is measured on the central square of at most this side."""
+JPEG = "jpeg"
 
-Progress = Callable[[str], None]
-"""Called after each picture, with its name."""
+Progress = Callable[[int, int], None]
+"""Called after each picture, with the bytes of raw files done, and of all."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A picture that was published.
+
+    Attributes
+    ----------
+    entry : Entry
+        With the digest of the published pixels.
+    quality : Quality
+    row : Row or None
+        Of the contact sheet, if it is shown there.
+    written : bool
+        Or it was there already.
+    has_old_metadata : bool
+        It was, with metadata that can hold the picture without its mark.
+    """
+
+    entry: Entry
+    quality: Quality
+    row: Row | None
+    written: bool
+    has_old_metadata: bool
 
 
 class Publisher:
-    """Writes published files, one at a time.
+    """Writes published files.
 
     Parameters
     ----------
@@ -37,90 +63,131 @@ class Publisher:
 
     Attributes
     ----------
-    written, already_there : int
-        Files written now, and found there.
+    done : list of Done
+        In the order of the entries.
     """
 
     def __init__(self, folder: Path, out: Path, ledger: FolderLedger, keep_location: bool) -> None:
         self.folder, self.out, self.ledger, self.keep_location = folder, out, ledger, keep_location
         self.scheme = ColoursOnly(ledger.scheme)
-        self.written = self.already_there = 0
-        self.old_metadata: list[str] = []
-        self.qualities: list[Quality] = []
-        self.samples: list[Row] = []
+        self.done: list[Done] = []
+        self._marking = Lock()  # networks and their caches are for one thread
 
-    def publish(self, entry: Entry, progress: Progress) -> Entry:
-        """Write a picture's published file, unless it is there; its entry with the pixels' digest.
+    def publish(self, entries: Sequence[Entry], progress: Progress) -> list[Entry]:
+        """Write the published files that are not there; entries with their pixels' digests.
 
         Raises
         ------
         ValueError
-            If another file of that name is there: nothing is overwritten.
+            If another file of a published one's name is there: nothing is overwritten.
         RuntimeError
             If a file that holds all of a picture reads back otherwise.
         """
-        raw = pictures.read(self.folder / entry.name).pixels
-        made = self._version(entry.id, raw)
-        target, source = self.out / entry.published, self.folder / entry.name
-        kind = pictures.format_of(entry.name, self.ledger.terms.format)
-        content = self._content(made, source, kind)
-        if target.exists():
-            self._check_present(target, content, entry)
-            self.already_there += 1
-        else:
-            write_atomically(target, content)
-            self.written += 1
-        shown = pictures.read(target).pixels
-        if kind != "jpeg" and not torch.equal(shown, made):
-            raise RuntimeError(f"{target}: reads back as other pixels than were written")
-        self._measure(entry, raw, shown)
-        progress(entry.name)
-        return entry.replace(pixels=pictures.digest(shown))
+        shown = frozenset(spread([entry.name for entry in entries], SAMPLES))
+        if entries:
+            self.ledger.draws(entries[0].id)  # what all threads look up is there before they start
+        sizes = [(self.folder / entry.name).stat().st_size for entry in entries]
+        finished = streamed(
+            lambda entry: self._publish(entry, entry.name in shown),
+            entries,
+            lambda entry: pictures.size_of(self.folder / entry.name),
+        )
+        past = 0
+        for done, size in zip(finished, sizes, strict=True):
+            self.done.append(done)
+            past += size
+            progress(past, sum(sizes))
+        return [done.entry for done in self.done]
 
-    def _content(self, made: Tensor, source: Path, kind: str) -> bytes:
+    def _publish(self, entry: Entry, is_shown: bool) -> Done:
+        """Write one picture, or find it there; at any time little more than its pixels is held."""
+        target, kind = self.out / entry.published, self._kind(entry)
+        there = target.exists()
+        made = self._make(entry, is_shown, not there or kind not in pictures.LOSSLESS)
+        if not there:
+            write_atomically(target, made.content)
+        found = pictures.read(target)
+        pixels = pictures.digest(found.pixels)
+        if there:
+            self._check_present(target, entry, made, pixels, found.kept.has_location)
+        elif kind != JPEG and pixels != made.pixels:
+            raise RuntimeError(f"{target}: reads back as other pixels than were written")
+        after = Look.of(found.pixels, is_shown)
+        measured = compare(made.raw, after)
+        row = None
+        if made.raw.small is not None and after.small is not None:
+            row = Row(entry.name, made.raw.small, after.small, measured)
+        old = there and bool(found.kept.left_out) and kind != pictures.RAW_FORMAT
+        return Done(entry.replace(pixels=pixels), measured, row, not there, old)
+
+    def _kind(self, entry: Entry) -> str:
+        return pictures.format_of(entry.name, self.ledger.terms.format)
+
+    def _make(self, entry: Entry, is_shown: bool, with_content: bool) -> _Made:
+        kind, source = self._kind(entry), self.folder / entry.name
+        picture = pictures.read(source, self.keep_location)
+        kept, raw = picture.kept, Look.of(picture.pixels, is_shown)
+        version = self._version(entry.id, picture.pixels)
+        del picture
+        digest = pictures.digest(version)
+        if not with_content:
+            return _Made(raw, digest, b"")
         if kind == pictures.RAW_FORMAT:
-            return source.read_bytes()
-        return pictures.encode(made, source, kind, self.ledger.terms.quality, self.keep_location)
+            return _Made(raw, digest, source.read_bytes())
+        image = pictures.to_image(version)
+        del version
+        try:
+            content = pictures.encode(image, kept, kind, self.ledger.terms.quality)
+        except pictures.PictureError as error:
+            raise pictures.PictureError(f"{source}: {error}") from error
+        return _Made(raw, digest, content)
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:
         draws = self.ledger.draws(image_id)
         device, index = self.ledger.made.build(), np.array([[draws.index()]])
-        made = device.versions(self.scheme, [draws.secret], raw[None], [image_id], index)
+        with self._marking:
+            made = device.versions(self.scheme, [draws.secret], raw[None], [image_id], index)
         return made[0, 0].cpu()
 
-    def _check_present(self, target: Path, content: bytes, entry: Entry) -> None:
-        if target.read_bytes() == content:
-            return
-        found = pictures.read(target)
-        if entry.pixels and pictures.digest(found.pixels) == entry.pixels:
-            if found.has_location and not self.keep_location:
-                raise ValueError(
-                    f"--strip-gps: {target} is there already and says where it was taken; nothing "
-                    "is overwritten. Remove it, and the same command writes it without"
-                )
-            if found.left_out and self.ledger.terms.format != pictures.RAW_FORMAT:
-                self.old_metadata.append(entry.published)
-            return
-        raise ValueError(
-            f"{target} is there already and is not what this ledger publishes; nothing is "
-            "overwritten. Choose an empty --out, or move the file away"
-        )
+    def _check_present(
+        self, target: Path, entry: Entry, made: _Made, pixels: str, has_location: bool
+    ) -> None:
+        """Refuse a file that is there and is not what is published."""
+        same = target.read_bytes() == made.content if made.content else pixels == made.pixels
+        if not same and pixels != entry.pixels:
+            raise ValueError(
+                f"{target} is there already and is not what this ledger publishes; nothing is "
+                "overwritten. Choose an empty --out, or move the file away"
+            )
+        if has_location and not self.keep_location:
+            raise ValueError(
+                f"--strip-gps: {target} is there already and says where it was taken; nothing "
+                "is overwritten. Remove it, and the same command writes it without"
+            )
 
-    def _measure(self, entry: Entry, raw: Tensor, shown: Tensor) -> None:
-        a, b = (_centre(picture, LARGEST_COMPARED) for picture in (raw, shown))
-        colours = len(raw) - int(len(raw) in (2, 4))
-        measured = quality(a[None, :colours], b[None, :colours])
-        self.qualities.append(measured)
-        if len(self.samples) < SAMPLES:
-            self.samples.append(Row(entry.name, raw[:colours], shown[:colours], measured))
+    @property
+    def written(self) -> int:
+        """Files written now."""
+        return sum(done.written for done in self.done)
+
+    @property
+    def already_there(self) -> int:
+        """Files found there."""
+        return len(self.done) - self.written
+
+    @property
+    def samples(self) -> list[Row]:
+        """Rows of the contact sheet."""
+        return [done.row for done in self.done if done.row is not None]
 
     def notes(self) -> tuple[str, ...]:
         """What should be known of the published folder."""
         notes = []
-        if self.old_metadata:
+        old = [done.entry.published for done in self.done if done.has_old_metadata]
+        if old:
             notes.append(
-                f"{len(self.old_metadata)} published files were there with metadata that can hold "
-                f"the picture without its mark (the first: {self.old_metadata[0]}): remove them, "
+                f"{len(old)} published files were there with metadata that can hold "
+                f"the picture without its mark (the first: {old[0]}): remove them, "
                 "and the same command writes them again"
             )
         shown = set(self.ledger.shown)
@@ -135,12 +202,22 @@ class Publisher:
 
     def mean_quality(self) -> Quality:
         """Over all published pictures; the largest change of all."""
-        count = len(self.qualities)
+        qualities = [done.quality for done in self.done]
         return Quality(
-            sum(q.psnr for q in self.qualities) / count,
-            sum(q.ssim for q in self.qualities) / count,
-            max(q.linf for q in self.qualities),
+            sum(q.psnr for q in qualities) / len(qualities),
+            sum(q.ssim for q in qualities) / len(qualities),
+            max(q.linf for q in qualities),
         )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a picture's published file is made of: how the raw one looks, the digest of the pixels,
+    and the file, where it is needed."""
+
+    raw: Look
+    pixels: str
+    content: bytes
 
 
 def files_in(folder: Path) -> list[str]:
@@ -148,8 +225,3 @@ def files_in(folder: Path) -> list[str]:
     return sorted(
         path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
     )
-
-
-def _centre(pixels: Tensor, side: int) -> Tensor:
-    top, left = (max(0, (size - side) // 2) for size in pixels.shape[1:])
-    return pixels[:, top : top + side, left : left + side]

@@ -38,6 +38,8 @@ class ColoursOnly(Scheme):
         """See `Scheme.versions`; images uint8 [B, C, H, W] may have an alpha channel, the last."""
         colours = images.shape[1] - int(images.shape[1] in (2, 4))
         marked = self.scheme.versions(secrets, images[:, :colours], ids, indices, labels)
+        if colours == images.shape[1]:
+            return marked
         alpha = images[:, None, colours:].expand(-1, marked.shape[1], -1, -1, -1)
         return torch.cat([marked, alpha], 2)
 

@@ -15,6 +15,8 @@ from taggant.marking.stream import bits_on, streams_of
 
 CELLS = 4
 """Blocks along the shorter side where none is named: 8 pixels at 32."""
+BAND = 8 << 20
+"""Bytes of versions that are made at once: of a photograph a band after the other."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,19 @@ class Sign(Strategy):
         free = (width + 1) // 2 if self.mirror else width
         cells = (channels, -(-height // block), -(-free // block))
         coins = drawn_cells(images.device, secrets, ids, indices, cells)
+        rows = max(1, BAND * cells[1] // (coins.shape[0] * coins.shape[1] * images[0].numel()))
+        if rows >= cells[1]:
+            return self._coloured(coins, images, block, epsilon)
+        made = images.new_empty(*coins.shape[:3], height, width)
+        for some, top in zip(coins.split(rows, -2), range(0, height, rows * block), strict=True):
+            band = slice(top, top + rows * block)
+            made[..., band, :] = self._coloured(some, images[..., band, :], block, epsilon)
+        return made
+
+    def _coloured(self, coins: Tensor, images: Tensor, block: int, epsilon: int) -> Tensor:
+        """Versions of images of whole rows of blocks, from the blocks' coins."""
+        height, width = images.shape[-2:]
+        free = (width + 1) // 2 if self.mirror else width
         pattern = unblock(coins, block, height, free)
         if self.mirror:
             pattern = mirrored(pattern, width)

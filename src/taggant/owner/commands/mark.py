@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -11,7 +11,7 @@ import typer
 
 from taggant.owner import mark as marking
 from taggant.owner.commands.compose import compose_marking
-from taggant.owner.commands.console import note
+from taggant.owner.commands.console import ByteProgress, note
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice
 from taggant.owner.components.marking import Marking, unmarked
@@ -155,17 +155,28 @@ def mark(
             "and tiff keep all of it.",
             style="yellow",
         )
-    marked = marking.mark(
-        folder,
-        out,
-        ledger,
-        fresh,
-        file_format,
-        public.beacon_value,
-        keep_location=not files.strip_gps,
-        labelling=contents.labelling,
-    )
+    with ByteProgress("publishing") as progress:
+        marked = marking.mark(
+            folder,
+            out,
+            ledger,
+            fresh,
+            file_format,
+            public.beacon_value,
+            progress,
+            keep_location=not files.strip_gps,
+            labelling=contents.labelling,
+        )
     _report(marked, out, ledger)
+    if marked.skipped:
+        _name_skipped(marked.skipped)
+        raise typer.Exit(1)
+
+
+def _name_skipped(skipped: Mapping[str, str]) -> None:
+    note(f"{len(skipped)} pictures were not marked:", style="red")
+    for name, what_to_do in skipped.items():
+        note(f"  {name}: {what_to_do}")
 
 
 def _format(versions: Versions, held: WithheldPictures, files: PublishedFiles) -> str:
