@@ -10,7 +10,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from tests.forks import warmed
-from tests.victim.generative.tiny import pipeline
+from tests.victim.generative.tiny import pipeline, vae
 
 from taggant.groups import CONF, compose_config
 from taggant.report.meanings import METRICS
@@ -41,6 +41,7 @@ TINY = {
     "victim.snapshots": 1,
     "victim.samples": 2,
     "victim.pretrained": "null",
+    "victim.vae_width": 8,
     "unlearning.epochs": 1,
     "score.views": 2,
     "score.statistic.pairs": 10,
@@ -89,6 +90,8 @@ def tiny(name: str) -> list[str]:
     first = {key: str(values).split(",")[0] for key, values in sweep.items() if key not in sizes}
     if config.victim._target_.endswith("TextToImage"):
         sizes["victim.pretrained"] = str(pipeline())
+    if config.victim.get("vae"):
+        sizes["victim.vae"] = str(vae())
     if config.audit.p == 0.5:  # of two versions
         del sizes["audit.p"]
     if config.marking.get("n") == 1:  # no marks

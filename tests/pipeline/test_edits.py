@@ -157,11 +157,19 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
         ),
     ),
     (
-        ("victim=diffusion", "score=gradient_denoising"),
+        (
+            *("victim=latent_diffusion", "score=gradient_denoising", "marking/strategy=feature"),
+            *("marking/marker=vae", "marking.marker.load.vae=nowhere"),
+        ),
         decided(
+            mark=(
+                "autoencoder extras marking.batching marking.strategies.chunked "
+                "marking.strategies.feature marking.vae"
+            ),
             train=(
                 "data.augment victim.generative.denoiser victim.generative.diffusion "
-                "victim.generative.networks victim.generative.samples"
+                "victim.generative.latent victim.generative.networks "
+                "victim.generative.samples"
             ),
             score="score.denoising score.gradient",
             none="data.mixing score.membership victim.classifier victim.small_net",

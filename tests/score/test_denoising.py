@@ -17,6 +17,7 @@ from taggant.score import Oracle, Score
 from taggant.score.access import Latents, Pixels
 from taggant.score.denoising import Denoising, Inversion, Proximal
 from taggant.score.gradient import Slope
+from taggant.score.image_to_image import ImageToImage
 
 DATA = random_set(6)
 NONE = torch.zeros(6, dtype=torch.int64)
@@ -95,6 +96,7 @@ def test_what_makes_no_sense_is_refused(make, message):
 
 
 BRIEF = [Denoising([100], 1, 0), Proximal([100]), Inversion(20, 20)]
+ENDPOINT = ImageToImage(100, 100, 1, 0)
 SLOPE = Slope(BRIEF[0], Latents(), "latents")
 MANY, N = random_set(240, size=8), 4
 
@@ -108,10 +110,11 @@ def instances() -> Instances:
     return Instances(MANY, scheme, ledger, publish(scheme, ledger, MANY, 0))
 
 
-@pytest.mark.parametrize("statistic", [*BRIEF, SLOPE], ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("statistic", [*BRIEF, SLOPE, ENDPOINT], ids=lambda one: type(one).__name__)
 def test_ranks_are_uniform_where_nothing_was_learned(statistic, instances):
     victim = tiny_diffusion(image_size=8)
-    by = (Pixels(), "pixels") if statistic is SLOPE else (Latents(), "latents")
+    of_pixels = statistic in (SLOPE, ENDPOINT)
+    by = (Pixels(), "pixels") if of_pixels else (Latents(), "latents")
     score = Score(statistic, by[0], answers=by[1]).prepared(victim, MANY)
     oracle = Oracle(victim, score.access, 128)
     found = read(oracle, score, instances, targets=score.targets(victim, MANY))

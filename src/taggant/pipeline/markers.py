@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from taggant.configs import plain
 from taggant.marking.marker import Backbone
 from taggant.marking.trained import TARGET, Training
+from taggant.pipeline.weights import by_content
 from taggant.store.store import Stage
 
 if TYPE_CHECKING:
@@ -30,8 +31,15 @@ class Markers:
         self.context = context
         self.data = data
 
-    def apart(self, config: Plain) -> tuple[dict[str, object], tuple[Stage, ...]]:
-        """A config in which "a stage" stands for each trained marker, and the markers' stages."""
+    def apart(self, config: Plain) -> tuple[Plain, tuple[Stage, ...]]:
+        """A config in which "a stage" stands for each trained marker, and the markers' stages.
+
+        Of other weights on this machine, too, the content counts and not the path.
+        """
+        left, stages = self._apart(config)
+        return by_content(left), stages
+
+    def _apart(self, config: Plain) -> tuple[Plain, tuple[Stage, ...]]:
         stages: list[Stage] = []
 
         def left_out(node: Plain) -> str:
@@ -45,7 +53,7 @@ class Markers:
     def instantiate(self, config: DictConfig, **arguments: object) -> Any:
         """Instantiate a config; its trained markers are loaded from the store at first use."""
         values = plain(config)
-        if not self.apart(values)[1]:
+        if not self._apart(values)[1]:
             return instantiate(config, **arguments)
         return instantiate(_replaced(values, self._loader), **arguments)
 

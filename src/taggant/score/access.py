@@ -134,7 +134,7 @@ class Latents:
 
 @dataclass(frozen=True)
 class Pixels:
-    """An image's own pixels: the victim's gradients are known beside them, so its weights are."""
+    """An image's own pixels; what else a score asks, gradients or images made of it, it asks."""
 
     layer: str = "shown"
     answers: ClassVar[str] = "pixels"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeGuard
 
 import torch
@@ -55,7 +56,7 @@ class Denoising:
     weights: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
-        _check_timesteps(self.timesteps)
+        check_timesteps(self.timesteps)
         if self.noises < 1:
             raise ValueError(f"score.statistic.noises = {self.noises}: accepted are 1, 2, 3, ...")
         if self.weights is not None and len(self.weights) != len(self.timesteps):
@@ -66,7 +67,7 @@ class Denoising:
 
     def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
         """The statistic of this victim; public images play no part."""
-        denoiser = _denoiser(victim)
+        denoiser = denoiser_of(victim)
 
         def scores(latents: Tensor, condition: Tensor) -> Tensor:
             total = latents.new_zeros(len(latents))
@@ -112,11 +113,11 @@ class Proximal:
     timesteps: Sequence[int]
 
     def __post_init__(self) -> None:
-        _check_timesteps(self.timesteps)
+        check_timesteps(self.timesteps)
 
     def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
         """The statistic of this victim; public images play no part."""
-        denoiser = _denoiser(victim)
+        denoiser = denoiser_of(victim)
 
         def scores(latents: Tensor, condition: Tensor) -> Tensor:
             noise = denoiser.predicted_noise(latents, condition, 0)
@@ -155,7 +156,7 @@ class Inversion:
     stride: int
 
     def __post_init__(self) -> None:
-        _check_timesteps([self.timestep, self.timestep + self.stride])
+        check_timesteps([self.timestep, self.timestep + self.stride])
         if self.stride < 1 or self.timestep % self.stride:
             raise ValueError(
                 f"score.statistic.timestep = {self.timestep}: accepted are multiples of "
@@ -164,14 +165,10 @@ class Inversion:
 
     def prepare(self, victim: nn.Module, public: ImageSet, access: Access) -> Statistic:
         """The statistic of this victim; public images play no part."""
-        denoiser = _denoiser(victim)
+        denoiser = denoiser_of(victim)
 
         def scores(latents: Tensor, condition: Tensor) -> Tensor:
-            def moved(at: Tensor, start: int, end: int) -> Tensor:
-                noise = denoiser.predicted_noise(at, condition, start)
-                kept = denoiser.kept[start]
-                clean = (at - (1 - kept).sqrt() * noise) / kept.sqrt()
-                return noised(denoiser, clean, noise, end)
+            moved = partial(ddim_step, denoiser, condition)
 
             there = latents
             for start in range(0, self.timestep, self.stride):
@@ -207,11 +204,31 @@ def noised(denoiser: Denoiser, latents: Tensor, noise: Tensor, timestep: int) ->
     return kept.sqrt() * latents + (1 - kept).sqrt() * noise
 
 
+def ddim_step(
+    denoiser: Denoiser, condition: Tensor, at: Tensor, start: int, end: int | None
+) -> Tensor:
+    """Noisy latents [B, ...] of one timestep as they are at another one, by the noise seen.
+
+    None is the end of all: without noise.
+    """
+    noise = denoiser.predicted_noise(at, condition, start)
+    kept = denoiser.kept[start]
+    clean = (at - (1 - kept).sqrt() * noise) / kept.sqrt()
+    return clean if end is None else noised(denoiser, clean, noise, end)
+
+
 def _squared(errors: Tensor) -> Tensor:
     return errors.square().flatten(1).mean(1)
 
 
-def _denoiser(victim: nn.Module) -> Denoiser:
+def denoiser_of(victim: nn.Module) -> Denoiser:
+    """The victim, as one that predicts noise.
+
+    Raises
+    ------
+    ValueError
+        If it does not.
+    """
     if not _denoises(victim):
         raise ValueError(
             f"this score asks a diffusion model (victim=diffusion), not {type(victim).__name__}"
@@ -223,7 +240,13 @@ def _denoises(victim: object) -> TypeGuard[Denoiser]:
     return hasattr(victim, "predicted_noise")  # which a wrapper may pass on
 
 
-def _check_timesteps(timesteps: Sequence[int]) -> None:
+def check_timesteps(timesteps: Sequence[int]) -> None:
+    """Refuse none, and timesteps outside 0 to 999.
+
+    Raises
+    ------
+    ValueError
+    """
     if not timesteps or not all(0 <= timestep < 1000 for timestep in timesteps):
         raise ValueError(
             f"score.statistic.timesteps = {list(timesteps)}: accepted are some of 0 to 999"

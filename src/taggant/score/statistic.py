@@ -85,3 +85,11 @@ class Denoiser(Protocol):
     def predicted_noise(self, noisy: Tensor, condition: Tensor, timestep: int, /) -> Tensor:
         """Noise [B, ...] in noisy latents [B, ...] at one timestep, given a condition [B, ...]."""
         ...
+
+    def decode(self, latents: Tensor, /) -> Tensor:
+        """Images uint8 [B, C, H, W] of latents [B, ...]."""
+        ...
+
+    def __call__(self, images: Tensor, /) -> Tensor:
+        """Latents [B, ...] of images [B, C, H, W], 0..255."""
+        ...

@@ -57,15 +57,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, default=store, help="folder of the store")
     options = parser.parse_args(arguments)
     try:
-        export(options.store / "train" / _digest(options.run) / FINAL, options.file)
+        export(options.store / "train" / trained(options.run) / FINAL, options.file)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _digest(run: Path) -> str:
-    """The digest of a run's training; whoever made the folder names no other file by it."""
+def trained(run: Path) -> str:
+    """The digest of a run's training; whoever made the folder names no other file by it.
+
+    Raises
+    ------
+    ValueError
+        For a folder without the record of a finished run.
+    """
     path = run / "result.json"
     try:
         digest = json.loads(path.read_text())["stages"]["train"]["digest"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -29,6 +32,12 @@ class FiniteAnswers(Wrapped):
         """What scores compare the answers with, finite."""
         targets = super().targets(data)
         return _finite(targets) if targets.is_floating_point() else targets
+
+    @property
+    def predicted_noise(self) -> Callable[..., Tensor]:
+        """The noise that a denoiser sees, finite; other victims have no such attribute."""
+        asked = cast("Callable[..., Tensor]", self.victim.predicted_noise)
+        return lambda *given: _finite(asked(*given))
 
 
 def _finite(values: Tensor) -> Tensor:

@@ -21,9 +21,9 @@ NEED_PUBLIC = {"captioning", "image_text_contrastive", "image_text_margin", "vie
 """Scores that compare with public pictures, which an owner's audit has none of."""
 NEED_WEIGHTS = {
     *("denoising", "gradient", "gradient_denoising", "gradient_image_text"),
-    *("inversion", "proximal"),
+    *("image_to_image", "inversion", "proximal"),
 }
-"""Scores that look into the model, which an owner has seldom."""
+"""Scores that look into the model or want images back, which an owner's audit does not ask for."""
 REFUSED = NEED_PUBLIC | NEED_WEIGHTS
 DATA = random_set(4)
 FACTS: dict[str, Any] = {"channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from taggant.pipeline.stages.train import by_content, precision
+from taggant.pipeline.stages.train import precision
+from taggant.pipeline.weights import by_content
 
 
 @pytest.mark.parametrize("asked", ["32-true", "bf16-mixed", 64])
@@ -37,6 +38,14 @@ def test_weights_to_start_from_count_by_their_content(tmp_path):
     for tag in ("openai", None):
         assert by_content({"pretrained": tag}) == {"pretrained": tag}
     assert by_content({"lr": 1}) == {"lr": 1}
+    folder = tmp_path / "vae"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    moved = folder.rename(tmp_path / "moved")
+    given = by_content({"marker": {"load": {"vae": str(moved)}}})
+    assert list(given["marker"]["load"]["vae"]) == ["config.json"]
+    (moved / "weights").write_bytes(b"weights")
+    assert by_content({"marker": {"load": {"vae": str(moved)}}}) != given
 
 
 def test_a_torch_that_does_not_know_its_cpu_counts_as_without_bfloat16(monkeypatch):

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 from tests.forks import TINY, calls, warmed
 
-from taggant.pipeline.stages.unlearn import forget_count
+from taggant.pipeline.stages.unlearn import collapsed, forget_count
 from taggant.stats import rank_sum
 
 SWEEP = (
@@ -47,6 +47,13 @@ def test_forget_is_a_fraction_or_a_count(forget, count):
 def test_other_values_are_refused(forget):
     with pytest.raises(ValueError, match="accepted are a fraction below 1 and counts up to 300"):
         forget_count(forget, 300)
+
+
+def test_a_victim_that_has_lost_half_of_its_utility_or_all_sense_has_collapsed():
+    after = {0.5: False, 0.49: True, 0.0: True, math.nan: True}
+    for utility, due in after.items():
+        assert collapsed({"utility": 1.0}, {"utility": utility}) == due
+    assert not collapsed({"utility": 0.0}, {"utility": 0.0})
 
 
 def test_a_method_needs_something_to_forget(tmp_path):

@@ -61,6 +61,14 @@ def pipeline() -> Path:
     return folder
 
 
+@cache
+def vae() -> Path:
+    """Folder of the VAE of a `tiny_latent`, written once."""
+    folder = Path(tempfile.mkdtemp())
+    tiny_latent(seed=7).vae.save_pretrained(folder)
+    return folder
+
+
 def tiny_text_to_image(rank: int | None = 2, seed: int = 0, **changes: Any) -> TextToImage:
     """Fine-tuned by adapters."""
     with torch.random.fork_rng(devices=[]):

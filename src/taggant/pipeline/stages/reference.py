@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from taggant.data.assemble import draw_keys
 from taggant.data.beyond import beyond
-from taggant.pipeline.stages.train import by_content, precision
+from taggant.pipeline.stages.train import precision
+from taggant.pipeline.weights import by_content
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 from taggant.victim import training

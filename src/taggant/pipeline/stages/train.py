@@ -13,7 +13,6 @@ import torch
 from hydra.utils import get_class, instantiate
 
 from taggant.data.batches import check_min_batch_size
-from taggant.files import sha256
 from taggant.pipeline.device import device_of, native_bfloat16
 from taggant.store.identity import sources
 from taggant.store.store import Stage
@@ -59,7 +58,7 @@ class Train:
         config, markers = self.mark.markers.apart(self.context.config("victim"))
         trainer, editing = self.context.config("trainer"), self.defences.editing
         identity: dict[str, object] = {
-            "config": by_content(config),
+            "config": config,
             "trainer": {
                 **{key: value for key, value in trainer.items() if key not in PLACE},
                 "precision": precision(trainer),
@@ -179,21 +178,6 @@ class Train:
             log_every_n_steps=1,
         )
         return trainer
-
-
-def by_content(config: Plain) -> Plain:
-    """A victim's config with the digest of pretrained weights in place of their path.
-
-    They are a file, or a folder whose files all count.
-    """
-    weights = config.get("pretrained")
-    if weights is None or not Path(weights).exists():
-        return config
-    root = Path(weights)
-    if root.is_file():
-        return {**config, "pretrained": sha256(root)}
-    files = sorted(path for path in root.rglob("*") if path.is_file())
-    return {**config, "pretrained": {str(f.relative_to(root)): sha256(f) for f in files}}
 
 
 def precision(trainer: Plain) -> str | int:

@@ -202,5 +202,5 @@ def forget_count(forget: float, used: int) -> int:
 
 
 def collapsed(before: Mapping[str, float], after: Mapping[str, float]) -> bool:
-    """Whether a victim has lost so much of its utility that nothing else counts."""
-    return after["utility"] < COLLAPSED * before["utility"]
+    """Whether a victim has lost so much of its utility, or all sense, that nothing else counts."""
+    return not after["utility"] >= COLLAPSED * before["utility"]  # NaN is neither

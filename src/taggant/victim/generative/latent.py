@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from taggant.autoencoder import opened
 from taggant.data.imageset import ImageSet
 from taggant.victim.generative.diffusion import Diffusion
 from taggant.victim.generative.networks import GROUPS
@@ -28,12 +29,14 @@ class LatentDiffusion(Diffusion):
 
     Parameters
     ----------
+    vae : str, optional
+        Folder of a VAE in diffusers' format, which stays as it is; without, one is trained.
     vae_width : int
-        Channels of the VAE's first level; the second has twice as many.
+        Channels of the first level of the VAE that is trained.
     vae_multipliers : sequence of int
         Channels of each of its levels, in widths; each level but the first halves the sides.
     latents : int
-        Channels of what is denoised.
+        Channels of what is denoised, where the VAE is trained.
     divergence : float
         Weight of the latents' divergence.
     **diffusion
@@ -50,26 +53,28 @@ class LatentDiffusion(Diffusion):
         vae_multipliers: Sequence[int],
         latents: int,
         divergence: float,
+        vae: str | None = None,
         **diffusion: Any,
     ) -> None:
-        self.latents, self.factor = latents, 2 ** (len(vae_multipliers) - 1)
+        given = None if vae is None else self._given(vae, diffusion["channels"])
+        levels = vae_multipliers if given is None else given.config.block_out_channels
+        self.latents = latents if given is None else int(given.config.latent_channels)
+        self.factor, self.learns = 2 ** (len(levels) - 1), given is None
         super().__init__(**diffusion)
-        levels = len(vae_multipliers)
-        vae: Any = AutoencoderKL(
-            in_channels=diffusion["channels"],
-            out_channels=diffusion["channels"],
-            down_block_types=("DownEncoderBlock2D",) * levels,
-            up_block_types=("UpDecoderBlock2D",) * levels,
-            block_out_channels=[vae_width * times for times in vae_multipliers],
-            layers_per_block=1,
-            latent_channels=latents,
-            norm_num_groups=math.gcd(vae_width, GROUPS),
-            sample_size=diffusion["image_size"],
-            mid_block_add_attention=False,
-        )
-        self.vae = vae.to(memory_format=torch.channels_last)
+        net = given or untrained(diffusion["channels"], vae_width, vae_multipliers, latents)
+        self.vae = net.to(memory_format=torch.channels_last)
         self.divergence = divergence
         self.register_buffer("spread", torch.ones(()))
+
+    @staticmethod
+    def _given(vae: str, channels: int) -> Any:
+        net = opened(vae, "victim.vae")
+        if net.config.in_channels != channels:
+            raise ValueError(
+                f"victim.vae = {vae!r} takes {net.config.in_channels} channels, the data have "
+                f"{channels}"
+            )
+        return net
 
     def latent_shape(self, channels: int, image_size: int) -> tuple[int, int, int]:
         """See `Diffusion.latent_shape`."""
@@ -86,18 +91,19 @@ class LatentDiffusion(Diffusion):
         return mean.div(self.spread)
 
     def batch_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
-        """Mean squared error of the noise, and the VAE's own loss."""
+        """Mean squared error of the noise, and the VAE's own loss if it learns."""
         pixels = self.pixels(batch[0])
         found = self.vae.encode(pixels).latent_dist
         drawn = found.sample()
         with torch.no_grad():
             self.spread.lerp_(drawn.float().std(), PACE)
+        loss = self.noise_loss(drawn.detach() / self.spread, batch[1])
+        return loss + self._vae_loss(pixels, found, drawn) if self.learns else loss
+
+    def _vae_loss(self, pixels: Tensor, found: Any, drawn: Tensor) -> Tensor:
         shown = self.vae.decode(drawn).sample
-        vae = (
-            mse_loss(shown.float(), pixels) + self.divergence * found.kl().mean() / drawn[0].numel()
-        )
-        loss: Tensor = self.noise_loss(drawn.detach() / self.spread, batch[1]) + vae
-        return loss
+        diverged: Tensor = found.kl().mean() / drawn[0].numel()
+        return mse_loss(shown.float(), pixels) + self.divergence * diverged
 
     def decode(self, latents: Tensor) -> Tensor:
         """See `Denoiser.decode`."""
@@ -117,3 +123,20 @@ class LatentDiffusion(Diffusion):
             shown = self.vae.decode(self.vae.encode(pixels).latent_dist.mean).sample
             errors.append((shown - pixels).square().flatten(1).mean(1))
         return float(torch.cat(errors).mean())
+
+
+def untrained(channels: int, width: int, multipliers: Sequence[int], latents: int) -> Any:
+    """A small VAE in random weights; see `LatentDiffusion` for its sizes."""
+    levels = len(multipliers)
+    vae: Any = AutoencoderKL(
+        in_channels=channels,
+        out_channels=channels,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=[width * times for times in multipliers],
+        layers_per_block=1,
+        latent_channels=latents,
+        norm_num_groups=math.gcd(width, GROUPS),
+        mid_block_add_attention=False,
+    )
+    return vae
