@@ -44,6 +44,7 @@ def test_an_old_certificate_verifies():
 def test_an_old_ledger_gives_the_same_certificate_and_the_same_pictures(old):
     ledger = FolderLedger.load(old / "ledger")
     assert ledger.terms.derivation == 1
+    assert not ledger.terms.spares_clear
     before = read_certificate((OLD / "certificate.json").read_bytes())
     again = certificate(ledger, record_of(ledger))
     statements = {name: getattr(before, name) for name in ("created", "sha256", "software")}
@@ -55,7 +56,7 @@ def test_an_old_ledger_gives_the_same_certificate_and_the_same_pictures(old):
             raw = pictures.read(old / "raw" / entry.name).pixels
             index = np.array([[own.index()]])
             made = ledger.made.build().versions(
-                ColoursOnly(ledger.scheme), [own.secret], raw[None], [image_id], index
+                ColoursOnly(ledger.scheme, False), [own.secret], raw[None], [image_id], index
             )
             assert pictures.digest(made[0, 0]) == entry.pixels, entry.name
             compared += 1

@@ -144,7 +144,7 @@ PRESENT: dict[str, type] = {
     **dict.fromkeys(("pictures.bits", "pictures.doubtful"), str),
     **dict.fromkeys(("pictures.read", "pictures.exceedances"), int),
     **dict.fromkeys(("pictures.p_value", "pictures.adjusted", "opened.grid"), float),
-    **dict.fromkeys(("pictures.claim", "pictures.taken"), bool),
+    **dict.fromkeys(("pictures.claim", "pictures.taken", "terms.spares_clear"), bool),
     **dict.fromkeys(("opened.seal", "opened.published"), int),
     **dict.fromkeys(("opened.id", "opened.raw_sha256", "opened.name", "opened.label"), str),
     **dict.fromkeys(("opened.caption", "opened.secret", "opened.nonce"), str),
@@ -275,7 +275,9 @@ def test_what_the_documentation_calls_a_statement_is_listed_as_not_checked(tmp_p
     made = split_in(tmp_path)
     coarse = made.opened[0].replace(grid=0.5)
     everything = made.replace(
-        opened=(coarse, *made.opened[1:]), transform=made.transform.replace(quality=80)
+        opened=(coarse, *made.opened[1:]),
+        transform=made.transform.replace(quality=80),
+        send=512,
     )
     statements = {field for field, kind in table().items() if kind == "statement"}
     assert believed(everything) == statements

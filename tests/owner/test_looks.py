@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from tests.owner import photos
+from tests.owner.test_mark import fresh
 
 from taggant.marking.quality import quality
 from taggant.marking.strategies import sign
 from taggant.owner import contact_sheet, looks, pictures, streaming
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.looks import Look, compare
+from taggant.owner.mark import mark
 
 
 def tensor(image):
@@ -120,3 +124,34 @@ def test_work_side_by_side_keeps_its_order_and_its_bound(monkeypatch):
     assert next(found) == 3
     with pytest.raises(ValueError, match="four"):
         next(found)
+
+
+def test_nothing_is_marked_where_nobody_sees_it(tmp_path):
+    image = photos.scene(6, 60, 40).convert("RGBA")
+    image.putalpha(Image.fromarray(np.repeat(np.array([[0] * 30 + [1] * 30], np.uint8), 40, 0)))
+    photos.write(tmp_path / "raw" / "a.png", image)
+    raw = pictures.read(tmp_path / "raw" / "a.png").pixels
+    result = mark(tmp_path / "raw", tmp_path / "out", tmp_path / "l", fresh(), "keep")
+    changed = (pictures.read(tmp_path / "out" / "a.png").pixels != raw)[:3].any(0)
+    assert not changed[:, :30].any()
+    assert changed[:, 30:].float().mean() > 0.9
+    assert FolderLedger.load(tmp_path / "l").terms.spares_clear
+    assert result.quality.linf == 10
+
+
+def test_a_ledger_from_before_goes_on_as_it_began(tmp_path, monkeypatch):
+    image = photos.scene(6, 60, 40).convert("RGBA")
+    image.putalpha(0)
+    photos.write(tmp_path / "raw" / "a.png", image)
+    draw = fresh()
+
+    def before(entries):
+        made = draw(entries)
+        return replace(made, terms=made.terms.replace(spares_clear=False))
+
+    arguments = tmp_path / "raw", tmp_path / "out", tmp_path / "l"
+    mark(*arguments, before, "keep")
+    assert "spares_clear" not in (tmp_path / "l").read_text()
+    assert mark(*arguments, draw, "keep").already_there == 1
+    raw = pictures.read(tmp_path / "raw" / "a.png").pixels
+    assert not torch.equal(pictures.read(tmp_path / "out" / "a.png").pixels, raw)

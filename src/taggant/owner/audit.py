@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +13,16 @@ from taggant.auditing.engine import read
 from taggant.auditing.published import AuditError, check_published
 from taggant.marking.instances import Instances
 from taggant.marking.publish import Published, published_versions
+from taggant.marking.scheme import Scheme
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.gather import FoundPicture, imageset_of
 from taggant.owner.journal import Journal
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.members import Questions
+from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import SCHEMA, MemberScore, Record, ScoredPicture
-from taggant.owner.scheme import Transformed, as_marked
+from taggant.owner.requests import Requests
+from taggant.owner.scheme import as_marked, as_sent
 
 Progress = Callable[[int, int, int], None]
 """Called after each group with (pictures done, queries paid so far, pictures)."""
@@ -28,7 +30,7 @@ Progress = Callable[[int, int, int], None]
 
 def run(
     case: Case,
-    raw: Mapping[str, Tensor],
+    raw: PictureFiles,
     found: Sequence[FoundPicture],
     out: Path,
     budget: int | None,
@@ -39,7 +41,7 @@ def run(
     Parameters
     ----------
     case : Case
-    raw : mapping of id to Tensor
+    raw : PictureFiles
         All raw pictures, withheld ones too.
     found : sequence of FoundPicture
         The published ones; none where no versions are asked.
@@ -62,7 +64,7 @@ def run(
         if done is not None:
             return done
         members = ask_members(case, raw, journal) if case.rule.by_withheld else ()
-        scored = ask(case, found, journal, progress) if case.rule.by_versions else []
+        scored = ask(case, raw, found, journal, progress) if case.rule.by_versions else []
         record = Record.from_values(
             schema=SCHEMA,
             facts=case.setup,
@@ -95,7 +97,7 @@ def finished(case: Case, out: Path) -> Record | None:
         return None
     record = Record.load(out)
     before, now = record.facts.plain(), case.setup.plain()
-    differ = [key for key in now if before[key] != now[key]]
+    differ = [key for key in {**before, **now} if before.get(key) != now.get(key)]
     if differ:
         raise ValueError(
             f"{out} is a finished audit of another {', '.join(differ)}; it is not overwritten. "
@@ -105,27 +107,33 @@ def finished(case: Case, out: Path) -> Record | None:
 
 
 def ask(
-    case: Case, found: Sequence[FoundPicture], journal: Journal, progress: Progress
+    case: Case,
+    raw: PictureFiles,
+    found: Sequence[FoundPicture],
+    journal: Journal,
+    progress: Progress,
 ) -> list[ScoredPicture]:
-    """Scores of every picture, read until its test stops; pictures of one shape go together."""
-    groups: dict[tuple[int, ...], list[FoundPicture]] = defaultdict(list)
-    for one in found:
-        groups[tuple(one.raw.shape)].append(one)
+    """Scores of every picture, read until its test stops; those sent in one shape go together."""
+    requests = Requests(case.setup, journal.batch_size)
     scored: dict[str, ScoredPicture] = {}
-    for _, group in sorted(groups.items()):
-        scored |= {result.id: result for result in _ask_group(case, group, journal)}
+    shapes = [one.raw_file.shape for one in found]
+    for group in requests.groups(found, shapes):
+        journal.batch_size = requests.batch_of(group[0].raw_file.shape)
+        scored |= {result.id: result for result in _ask_group(case, raw, group, journal)}
         progress(len(scored), journal.paid, len(found))
+    journal.batch_size = requests.batch_size
     return [scored[one.entry.id] for one in found]
 
 
-def ask_members(case: Case, raw: Mapping[str, Tensor], journal: Journal) -> tuple[MemberScore, ...]:
+def ask_members(case: Case, raw: PictureFiles, journal: Journal) -> tuple[MemberScore, ...]:
     """Scores of whole pictures, published and withheld alike."""
     assert case.rule.asked is not None
     questions = Questions(
         case.model,
         journal,
         case.score,
-        Transformed(as_marked(case.ledger), case.transform),
+        as_marked(case.ledger),
+        case.setup,
         case.ledger,
         case.targets,
         case.rule.asked,
@@ -134,11 +142,13 @@ def ask_members(case: Case, raw: Mapping[str, Tensor], journal: Journal) -> tupl
     return tuple(MemberScore.from_values(id=i, score=scores[i]) for i in case.ledger.files)
 
 
-def _ask_group(case: Case, group: Sequence[FoundPicture], journal: Journal) -> list[ScoredPicture]:
+def _ask_group(
+    case: Case, raw: PictureFiles, group: Sequence[FoundPicture], journal: Journal
+) -> list[ScoredPicture]:
     readings = read(
         journal,
         case.score,
-        instances_of(case, group),
+        instances_of(case, raw, group),
         [case.boundary],
         block=BLOCK,
         targets=case.model.targets([case.targets[one.entry.id] for one in group]),
@@ -158,23 +168,28 @@ def _ask_group(case: Case, group: Sequence[FoundPicture], journal: Journal) -> l
     ]
 
 
-def instances_of(case: Case, group: Sequence[FoundPicture]) -> Instances:
-    """Pictures of one shape, as the engine takes them."""
-    ledger = case.ledger
+def instances_of(case: Case, raw: PictureFiles, group: Sequence[FoundPicture]) -> Instances:
+    """Pictures that are sent in one shape, as the engine takes them: as they are sent."""
+    ledger, scheme = case.ledger, as_marked(case.ledger)
+    if not case.setup.steps:
+        return _instances(ledger, scheme, group)
+    for one in group:  # as marked, at their own size; what follows only resembles it
+        device = check_published(_instances(ledger, scheme, [one]))
+    ids = tuple(one.entry.id for one in group)
+    images = imageset_of(torch.stack([case.setup.sent(one.raw) for one in group]), ids)
+    shown = as_sent(scheme, case.setup.steps, raw)
+    published = published_versions(shown, ledger, images, device)
+    return Instances(images, shown, ledger, _published(ledger, published, ids))
+
+
+def _instances(ledger: FolderLedger, scheme: Scheme, group: Sequence[FoundPicture]) -> Instances:
+    """Pictures of one shape, as they were marked and published."""
     ids = tuple(one.entry.id for one in group)
     marked = imageset_of(torch.stack([one.raw for one in group]), ids)
-    scheme = as_marked(ledger)
-    as_published = Published(
-        torch.stack([one.published for one in group]),
-        ids,
-        np.ones(len(ids), bool),
-        ledger.commitment,
-        ledger.made.build(),
-    )
-    instances = Instances(marked, scheme, ledger, as_published)
-    if not case.transform:
-        return instances
-    device = check_published(instances)  # as marked; the copies only resemble what follows
-    shown = Transformed(scheme, case.transform)
-    images = published_versions(shown, ledger, marked, device)
-    return Instances(marked, shown, ledger, replace(as_published, images=images))
+    images = torch.stack([one.published for one in group])
+    return Instances(marked, scheme, ledger, _published(ledger, images, ids))
+
+
+def _published(ledger: FolderLedger, images: Tensor, ids: tuple[str, ...]) -> Published:
+    used = np.ones(len(ids), bool)
+    return Published(images, ids, used, ledger.commitment, ledger.made.build())

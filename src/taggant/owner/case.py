@@ -37,6 +37,8 @@ class Case:
         What a platform did to the published files.
     classes : tuple of str
         The model's, in its order.
+    send : int or None
+        See `AuditSetup`.
     """
 
     ledger: FolderLedger
@@ -45,6 +47,7 @@ class Case:
     rule: DecisionRule
     transform: Transform
     classes: tuple[str, ...]
+    send: int | None = None
 
     @cached_property
     def boundary(self) -> Boundary:
@@ -72,6 +75,7 @@ class Case:
             score=self.score_config,
             rule=self.rule,
             transform=self.transform,
+            send=self.send,
         )
 
     @cached_property

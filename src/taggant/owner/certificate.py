@@ -26,7 +26,6 @@ from taggant.owner.schema import (
     MOST_PICTURES,
     Bits,
     Count,
-    GrownSchema,
     Hex32,
     Line,
     NonEmptyLine,
@@ -144,7 +143,7 @@ class Member(Schema):
     score: float | None
 
 
-class Certificate(GrownSchema, AuditSetup):
+class Certificate(AuditSetup):
     """What an audit proves, and to be checked by.
 
     Where pictures are withheld it has `members`, one a seal; and `shown`, openings of those whose

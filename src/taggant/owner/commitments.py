@@ -63,6 +63,9 @@ class Terms(GrownSchema):
         secret.
     withhold : Withholding or None
         Which pictures are withheld; None, and not written, where all are published.
+    spares_clear : bool
+        Whether fully transparent pixels keep their colours; where it is not written they were
+        marked like all others.
     """
 
     marking: Marking
@@ -72,6 +75,7 @@ class Terms(GrownSchema):
     beacon: Line
     derivation: Literal[1, 2]
     withhold: Withholding | None = None
+    spares_clear: bool = False
 
     @classmethod
     def from_marking(
@@ -94,6 +98,7 @@ class Terms(GrownSchema):
             beacon=beacon,
             derivation=DERIVATION,
             withhold=withhold,
+            spares_clear=True,
         )
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +14,14 @@ from taggant.auditing.engine import PATIENCE
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.decision import EXPECTED_USED
 from taggant.owner.gather import FoundPicture
+from taggant.owner.picture_file import PictureFiles
+from taggant.owner.requests import Requests
+from taggant.owner.scheme import as_marked, as_sent
+from taggant.score.remote import png
 from taggant.stats import NULL
+
+SAMPLED = 3
+"""Pictures of which an image's bytes and seconds are taken."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +34,17 @@ class Cost:
         Mean queries if no picture was used, and if all were (as strongly as the test is made for).
     most : int
         Never more than this.
+    bytes_sent : float
+        Of one image in a request, as PNG in base64; mean over a sample of the pictures.
+    seconds : float
+        To make and pack one image on this machine, likewise: what the model takes is not in it.
     """
 
     unused: float
     used: float
     most: int
+    bytes_sent: float = 0.0
+    seconds: float = 0.0
 
     @property
     def fixed(self) -> bool:
@@ -39,28 +52,51 @@ class Cost:
         return self.unused == self.most
 
 
-def estimate(case: Case, found: Sequence[FoundPicture], batch_size: int) -> Cost:
+def estimate(case: Case, raw: PictureFiles, found: Sequence[FoundPicture], batch_size: int) -> Cost:
     """What an audit of these pictures costs.
 
     Beside the hidden versions, the published one is asked first and last, the engine's probe asks
-    a batch of each shape two and a half times, and the controls come back in between and at the
+    a batch of each group two and a half times, and the controls come back in between and at the
     end. Of a model whose answers are noisy the probe asks a few more, and published versions are
     asked more often.
     """
     whole = _whole(case)
+    each = _one_image(case, raw)
     if not case.rule.by_versions:
-        return Cost(whole, whole, whole)
+        return Cost(whole, whole, whole, *each)
     states, hidden = case.boundary.states, case.boundary.n - 1
-    groups = list(Counter(one.raw.shape for one in found).values())
+    requests = Requests(case.setup, batch_size)
+    groups = [
+        (len(group), requests.batch_of(group[0].raw_file.shape))
+        for group in requests.groups(found, [one.raw_file.shape for one in found])
+    ]
     asked = np.minimum(-(-states.t // BLOCK) * BLOCK, hidden)
     unused, used = (float(states.mass(law) @ asked) for law in (NULL, EXPECTED_USED))
 
     def images(read: float, moved: int = 0) -> float:
         asked = read + moved * BLOCK, 2 + moved
-        own = sum(_images_asked(size, *asked, case.score.views, batch_size) for size in groups)
-        return whole + own
+        return whole + sum(
+            _images_asked(size, *asked, case.score.views, batch) for size, batch in groups
+        )
 
-    return Cost(images(unused), images(used), int(images(hidden, PATIENCE)))
+    return Cost(images(unused), images(used), int(images(hidden, PATIENCE)), *each)
+
+
+def _one_image(case: Case, raw: PictureFiles) -> tuple[float, float]:
+    """Mean bytes of an image in a request, and mean seconds to make it, of a few pictures.
+
+    It makes version 0 of each, which is as large as any.
+    """
+    ids = list(raw)[:: max(1, len(raw) // SAMPLED)][:SAMPLED]
+    scheme = as_sent(as_marked(case.ledger), case.setup.steps, raw)
+    device, sizes, taken = case.ledger.made.build(), [], []
+    for image_id in ids:
+        images, secret = raw[image_id][None], case.ledger.draws(image_id).secret
+        start = time.perf_counter()
+        made = device.versions(scheme, [secret], images, [image_id], np.zeros((1, 1), np.int64))
+        sizes.append(len(png(made[0, 0])))
+        taken.append(time.perf_counter() - start)
+    return sum(sizes) / len(sizes), sum(taken) / len(taken)
 
 
 def _whole(case: Case) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from torch import Tensor
@@ -14,6 +15,8 @@ from taggant.marking.publish import raw_sha256
 from taggant.owner import kinds, pictures
 from taggant.owner.commitments import PictureDescription
 from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.picture_file import PictureFile, PictureFiles
+from taggant.owner.streaming import streamed
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, closeness
 
 
@@ -24,23 +27,31 @@ class FoundPicture:
     Attributes
     ----------
     entry : Entry
-    raw : Tensor, uint8 [C, H, W]
-    published : Tensor, uint8 [C, H, W]
-        As it was published, before any platform.
+    raw_file, published_file : PictureFile
     """
 
     entry: Entry
-    raw: Tensor
-    published: Tensor
+    raw_file: PictureFile
+    published_file: PictureFile
+
+    @property
+    def raw(self) -> Tensor:
+        """The raw picture, uint8 [C, H, W], read anew."""
+        return self.raw_file.read()
+
+    @property
+    def published(self) -> Tensor:
+        """As it was published, before any platform, uint8 [C, H, W], read anew."""
+        return self.published_file.read()
 
 
-def gather(ledger: FolderLedger, raw: Mapping[str, Tensor], published: Path) -> list[FoundPicture]:
+def gather(ledger: FolderLedger, raw: PictureFiles, published: Path) -> list[FoundPicture]:
     """The published pictures of a ledger, found by content wherever they were moved to.
 
     Parameters
     ----------
     ledger : FolderLedger
-    raw : mapping of id to Tensor
+    raw : PictureFiles
         See `gather_raw`.
     published : Path
 
@@ -55,11 +66,11 @@ def gather(ledger: FolderLedger, raw: Mapping[str, Tensor], published: Path) -> 
     for entry in ledger.entries:
         if entry.id in found or entry.id in ledger.withheld:
             continue
-        pixels = shown.find(entry)
-        if pixels is None:
+        file = shown.find(entry)
+        if file is None:
             edited.append(entry.published)
             continue
-        found[entry.id] = FoundPicture(entry, raw[entry.id], pixels)
+        found[entry.id] = FoundPicture(entry, raw.files[entry.id], file)
     if edited:
         raise ValueError(
             f"{len(edited)} published files in {published} are missing or were edited since they "
@@ -70,7 +81,7 @@ def gather(ledger: FolderLedger, raw: Mapping[str, Tensor], published: Path) -> 
     return [found[image_id] for image_id in sorted(found)]
 
 
-def gather_raw(ledger: FolderLedger, folder: Path) -> dict[str, Tensor]:
+def gather_raw(ledger: FolderLedger, folder: Path) -> PictureFiles:
     """Raw pictures of a ledger by id, withheld ones too, found by content under any name.
 
     Raises
@@ -89,7 +100,7 @@ def gather_raw(ledger: FolderLedger, folder: Path) -> dict[str, Tensor]:
     return found
 
 
-def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> dict[str, Tensor]:
+def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> PictureFiles:
     """Raw pictures below a folder by id, found by content under whatever name.
 
     Parameters
@@ -98,16 +109,29 @@ def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> dict[str
     wanted : mapping of id to PictureDescription
         Those not found are missing from what is returned.
     """
-    found: dict[str, Tensor] = {}
-    for name in kinds.find(folder).pictures:
-        try:
-            pixels = pictures.read(folder / name).pixels[None]
-        except pictures.PictureError:
-            continue  # not one of those that were marked: they were readable then
-        image_id = content_ids(pixels)[0]
-        if image_id in wanted and raw_sha256(pixels)[0] == wanted[image_id].raw_sha256:
-            found[image_id] = pixels[0]
-    return found
+    paths = [folder / name for name in kinds.find(folder).pictures]
+    read = streamed(partial(_recognised, wanted), paths, pictures.size_of)
+    return PictureFiles(dict(one for one in read if one is not None))
+
+
+def _recognised(
+    wanted: Mapping[str, PictureDescription], path: Path
+) -> tuple[str, PictureFile] | None:
+    """The id of a picture that is wanted, and its file."""
+    pixels = _pixels(path)
+    if pixels is None:
+        return None  # not one of those that were marked: they were readable then
+    image_id = content_ids(pixels[None])[0]
+    if image_id in wanted and raw_sha256(pixels[None])[0] == wanted[image_id].raw_sha256:
+        return image_id, PictureFile.of(path, pixels)
+    return None
+
+
+def _pixels(path: Path) -> Tensor | None:
+    try:
+        return pictures.read(path).pixels
+    except pictures.PictureError:
+        return None
 
 
 def imageset_of(images: Tensor, ids: tuple[str, ...]) -> ImageSet:
@@ -130,29 +154,27 @@ class _Published:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.others: dict[str, Tensor] | None = None
+        self.others: dict[str, PictureFile] | None = None
 
-    def find(self, entry: Entry) -> Tensor | None:
+    def find(self, entry: Entry) -> PictureFile | None:
         path = self.folder / entry.published
         if path.exists():
-            try:
-                pixels = pictures.read(path).pixels
-            except pictures.PictureError:
-                return None
-            return pixels if pictures.digest(pixels) == entry.pixels else None
+            file = _file(path)
+            return file if file is not None and file.digest == entry.pixels else None
         if self.others is None:
             self.others = self._scan()
         return None if entry.pixels is None else self.others.get(entry.pixels)
 
-    def _scan(self) -> dict[str, Tensor]:
-        found = {}
-        for name in kinds.find(self.folder).pictures:
-            try:
-                pixels = pictures.read(self.folder / name).pixels
-            except pictures.PictureError:
-                continue
-            found[pictures.digest(pixels)] = pixels
-        return found
+    def _scan(self) -> dict[str, PictureFile]:
+        paths = [self.folder / name for name in kinds.find(self.folder).pictures]
+        files = streamed(_file, paths, pictures.size_of)
+        return {file.digest: file for file in files if file is not None}
+
+
+def _file(path: Path) -> PictureFile | None:
+    """A picture's file; None if it cannot be read."""
+    pixels = _pixels(path)
+    return None if pixels is None else PictureFile.of(path, pixels)
 
 
 def copies_of(found: Sequence[FoundPicture], folder: Path) -> list[Path]:

@@ -71,7 +71,6 @@ class Journal:
         self.oracle = oracle
         self.path = path
         self.budget = budget
-        self.batch_size = oracle.batch_size
         self.device = oracle.device
         self.pads = oracle.pads and budget is None  # what is read ahead counts against a budget
         self.queries = 0
@@ -82,6 +81,15 @@ class Journal:
         except BaseException:
             self._held.close()
             raise
+
+    @property
+    def batch_size(self) -> int:
+        """Images that are asked about at once."""
+        return self.oracle.batch_size
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        self.oracle.batch_size = size
 
     def _open(self, key: str) -> None:
         lock = self.path.with_name(f".{self.path.name}.lock")

@@ -330,7 +330,8 @@ def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> Non
     """Refuse other settings than those of the first call, which would be ignored."""
     before, now = ledger.terms.plain(), asked.terms.plain()
     now["beacon"] = now["beacon"] or before["beacon"]
-    now["derivation"] = before["derivation"]  # which nobody asks for: an old ledger keeps its own
+    for name in ("derivation", "spares_clear"):  # nobody asks for them: an old ledger keeps its own
+        now[name] = before.get(name)
     for name in {**before, **now}:
         was, asks = before.get(name), now.get(name)
         if was != asks:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from taggant.auditing.membership import image_scores
 from taggant.auditing.published import AuditError
@@ -22,6 +21,10 @@ from taggant.marking.instances import Population
 from taggant.marking.scheme import Scheme
 from taggant.models.model import Model, Target
 from taggant.owner.gather import imageset_of
+from taggant.owner.picture_file import PictureFiles
+from taggant.owner.record import AuditSetup
+from taggant.owner.requests import Requests
+from taggant.owner.scheme import as_sent
 from taggant.score import AnyOracle, Score
 
 ORDER = "members/order"
@@ -36,8 +39,10 @@ class Questions:
     ----------
     model, oracle, score
         Answers, and how they become one number.
-    scheme : Scheme
-        Makes versions as the model may have met them.
+    marked : Scheme
+        Makes versions as they were published.
+    setup : AuditSetup
+        What happens to them until the model is asked.
     ledger : Drawn
         Draws which of them are asked, and through which views.
     targets : mapping of id to int or str
@@ -49,12 +54,13 @@ class Questions:
     model: Model
     oracle: AnyOracle
     score: Score
-    scheme: Scheme
+    marked: Scheme
+    setup: AuditSetup
     ledger: Drawn
     targets: Mapping[str, Target]
     asked: int
 
-    def scores(self, raw: Mapping[str, Tensor]) -> dict[str, float]:
+    def scores(self, raw: PictureFiles) -> dict[str, float]:
         """Mean score over the versions asked, by id; larger = more likely used.
 
         Raises
@@ -62,25 +68,34 @@ class Questions:
         AuditError
             For answers that give no finite score.
         """
+        requests = Requests(self.setup, self.oracle.batch_size)
         shapes: dict[tuple[int, ...], list[str]] = defaultdict(list)
-        for image_id, image in raw.items():
-            shapes[tuple(image.shape)].append(image_id)
+        for image_id, file in raw.files.items():
+            shapes[requests.shape_of(file.shape)].append(image_id)
         found: dict[str, float] = {}
         for _, ids in sorted(shapes.items()):
-            found |= self._of_one_shape(ids, raw)
+            mixed = self._mixed(ids)
+            for group in requests.groups(mixed, [raw.files[i].shape for i in mixed]):
+                self.oracle.batch_size = requests.batch_of(raw.files[group[0]].shape)
+                found |= self._of_one_shape(group, raw)
+        self.oracle.batch_size = requests.batch_size
         return found
 
-    def _of_one_shape(self, ids: Sequence[str], raw: Mapping[str, Tensor]) -> dict[str, float]:
+    def _mixed(self, ids: Sequence[str]) -> list[str]:
+        """In the order in which they are asked."""
         seed = seed_of_all((self.ledger.draws(image_id) for image_id in sorted(ids)), ORDER)
         order = np.random.default_rng(seed).permutation(len(ids))
-        mixed = [sorted(ids)[k] for k in order]
-        images = imageset_of(torch.stack([raw[i] for i in mixed]), tuple(mixed))
-        nobody = np.zeros(len(mixed), bool)  # who is published is not looked at
-        population = Population(images, self.scheme, self.ledger, nobody)
-        targets = self.model.targets([self.targets[i] for i in mixed])
+        return [sorted(ids)[k] for k in order]
+
+    def _of_one_shape(self, ids: Sequence[str], raw: PictureFiles) -> dict[str, float]:
+        images = imageset_of(torch.stack([self.setup.sent(raw[i]) for i in ids]), tuple(ids))
+        nobody = np.zeros(len(ids), bool)  # who is published is not looked at
+        scheme = as_sent(self.marked, self.setup.steps, raw)
+        population = Population(images, scheme, self.ledger, nobody)
+        targets = self.model.targets([self.targets[i] for i in ids])
         values = image_scores(self.oracle, self.score, population, targets, self.asked)
         if not np.isfinite(values).all():
             raise AuditError(
                 "the model's answers gave scores that are not finite; it is no model to audit"
             )
-        return dict(zip(mixed, map(float, values.astype(np.float32)), strict=True))
+        return dict(zip(ids, map(float, values.astype(np.float32)), strict=True))

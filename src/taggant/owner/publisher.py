@@ -69,7 +69,7 @@ class Publisher:
 
     def __init__(self, folder: Path, out: Path, ledger: FolderLedger, keep_location: bool) -> None:
         self.folder, self.out, self.ledger, self.keep_location = folder, out, ledger, keep_location
-        self.scheme = ColoursOnly(ledger.scheme)
+        self.scheme = ColoursOnly(ledger.scheme, ledger.terms.spares_clear)
         self.done: list[Done] = []
         self._marking = Lock()  # networks and their caches are for one thread
 

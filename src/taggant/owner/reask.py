@@ -19,8 +19,10 @@ from taggant.owner.certificate import Certificate, OpenedPicture
 from taggant.owner.controlled import Evidence, judge
 from taggant.owner.gather import find_raw
 from taggant.owner.members import Questions
+from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import Targets, read_indices
-from taggant.owner.scheme import ColoursOnly, Transformed
+from taggant.owner.requests import Requests
+from taggant.owner.scheme import ColoursOnly, Transformed, as_sent
 from taggant.owner.transform import Transform
 from taggant.owner.verify import Check, draws, require, run_checks
 from taggant.score import AnyOracle, Score
@@ -58,7 +60,7 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
     )
 
 
-def _raw(c: Certificate, folder: Path) -> dict[str, Tensor]:
+def _raw(c: Certificate, folder: Path) -> PictureFiles:
     wanted = {opened.id: opened for opened in c.openings}
     found = find_raw(folder, wanted)
     missing = [opened.name for i, opened in wanted.items() if i not in found]
@@ -112,16 +114,16 @@ def _ask_all(
     require(
         dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here"
     )
-    scheme = Transformed(ColoursOnly(made), Transform.from_terms(c.terms))
+    coloured = ColoursOnly(made, c.terms.spares_clear)
+    scheme = Transformed(coloured, Transform.from_terms(c.terms))
     targets = Targets(c)
     for opened in c.opened:
         target = model.targets([targets.for_picture(opened)])
-        fresh[opened.seal] = _ask_one(c, opened, target, score, oracle, scheme, raw[opened.id])
+        fresh[opened.seal] = _ask_one(c, opened, target, score, oracle, scheme, raw)
     if c.rule.asked is not None:
         ledger = _Opened({one.id: draws(c, one) for one in c.openings})
         asked = {one.id: targets.for_picture(one) for one in c.openings}
-        shown = Transformed(scheme, c.transform)
-        question = Questions(model, oracle, score, shown, ledger, asked, c.rule.asked)
+        question = Questions(model, oracle, score, scheme, c, ledger, asked, c.rule.asked)
         scores = question.scores(raw)
         whole.update({one.seal: scores[one.id] for one in c.openings})
         far = [one.name for one in c.openings if _far(scores[one.id], c.members[one.seal].score)]
@@ -152,18 +154,29 @@ def _ask_one(
     score: Score,
     oracle: AnyOracle,
     scheme: Transformed,
-    raw: Tensor,
+    raw: PictureFiles,
 ) -> NDArray[np.float32]:
     own, image_id = draws(c, opened), opened.id
     indices = read_indices(own, len(opened.scores) - 1)
-    device = c.made.build()
-    made = device.versions(scheme, [own.secret], raw[None], [image_id], indices[None])[0]
-    require(pictures.digest(made[0].cpu()) == opened.published_sha256, "other published pixels")
-    made = torch.cat([made, made[:1]])
-    images = torch.stack([c.transform(one) for one in made.cpu()])
-    targets = target.expand(len(images), *target.shape[1:])
-    views = score.draw_views([own.seed(VIEWS)]).expand(len(images), -1, -1)
-    scores: NDArray[np.float32] = score(oracle, images, targets, views).float().cpu().numpy()
+    device, secret = c.made.build(), [own.secret]
+    first = device.versions(scheme, secret, raw[image_id][None], [image_id], indices[None, :1])
+    require(pictures.digest(first[0, 0].cpu()) == opened.published_sha256, "other published pixels")
+    requests = Requests(c, oracle.batch_size)
+    oracle.batch_size = requests.batch_of(raw.files[image_id].shape)
+    shown, image = as_sent(scheme, c.steps, raw), raw[image_id][None]
+    views = score.draw_views([own.seed(VIEWS)])
+    parts = []
+    step = max(1, oracle.batch_size // score.views)
+    indices = np.append(indices, indices[0])  # once more, at the end
+    for start in range(0, len(indices), step):
+        some = indices[None, start : start + step]
+        images = device.versions(shown, secret, image, [image_id], some)[0].cpu()
+        count = len(images)
+        targets = target.expand(count, *target.shape[1:])
+        same_views = views.expand(count, *views.shape[1:])
+        parts.append(score(oracle, images, targets, same_views).float().cpu())
+    oracle.batch_size = requests.batch_size
+    scores: NDArray[np.float32] = torch.cat(parts).numpy()
     before = np.array([*opened.scores, opened.scores[0]], np.float32)
     far = np.abs(scores - before) > NEAR * (1 + np.abs(before))
     require(not far.any(), f"{opened.name}: {int(far.sum())} of {len(far)} scores differ")

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, FailFast, Field, model_validator
+from torch import Tensor
 
 from taggant.auditing.comparison import exceeding, in_doubt
 from taggant.files import write_atomically
@@ -17,6 +18,7 @@ from taggant.owner.commitments import PictureDescription
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
 from taggant.owner.labels import Classes
+from taggant.owner.pictures import SMALLEST
 from taggant.owner.schema import (
     LARGEST_N,
     MOST_PICTURES,
@@ -73,14 +75,35 @@ class AskedModel(Schema):
     classes: Annotated[tuple[NonEmptyLine, ...], Field(max_length=100_000), FailFast()]
 
 
-class AuditSetup(Schema):
-    """What is fixed before the first query."""
+class AuditSetup(GrownSchema):
+    """What is fixed before the first query.
+
+    Attributes
+    ----------
+    transform : Transform
+        What a platform did to the published files.
+    send : int or None
+        Longer side of the pictures that the model is sent, raw and published ones and hidden
+        versions alike; None sends them as they are.
+    """
 
     commitment: Hex32
     model: AskedModel
     score: ScoreConfig
     rule: DecisionRule
     transform: Transform
+    send: Annotated[int, Field(ge=SMALLEST, le=1 << 20)] | None = None
+
+    @property
+    def steps(self) -> tuple[Transform, ...]:
+        """What happens to a published picture until the model is asked about it."""
+        return tuple(filter(None, (self.transform, Transform.from_values(side=self.send))))
+
+    def sent(self, pixels: Tensor) -> Tensor:
+        """A published picture, uint8 [C, H, W], as the model is asked about it."""
+        for step in self.steps:
+            pixels = step(pixels)
+        return pixels
 
     @model_validator(mode="after")
     def _match(self) -> AuditSetup:

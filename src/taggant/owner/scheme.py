@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,10 +21,12 @@ class ColoursOnly(Scheme):
     ----------
     scheme : Scheme
         Marks the colours.
+    spares_clear : bool
+        Where a picture is fully transparent, so that nobody sees them, colours stay as well.
     """
 
-    def __init__(self, scheme: Scheme) -> None:
-        self.scheme = scheme
+    def __init__(self, scheme: Scheme, spares_clear: bool) -> None:
+        self.scheme, self.spares_clear = scheme, spares_clear
         self.n = scheme.n
 
     def versions(
@@ -40,6 +42,9 @@ class ColoursOnly(Scheme):
         marked = self.scheme.versions(secrets, images[:, :colours], ids, indices, labels)
         if colours == images.shape[1]:
             return marked
+        if self.spares_clear:
+            clear = images[:, None, colours:] == 0
+            marked = torch.where(clear, images[:, None, :colours], marked)
         alpha = images[:, None, colours:].expand(-1, marked.shape[1], -1, -1, -1)
         return torch.cat([marked, alpha], 2)
 
@@ -55,11 +60,63 @@ class ColoursOnly(Scheme):
 
 def as_marked(ledger: FolderLedger) -> Transformed:
     """A ledger's versions as they were published."""
-    return Transformed(ColoursOnly(ledger.scheme), Transform.from_terms(ledger.terms))
+    scheme = ColoursOnly(ledger.scheme, ledger.terms.spares_clear)
+    return Transformed(scheme, Transform.from_terms(ledger.terms))
+
+
+def as_sent(marked: Scheme, steps: Sequence[Transform], raw: Mapping[str, Tensor]) -> Scheme:
+    """Versions as a model is asked about them, made of the raw pictures of their ids.
+
+    Parameters
+    ----------
+    marked : Scheme
+        Makes them as they were published.
+    steps : sequence of Transform
+        What happened to them since.
+    raw : mapping of id to Tensor, uint8 [C, H, W]
+    """
+    scheme: Scheme = FromFiles(marked, raw)
+    for step in steps:
+        scheme = Transformed(scheme, step)
+    return scheme
+
+
+class FromFiles(Scheme):
+    """A scheme that looks raw pictures up by their ids: the images that it is given are not those.
+
+    They may be smaller, or of several sizes, as a later step makes them equal.
+    """
+
+    def __init__(self, scheme: Scheme, raw: Mapping[str, Tensor]) -> None:
+        self.scheme, self.raw = scheme, raw
+        self.n = scheme.n
+
+    def versions(
+        self,
+        secrets: Sequence[bytes],
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[np.int64],
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """See `Scheme.versions`."""
+        raw = torch.stack([self.raw[image_id] for image_id in ids]).to(images.device)
+        return self.scheme.versions(secrets, raw, ids, indices, labels)
+
+    def parameters(self) -> Parameters:
+        """See `Scheme.parameters`."""
+        return self.scheme.parameters()
+
+    def cache_capacity(self, image: Tensor) -> int:
+        """See `Scheme.cache_capacity`."""
+        return self.scheme.cache_capacity(image)
 
 
 class Transformed(Scheme):
-    """A scheme whose versions arrive as a platform shows them: all through the same transform."""
+    """A scheme whose versions arrive as a platform shows them: all through the same transform.
+
+    They are made one by one, so that no more than one is held as it was.
+    """
 
     def __init__(self, scheme: Scheme, transform: Transform) -> None:
         self.scheme = scheme
@@ -75,12 +132,17 @@ class Transformed(Scheme):
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; the size may be another one than the raw images'."""
-        made = self.scheme.versions(secrets, images, ids, indices, labels)
         if not self.transform:
-            return made
-        flat = [self.transform(version) for version in made.cpu().flatten(0, 1)]
-        shown: Tensor = torch.stack(flat).unflatten(0, made.shape[:2])
-        return shown
+            return self.scheme.versions(secrets, images, ids, indices, labels)
+        shown = []
+        for row, column in np.ndindex(*indices.shape):
+            one = slice(row, row + 1)
+            label = None if labels is None else labels[one]
+            index = indices[one, column : column + 1]
+            made = self.scheme.versions(secrets[one], images[one], ids[one], index, label)
+            shown.append(self.transform(made[0, 0].cpu()))
+        stacked: Tensor = torch.stack(shown).unflatten(0, indices.shape)
+        return stacked
 
     def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -82,14 +82,14 @@ class Transform(Schema):
         return pictures.to_tensor(image)
 
 
-def fit(copies: Sequence[Path], published: Sequence[Tensor]) -> Transform:
+def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
     """The transform that a platform's copies show: their size, and their JPEG tables.
 
     Parameters
     ----------
     copies : sequence of Path
         What the platform made of the published files.
-    published : sequence of Tensor, uint8 [C, H, W]
+    published : iterable of Tensor, uint8 [C, H, W]
         What was published, in the same order.
 
     Raises

@@ -96,6 +96,7 @@ def _of_the_model(c: Certificate) -> Iterator[Note]:
     fields = ["model.fingerprint", "score", "made.device", "made.threads"]
     fields += ["opened.scores", "opened.again", "opened.published_sha256"] if c.opened else []
     fields += ["members.score", "rule.asked"] if c.asked else []
+    fields += ["send"] if c.send is not None else []
     yield Note(
         "that the model gives these scores, by this score, of versions whose pixels"
         " are those published (--model)",

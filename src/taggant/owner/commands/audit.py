@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 import typer
-from torch import Tensor
 
 from taggant.models.model import SCORES
 from taggant.owner import audit as auditing
@@ -26,6 +25,8 @@ from taggant.owner.decision import COMBINED, CONTROLS, TESTS, DecisionRule
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
 from taggant.owner.labels import classes_of
 from taggant.owner.ledger import FolderLedger
+from taggant.owner.picture_file import PictureFiles
+from taggant.owner.pictures import SMALLEST
 from taggant.owner.secret_paths import refuse_inside
 from taggant.owner.transform import Transform, fit
 from taggant.urls import is_address
@@ -133,12 +134,27 @@ class Platform(OptionGroup):
         if self.published_copy is None:
             return Transform()
         copies = copies_of(found, self.published_copy)
-        published = [one.published for one in found]
+        published = (one.published for one in found)
         named = self.transform != "fit"
         step = Transform.parse(self.transform) if named else fit(copies, published)
         check_copies(found, copies, step)
         note(f"The platform's copies are explained by: {str(step) or 'no change'}.")
         return step
+
+
+@dataclass(frozen=True)
+class Sending(OptionGroup):
+    """What the model is sent."""
+
+    heading: ClassVar[str] = "What is sent"
+    send: Annotated[
+        int | None,
+        typer.Option(
+            min=SMALLEST,
+            help="shrink all versions to this longer side first; at least twice what the model "
+            "reads. Left out: the published size",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +181,7 @@ class Spending(OptionGroup):
             held = len(case.ledger.withheld)
             note(
                 f"{pictures} published pictures and {held} withheld ones: {self._priced(most)}. "
-                "Failed requests come on top."
+                f"Failed requests come on top. {self._each(cost)}"
             )
         else:
             self._say_by_test(case, cost, pictures, most)
@@ -177,7 +193,17 @@ class Spending(OptionGroup):
             f"{pictures} pictures, test {case.rule.test} of level {case.rule.level}: on average "
             f"{self._priced(cost.unused)} if none was used, {self._priced(cost.used)} if all were "
             f"(as strongly as the test is made for); never more than {self._priced(most)}. Failed "
-            "requests come on top."
+            f"requests come on top. {self._each(cost)}"
+        )
+
+    def _each(self, cost: Cost) -> str:
+        """Megabytes and minutes of what was said in queries."""
+        likely = sorted({cost.unused, cost.used})
+        megabytes = " to ".join(f"{queries * cost.bytes_sent / 1e6:,.0f}" for queries in likely)
+        minutes = " to ".join(f"{queries * cost.seconds / 60:,.1f}" for queries in likely)
+        return (
+            f"That is {megabytes} MB of pictures, as PNG in requests, and {minutes} minutes of one "
+            "core to make them; the model's own time and the network's are not in it."
         )
 
     def _priced(self, queries: float) -> str:
@@ -201,6 +227,7 @@ def audit(
     spending: Spending,
     access: EndpointAccess,
     platform: Platform,
+    sending: Sending,
     published: Annotated[
         Path | None,
         typer.Option(help="folder of the published pictures; not for --evidence controls"),
@@ -230,10 +257,10 @@ def audit(
             "NAME=VARIABLE: what is typed stands in the shell's history."
         )
     in_order = classes_of(labels, named or asked.classes)
-    case = Case(own, asked, score_config, rule, transform, in_order)
+    case = Case(own, asked, score_config, rule, transform, in_order, sending.send)
     case.check()
     if auditing.finished(case, out) is None:
-        spending.agree(case, estimate(case, found, kind.batch), len(own.shown))
+        spending.agree(case, estimate(case, pictures, found, kind.batch), len(own.shown))
     record = auditing.run(case, pictures, found, out, spending.budget, _progress)
     note(summary(certificate(own, record)))
     note(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
@@ -242,7 +269,7 @@ def audit(
 def _published(
     own: FolderLedger,
     rule: DecisionRule,
-    raw: Mapping[str, Tensor],
+    raw: PictureFiles,
     folder: Path | None,
     platform: Platform,
 ) -> list[FoundPicture]:
