@@ -2,61 +2,79 @@
 
     python bench/owner.py [--small] [--json FILE]
 
-Each row is a process of its own, which runs the command line. Memory is that of the process
+Each row is a forked process (of Linux) that runs the command line. Memory is that of the process
 (anonymous pages, looked at every 5 ms) beyond what it had when its libraries were loaded; seconds
 are those of the processor, all threads together. Pictures are made here: smooth colours with noise
 as a sensor's (JPEG of quality 92; 24 megapixels take 8 MB). The audited model is a mean of
-pixels in the process, so what is measured is the tool. The three tables:
+pixels in the process, so what is measured is the tool. The four tables:
 
 * marking one picture, by the published format;
 * auditing a few pictures, as they are and with ``--send 512``, per answer;
-* marking many pictures of 1 megapixel, and what 10,000 would take (extrapolated).
+* marking many pictures of 1 megapixel, and what 10,000 would take (extrapolated);
+* what JPEG at a picture's own quality leaves of a mark (`scaled_sign`, 56 cells) in what a model
+  sees, which shrinks the central square: `kept` is the share of the difference of two versions,
+  `noise` the rest relative to it. No model is trained for it.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import multiprocessing
 import os
 import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
 
 from common import environment, show
+from taggant.data.decode import square
+from taggant.marking.strategies.scaled_sign import ScaledSign
 from taggant.owner.cli import app
+from taggant.owner.jpeg import JpegSettings
+from taggant.owner.pictures import to_image, to_tensor
 from taggant.owner.record import Record
+from taggant.owner.scheme import compressed
 
-LARGE, PLAIN = 24.0, 1.0
-SIZES = {"small": (0.2, 0.05, 2, 4), "full": (LARGE, PLAIN, 2, 300)}
-"""Megapixels of a large and of a plain picture, and how many of each."""
+SIZES: dict[str, tuple[float, float, int, int, tuple[int, ...]]] = {
+    "small": (0.2, 0.05, 2, 4, (240,)),
+    "full": (24.0, 1.0, 2, 300, (4000, 1000, 500)),
+}
+"""Megapixels of a large and of a plain picture, how many of each; shorter sides of JPEG files."""
 CLASSES = "first,second"
 MODEL = '''
+import torch
 def model(images):
     """Two logits that follow from the mean colour."""
-    mean = images.float().mean((1, 2, 3))[:, None] / 255
-    return mean * images.new_tensor([1.0, -1.0]).float()
+    mean = images.sum((1, 2, 3), dtype=torch.int64) / images[0].numel() / 255
+    return torch.stack([mean, -mean], 1)
 '''
 
 
 def photo(path: Path, megapixels: float, seed: int) -> None:
+    """A file of so many megapixels."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture(round((megapixels * 1e6 / 1.5) ** 0.5 / 2) * 2, seed).save(path, quality=92)
+
+
+def picture(height: int, seed: int) -> Image.Image:
     """A picture of 3:2, smooth but for noise that spans two pixels."""
     rng = np.random.default_rng(seed)
-    height = round((megapixels * 1e6 / 1.5) ** 0.5 / 2) * 2
     size = (height * 3 // 2, height)
     coarse = Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8))
     noise = rng.normal(128, 12, (size[1] // 2, size[0] // 2, 3)).clip(0, 255)
     fine = Image.fromarray(noise.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     whole = np.asarray(coarse.resize(size, Image.Resampling.BICUBIC)).astype(np.int16)
-    pixels = (whole + np.asarray(fine) - 128).clip(0, 255).astype(np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, quality=92)
+    return Image.fromarray((whole + np.asarray(fine) - 128).clip(0, 255).astype(np.uint8))
 
 
 def held() -> float:
@@ -68,7 +86,7 @@ def held() -> float:
 
 def measured(folder: Path, words: list[str]) -> dict[str, float]:
     """Memory and seconds of a command, in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
+    with multiprocessing.get_context("fork").Pool(1) as pool:
         return pool.apply(_measured, (folder, words))
 
 
@@ -153,6 +171,32 @@ def many(home: Path, raw: Path, count: int, megapixels: float) -> list[dict[str,
     return rows
 
 
+def left_by_jpeg(sides: Sequence[int], reads: Sequence[int] = (224, 64)) -> list[dict[str, Any]]:
+    """One row a shorter side and quality."""
+    rows = []
+    for side in sides:
+        for quality in (95, 92, 85, 75):
+            jpeg = JpegSettings(quality=quality)
+            raw = jpeg.encoded(picture(side, 0))
+            pixels = to_tensor(Image.open(io.BytesIO(raw)).convert("RGB"))[None]
+            secret, index = bytes(32) + b"\2", np.array([[0, 1]])
+            versions = ScaledSign(56)([secret], pixels, ["picture"], index, 10)[0]
+            row: dict[str, Any] = {"shorter side": side, "quality": quality}
+            shown = [compressed(jpeg, version) for version in versions]
+            row["size / raw size"] = len(jpeg.encoded(to_image(versions[0]))) / len(raw)
+            for read in reads:
+                whole, left = (a[0] - a[1] for a in (squares(versions, read), squares(shown, read)))
+                row[f"kept at {read}"] = float((whole * left).sum() / whole.square().sum())
+                row[f"noise at {read}"] = float((left - whole).norm() / whole.norm())
+            rows.append(row)
+    return rows
+
+
+def squares(pictures: Iterable[Tensor], side: int) -> Tensor:
+    """What a model sees of pictures, float [B, 3, side, side]."""
+    return torch.stack([square(to_image(one), side) for one in pictures]).float()
+
+
 def _again(home: Path, raw: Path) -> dict[str, float]:
     words = ["mark", str(raw), "--out", str(home / "out"), "--ledger", str(home / "own.ledger")]
     return measured(home, words)
@@ -163,7 +207,7 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    large, plain, few, count = SIZES["small" if options.small else "full"]
+    large, plain, few, count, sides = SIZES["small" if options.small else "full"]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         names = CLASSES.split(",")
@@ -178,6 +222,7 @@ def main() -> None:
             f"marking many of {plain:g} megapixels": partial(
                 many, home, home / "plain", count, plain
             ),
+            "what JPEG leaves of a mark": partial(left_by_jpeg, sides),
         }
         show(tables, facts, options.json)
 

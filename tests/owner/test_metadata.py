@@ -11,6 +11,7 @@ from PIL.TiffImagePlugin import IFDRational
 from tests.owner import containers, photos
 
 from taggant.owner import metadata, pictures, xmp
+from taggant.owner.jpeg import JpegSettings
 
 IFD = ExifTags.IFD
 FORMS = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
@@ -56,7 +57,8 @@ def photo(tmp_path):
 def published(path, form, **options):
     picture = pictures.read(path, **options)
     pixels = picture.pixels
-    content = pictures.encode(pictures.to_image(pixels), picture.kept, form)
+    jpeg = JpegSettings(quality=95) if form == "jpeg" else None
+    content = pictures.encode(pictures.to_image(pixels), picture.kept, form, jpeg)
     target = path.with_name(f"out{FORMS[form]}")
     target.write_bytes(content)
     if form != "jpeg":

@@ -20,6 +20,7 @@ from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
 from taggant.marking.stream import tagged
 from taggant.owner.components.marking import Marking
+from taggant.owner.jpeg import JPEG, JpegSettings
 from taggant.owner.schema import (
     MOST_PICTURES,
     Caption,
@@ -54,7 +55,7 @@ class Terms(GrownSchema):
     format : str
         In which format files are published; raw: copied as they are.
     quality : int
-        Of published JPEG files.
+        Of published JPEG files that have none of their own (`PictureDescription`).
     beacon : str
         Which public random value will choose the published versions ("drand quicknet round
         9123456", say); empty where the owner's own secret does.
@@ -106,6 +107,12 @@ class Terms(GrownSchema):
         """Versions per picture."""
         return self.marking.n
 
+    def jpeg_of(self, picture: PictureDescription) -> JpegSettings | None:
+        """What a picture's published file is compressed with; None for all of its pixels."""
+        if self.format != JPEG:
+            return None
+        return picture.jpeg or JpegSettings.from_values(quality=self.quality)
+
     @property
     def scheme(self) -> dict[str, Any]:
         """Parameters of the marking scheme, as the scheme itself says them."""
@@ -126,7 +133,7 @@ class PublicCommitment(Schema):
     beacon: Line
 
 
-class PictureDescription(Schema):
+class PictureDescription(GrownSchema):
     """What is committed to of a picture beside its secret, and no longer the owner's to choose.
 
     Attributes
@@ -140,6 +147,8 @@ class PictureDescription(Schema):
     label, caption : str
         What a model's answers are compared with; empty if there is none. Chosen after the scores
         were seen, they would claim what was not used.
+    jpeg : JpegSettings or None
+        How its published file is compressed, where files are JPEG and each keeps its own quality.
     """
 
     id: ContentId
@@ -147,6 +156,7 @@ class PictureDescription(Schema):
     name: RelativeName
     label: Label
     caption: Caption
+    jpeg: JpegSettings | None = None
 
     @property
     def description(self) -> PictureDescription:

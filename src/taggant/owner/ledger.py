@@ -32,7 +32,6 @@ from taggant.owner.components.marking import Marking
 from taggant.owner.schema import (
     MOST_PICTURES,
     OWN_FILES,
-    GrownSchema,
     Hex32,
     Line,
     RelativeName,
@@ -47,7 +46,7 @@ SchemaName = Literal["taggant owner ledger 3"]
 SCHEMA: SchemaName = "taggant owner ledger 3"
 
 
-class Entry(GrownSchema, PictureDescription):
+class Entry(PictureDescription):
     """One picture file.
 
     Attributes

@@ -20,6 +20,7 @@ from taggant.owner import kinds, pictures
 from taggant.owner.commitments import WHAT, PublicCommitment
 from taggant.owner.contact_sheet import draw, page
 from taggant.owner.journal import RunningError
+from taggant.owner.jpeg import JPEG, JpegSettings
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.metadata import Metadata
@@ -65,6 +66,7 @@ def mark(
     progress: Progress = lambda *_: None,
     keep_location: bool = True,
     labelling: Labelling | None = None,
+    own_quality: bool = False,
 ) -> Marked:
     """Mark the pictures of a folder, or go on where an earlier call stopped.
 
@@ -90,6 +92,8 @@ def mark(
     labelling : Labelling, optional
         Where labels and captions come from; left out, the first call takes class folders, and a
         further one what the ledger holds.
+    own_quality : bool
+        Whether JPEG files that are published as JPEG keep their quality.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def mark(
     """
     _refuse_overlap(folder, out)
     refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
-    survey = _survey(folder, file_format, keep_location)
+    survey = _survey(folder, file_format, keep_location, own_quality)
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse_running, ledger_path)):
         ledger = _load_or_draw(ledger_path, survey.entries, draw_ledger, labelling)
@@ -170,7 +174,7 @@ def _refuse_overlap(folder: Path, out: Path) -> None:
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
 
 
-def _survey(folder: Path, file_format: str, keep_location: bool) -> _Survey:
+def _survey(folder: Path, file_format: str, keep_location: bool, own_quality: bool) -> _Survey:
     """Every picture of a folder that can be read; all that cannot be marked are named at once."""
     found = kinds.find(folder)
     if not found.pictures:
@@ -195,7 +199,8 @@ def _survey(folder: Path, file_format: str, keep_location: bool) -> _Survey:
         if isinstance(one, str):
             failures.append(one)
             continue
-        entries.append(one.entry)
+        own = one.jpeg if own_quality and file_format == JPEG else None
+        entries.append(one.entry.replace(jpeg=own))
         if not copied:
             notes += [f"{name}: {note}" for note in one.notes]
             left_out.update(one.kept.left_out)
@@ -215,6 +220,7 @@ class _Surveyed:
     entry: Entry
     kept: Metadata
     notes: tuple[str, ...]
+    jpeg: JpegSettings | None
 
 
 @dataclass(frozen=True)
@@ -230,7 +236,8 @@ def _surveyed(path: Path, name: str, target: str) -> _Surveyed | str:
     """What is to be kept of a picture, or why it cannot be marked."""
     try:
         picture = pictures.read(path)
-        return _Surveyed(_entry(name, picture.pixels, target), picture.kept, picture.notes)
+        entry = _entry(name, picture.pixels, target)
+        return _Surveyed(entry, picture.kept, picture.notes, picture.jpeg)
     except (pictures.PictureError, SchemaError) as error:
         return str(error)
 

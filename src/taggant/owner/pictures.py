@@ -17,6 +17,7 @@ from torch import Tensor
 
 from taggant.data.decode import UNREADABLE, eight_bit, orientation, upright
 from taggant.owner import kinds, metadata
+from taggant.owner.jpeg import JPEG, JpegSettings, settings_of
 from taggant.owner.metadata import Metadata
 
 SMALLEST = 16
@@ -75,11 +76,14 @@ class Picture:
         What its published version may say beside the pixels.
     notes : tuple of str
         What of the file's mode cannot be kept in the published one.
+    jpeg : JpegSettings or None
+        How finely the file is compressed; None of other files.
     """
 
     pixels: Tensor
     kept: Metadata
     notes: tuple[str, ...] = ()
+    jpeg: JpegSettings | None = None
 
 
 def read(path: Path, keep_location: bool = True) -> Picture:
@@ -132,7 +136,7 @@ def _picture(path: Path, image: Image.Image, keep_location: bool) -> Picture:
     turned = _turned(to_tensor(_markable(image)), orientation(image))
     if not _same_colours(mode, turned):
         kept = replace(kept, icc=b"")
-    return Picture(turned, kept, notes)
+    return Picture(turned, kept, notes, settings_of(image))
 
 
 def _notes(image: Image.Image) -> Iterator[str]:
@@ -214,7 +218,7 @@ LOSSLESS: Mapping[str, Mapping[str, Any]] = {
 }
 """The cheapest settings: photographs come out no larger than by the dearest, in a third of the
 time (`bench/owner.py`)."""
-SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", "jpeg": ".jpg"}
+SUFFIX_OF = {"png": ".png", "webp": ".webp", "tiff": ".tif", JPEG: ".jpg"}
 KEEP_FORMAT = "keep"
 RAW_FORMAT = "raw"
 """Files as they are: of pictures without marks."""
@@ -233,7 +237,9 @@ def to_image(pixels: Tensor) -> Image.Image:
     return bands[0] if len(bands) == 1 else Image.merge(MODES[len(bands)], bands)
 
 
-def encode(image: Image.Image, kept: Metadata, kind: str, quality: int = 95) -> bytes:
+def encode(
+    image: Image.Image, kept: Metadata, kind: str, jpeg: JpegSettings | None = None
+) -> bytes:
     """The published file: pixels, with short metadata and the orientation that they say.
 
     Parameters
@@ -243,24 +249,25 @@ def encode(image: Image.Image, kept: Metadata, kind: str, quality: int = 95) -> 
     kept : Metadata
         Of the raw file.
     kind : str
-        png, webp or tiff (lossless), or jpeg.
-    quality : int
-        Of jpeg, 1..100.
+        png, webp or tiff, lossless; plays no part with `jpeg`.
+    jpeg : JpegSettings, optional
+        Makes it a JPEG file.
 
     Raises
     ------
     PictureError
         If the format cannot hold the picture (alpha in a JPEG).
     """
-    if kind == "jpeg" and image.mode in ("LA", "RGBA"):
-        raise PictureError("has transparency, which JPEG cannot hold; accepted is png")
-    if kind in ("tiff", "jpeg"):  # where pixels are compressed as they are seen
+    if jpeg is not None:  # compressed as it is seen, as hidden versions are
+        if image.mode in ("LA", "RGBA"):
+            raise PictureError("has transparency, which JPEG cannot hold; accepted is png")
+        return jpeg.encoded(image, **replace(kept, orientation=1).options(JPEG))
+    if kind == "tiff":  # where the orientation belongs to the layout of the pixels
         kept = replace(kept, orientation=1)
     elif kept.orientation in UNDO_ORIENTATION:
         image = image.transpose(UNDO_ORIENTATION[kept.orientation])
     stream = io.BytesIO()
-    options = LOSSLESS.get(kind, {"format": "JPEG", "quality": quality})
-    image.save(stream, **options, **kept.options(kind))
+    image.save(stream, **LOSSLESS[kind], **kept.options(kind))
     content = stream.getvalue()
     return kept.with_directories(content) if kind == "tiff" else content
 

@@ -14,13 +14,13 @@ from taggant.files import write_atomically
 from taggant.marking.quality import Quality
 from taggant.owner import pictures
 from taggant.owner.contact_sheet import Row, spread
+from taggant.owner.jpeg import JPEG
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.looks import Look, compare
 from taggant.owner.scheme import ColoursOnly
 from taggant.owner.streaming import streamed
 
 SAMPLES = 6
-JPEG = "jpeg"
 
 Progress = Callable[[int, int], None]
 """Called after each picture, with the bytes of raw files done, and of all."""
@@ -137,7 +137,7 @@ class Publisher:
         image = pictures.to_image(version)
         del version
         try:
-            content = pictures.encode(image, kept, kind, self.ledger.terms.quality)
+            content = pictures.encode(image, kept, kind, self.ledger.terms.jpeg_of(entry))
         except pictures.PictureError as error:
             raise pictures.PictureError(f"{source}: {error}") from error
         return _Made(raw, digest, content)

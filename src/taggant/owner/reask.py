@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.draws import VIEWS, Draws
+from taggant.marking.scheme import Scheme
 from taggant.models.model import Model
 from taggant.owner import pictures
 from taggant.owner.case import check_score
@@ -22,8 +23,7 @@ from taggant.owner.members import Questions
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.requests import Requests
-from taggant.owner.scheme import ColoursOnly, Transformed, as_sent
-from taggant.owner.transform import Transform
+from taggant.owner.scheme import as_published, as_sent
 from taggant.owner.verify import Check, draws, require, run_checks
 from taggant.score import AnyOracle, Score
 
@@ -114,8 +114,7 @@ def _ask_all(
     require(
         dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here"
     )
-    coloured = ColoursOnly(made, c.terms.spares_clear)
-    scheme = Transformed(coloured, Transform.from_terms(c.terms))
+    scheme = as_published(made, c.terms, {one.id: one for one in c.openings})
     targets = Targets(c)
     for opened in c.opened:
         target = model.targets([targets.for_picture(opened)])
@@ -153,7 +152,7 @@ def _ask_one(
     target: Tensor,
     score: Score,
     oracle: AnyOracle,
-    scheme: Transformed,
+    scheme: Scheme,
     raw: PictureFiles,
 ) -> NDArray[np.float32]:
     own, image_id = draws(c, opened), opened.id

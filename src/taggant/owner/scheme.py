@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 from taggant.marking.scheme import Parameters, Scheme
+from taggant.owner.commitments import PictureDescription, Terms
+from taggant.owner.jpeg import JpegSettings
 from taggant.owner.ledger import FolderLedger
-from taggant.owner.transform import Transform
+from taggant.owner.pictures import to_image, to_tensor
 
 
 class ColoursOnly(Scheme):
@@ -58,27 +63,53 @@ class ColoursOnly(Scheme):
         return self.scheme.cache_capacity(image[:colours])
 
 
-def as_marked(ledger: FolderLedger) -> Transformed:
+Step = Callable[[Tensor], Tensor]
+"""What happens to a version, uint8 [C, H, W] -> uint8 [C, H', W']."""
+
+
+def as_marked(ledger: FolderLedger) -> Scheme:
     """A ledger's versions as they were published."""
-    scheme = ColoursOnly(ledger.scheme, ledger.terms.spares_clear)
-    return Transformed(scheme, Transform.from_terms(ledger.terms))
+    return as_published(ledger.scheme, ledger.terms, ledger.files)
 
 
-def as_sent(marked: Scheme, steps: Sequence[Transform], raw: Mapping[str, Tensor]) -> Scheme:
+def as_published(
+    scheme: Scheme, terms: Terms, pictures: Mapping[str, PictureDescription]
+) -> Scheme:
+    """The versions of pictures, which are known by their ids, as they were published."""
+
+    def step_of(image_id: str) -> Step | None:
+        settings = terms.jpeg_of(pictures[image_id])
+        return None if settings is None else partial(compressed, settings)
+
+    return Transformed(ColoursOnly(scheme, terms.spares_clear), step_of)
+
+
+def compressed(settings: JpegSettings, pixels: Tensor) -> Tensor:
+    """What a JPEG file shows of pixels, uint8 [C, H, W]."""
+    content = io.BytesIO(settings.encoded(to_image(pixels)))
+    with Image.open(content, formats=("JPEG",)) as image:
+        return to_tensor(image)
+
+
+def as_sent(marked: Scheme, steps: Sequence[Step], raw: Mapping[str, Tensor]) -> Scheme:
     """Versions as a model is asked about them, made of the raw pictures of their ids.
 
     Parameters
     ----------
     marked : Scheme
         Makes them as they were published.
-    steps : sequence of Transform
+    steps : sequence of callable
         What happened to them since.
     raw : mapping of id to Tensor, uint8 [C, H, W]
     """
     scheme: Scheme = FromFiles(marked, raw)
     for step in steps:
-        scheme = Transformed(scheme, step)
+        scheme = Transformed(scheme, _always(step))
     return scheme
+
+
+def _always(step: Step) -> Callable[[str], Step]:
+    return lambda _: step
 
 
 class FromFiles(Scheme):
@@ -113,14 +144,20 @@ class FromFiles(Scheme):
 
 
 class Transformed(Scheme):
-    """A scheme whose versions arrive as a platform shows them: all through the same transform.
+    """A scheme whose versions arrive otherwise than they are made: those of a picture all alike.
 
     They are made one by one, so that no more than one is held as it was.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        Makes them.
+    step_of : callable
+        What happens to the versions of an id; None for nothing.
     """
 
-    def __init__(self, scheme: Scheme, transform: Transform) -> None:
-        self.scheme = scheme
-        self.transform = transform
+    def __init__(self, scheme: Scheme, step_of: Callable[[str], Step | None]) -> None:
+        self.scheme, self.step_of = scheme, step_of
         self.n = scheme.n
 
     def versions(
@@ -132,21 +169,22 @@ class Transformed(Scheme):
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; the size may be another one than the raw images'."""
-        if not self.transform:
+        steps = [self.step_of(image_id) for image_id in ids]
+        if not any(steps):
             return self.scheme.versions(secrets, images, ids, indices, labels)
         shown = []
         for row, column in np.ndindex(*indices.shape):
-            one = slice(row, row + 1)
+            one, step = slice(row, row + 1), steps[row]
             label = None if labels is None else labels[one]
             index = indices[one, column : column + 1]
-            made = self.scheme.versions(secrets[one], images[one], ids[one], index, label)
-            shown.append(self.transform(made[0, 0].cpu()))
+            made = self.scheme.versions(secrets[one], images[one], ids[one], index, label)[0, 0]
+            shown.append(made if step is None else step(made.cpu()))
         stacked: Tensor = torch.stack(shown).unflatten(0, indices.shape)
         return stacked
 
     def parameters(self) -> Parameters:
         """See `Scheme.parameters`."""
-        return {**self.scheme.parameters(), "transform": str(self.transform)}
+        return self.scheme.parameters()
 
     def cache_capacity(self, image: Tensor) -> int:
         """See `Scheme.cache_capacity`."""

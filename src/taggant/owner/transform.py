@@ -15,8 +15,8 @@ from pydantic import Field
 from torch import Tensor
 
 from taggant.data.decode import to_image
-from taggant.owner import pictures
-from taggant.owner.commitments import Terms
+from taggant.owner import kinds, pictures
+from taggant.owner.jpeg import quality_of
 from taggant.owner.schema import Schema, SchemaError
 
 ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
@@ -53,11 +53,6 @@ class Transform(Schema):
             return cls.from_values(**found)
         except SchemaError as error:
             raise ValueError(f"transform {text!r}: {error}; {ACCEPTED}") from None
-
-    @classmethod
-    def from_terms(cls, terms: Terms) -> Transform:
-        """What publishing itself does to versions: nothing, or JPEG."""
-        return cls(quality=terms.quality) if terms.format == "jpeg" else cls()
 
     def __str__(self) -> str:
         parts = ((self.side, "resize"), (self.quality, "jpeg"))
@@ -114,18 +109,13 @@ def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
 
 def jpeg_quality(path: Path) -> int | None:
     """Quality at which this JPEG library has the file's tables; None for other formats."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=kinds.formats()) as image:
         if image.format != "JPEG" or not isinstance(image, JpegImageFile):
             return None
-        tables = image.quantization
-    for quality in range(100, 0, -1):
-        stream = io.BytesIO()
-        mode = "RGB" if len(tables) > 1 else "L"
-        Image.new(mode, (16, 16)).save(stream, "JPEG", quality=quality)
-        with Image.open(stream) as sample:
-            if isinstance(sample, JpegImageFile) and sample.quantization == tables:
-                return quality
-    raise ValueError(f"{path}: its JPEG tables are of no standard quality; name the --transform")
+        quality = quality_of(image.quantization)
+    if quality is None:
+        raise ValueError(f"{path}: its JPEG tables are of no standard quality; name --transform")
+    return quality
 
 
 def closeness(copy: Tensor, made: Tensor) -> float:

@@ -15,11 +15,15 @@ from taggant.owner.commands.console import ByteProgress, note
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice
 from taggant.owner.components.marking import Marking, unmarked
+from taggant.owner.jpeg import JPEG
 from taggant.owner.labels import FOLDERS, Labelling
 from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.pictures import KEEP_FORMAT, RAW_FORMAT, SUFFIX_OF
 from taggant.owner.split import ALL, Withholding, group_numbers, parse_withholding
 from taggant.owner.withheld import check_split, of_the_split
+
+QUALITY = 95
+"""Of published JPEG files whose raw ones were none."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,12 @@ class PublishedFiles(OptionGroup):
     file_format: Annotated[
         str, typer.Option("--format", help="keep (lossless: WebP, TIFF, else PNG), or one of all")
     ] = KEEP_FORMAT
-    quality: Annotated[int, typer.Option(min=1, max=100, help="of JPEG")] = 95
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100, help=f"of JPEG; left out: a JPEG picture's own, {QUALITY} of others"
+        ),
+    ] = None
     strip_gps: Annotated[
         bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
     ] = False
@@ -144,15 +153,16 @@ def mark(
     def fresh(entries: Sequence[Entry]) -> FolderLedger:
         own = held.grouped(entries)
         made = FolderLedger.draw(
-            versions.marking, own, public.beacon, file_format, files.quality, held.rule
+            versions.marking, own, public.beacon, file_format, files.quality or QUALITY, held.rule
         )
         check_split(made)
         return made
 
-    if file_format == "jpeg":
+    if file_format == JPEG:
         note(
-            "warning: JPEG is lossy. Part of every mark is lost, and detection with it; png, webp "
-            "and tiff keep all of it.",
+            "warning: JPEG is lossy. Pictures of less than about 500 pixels lose a good part of "
+            "their marks, and detection with it; large ones hardly any. png, webp and tiff keep "
+            "all of it.",
             style="yellow",
         )
     with ByteProgress("publishing") as progress:
@@ -166,6 +176,7 @@ def mark(
             progress,
             keep_location=not files.strip_gps,
             labelling=contents.labelling,
+            own_quality=files.quality is None,
         )
     _report(marked, out, ledger)
     if marked.skipped:
