@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 EXTRAS = {
     **dict.fromkeys(("diffusers", "peft"), "generative"),
+    **dict.fromkeys(("cryptography", "rfc3161_client"), "evidence"),
     "lightly": "ssl",
     "onnxruntime": "onnx",
     "opacus": "dp",
@@ -15,6 +17,11 @@ EXTRAS = {
     **dict.fromkeys(("datasets", "transformers", "huggingface_hub", "tokenizers"), "hub"),
 }
 """Libraries, and the extra of this package that brings each."""
+
+
+def has(name: str) -> bool:
+    """Whether a library of `EXTRAS` is installed."""
+    return importlib.util.find_spec(name) is not None
 
 
 def library(name: str, needed_by: str) -> ModuleType:

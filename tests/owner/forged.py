@@ -14,10 +14,11 @@ from tests.owner import photos
 from tests.owner.test_mark import fresh
 
 from taggant.canonical import canonical_json
+from taggant.owner.batch import Batch, Entry
 from taggant.owner.commands.compose import compose_marking
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.decision import DecisionRule
-from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
 from taggant.owner.record import (
     SCHEMA,
@@ -42,7 +43,7 @@ MARGIN = {
 }
 Body = dict[str, Any]
 Change = Callable[[Body], None]
-Draw = Callable[[Sequence[Entry]], FolderLedger]
+Draw = Callable[[Sequence[Entry]], Batch]
 
 
 def marked(root: Path, beacon: str = BEACON) -> FolderLedger:
@@ -50,6 +51,14 @@ def marked(root: Path, beacon: str = BEACON) -> FolderLedger:
     photos.folder(root / "raw", COUNT, classes=1)
     for value in ("", VALUE) if beacon else ("",):
         mark(root / "raw", root / "out", root / "ledger", fresh(beacon, n=N), "keep", value)
+    return FolderLedger.load(root / "ledger")
+
+
+def two_batches(root: Path) -> FolderLedger:
+    """Marked pictures of two weeks, those of the second without a beacon."""
+    marked(root)
+    photos.folder(root / "later", COUNT, classes=1, first=COUNT)
+    mark(root / "later", root / "out", root / "ledger", fresh(n=N), "keep", append=True)
     return FolderLedger.load(root / "ledger")
 
 
@@ -65,11 +74,11 @@ def split(beacon: str = "", rule: str = "50%", groups: str = "all") -> Draw:
     """What draws a ledger that withholds pictures."""
     marking = compose_marking("scaled_sign", N, 10, ["marking.strategy.cells=12"])
 
-    def draw(entries: Sequence[Entry]) -> FolderLedger:
+    def draw(entries: Sequence[Entry]) -> Batch:
         names, labels = [one.name for one in entries], [one.label for one in entries]
         numbers = group_numbers(names, labels, groups)
         own = [one.replace(group=k) for one, k in zip(entries, numbers, strict=True)]
-        return FolderLedger.draw(marking, own, beacon, withhold=parse_withholding(rule, groups))
+        return Batch.draw(marking, own, beacon, withhold=parse_withholding(rule, groups))
 
     return draw
 
@@ -78,7 +87,10 @@ def controlled_record(ledger: FolderLedger, test: str = "combined", q: str | Non
     """An audit in which the first four published pictures stand out among withheld ones."""
     rule = DecisionRule.controlled(test, "0.2", q, "0.5", 2)
     rng = np.random.default_rng(1)
-    values = {i: float(np.float32(x)) for i, x in zip(ledger.files, rng.random(12), strict=True)}
+    values = {
+        i: float(np.float32(x))
+        for i, x in zip(ledger.files, rng.random(len(ledger.files)), strict=True)
+    }
     values |= {i: 2.0 + k for k, i in enumerate(ledger.shown[:USED])}
     members = tuple(MemberScore.from_values(id=i, score=x) for i, x in values.items())
     scored = []

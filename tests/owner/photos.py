@@ -41,9 +41,9 @@ def in_mode(image: Image.Image, mode: str) -> Image.Image:
     return image.convert(mode)
 
 
-def folder(root: Path, count: int = 8, classes: int = 2) -> Path:
+def folder(root: Path, count: int = 8, classes: int = 2, first: int = 0) -> Path:
     """A folder of pictures in class folders: mixed sizes, modes and orientations."""
-    for number in range(count):
+    for number in range(first, first + count):
         mode = MODES[number % len(MODES)]
         image = scene(number, 24 + 4 * (number % 3), 20 + 6 * (number % 2))
         name = f"class{number % classes}/p{number}.{SUFFIX.get(mode, 'png')}"

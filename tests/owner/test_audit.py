@@ -204,7 +204,7 @@ def test_only_asked_openings_leave_the_ledger(home, done):
     public = [home / "cert.json", home / "cert.html", commitment_path(home / "ledger")]
     text = "".join(path.read_text() for path in public)
     assert ledger.key.hex() not in text
-    for image_id, own in ledger.pictures.items():
+    for image_id, own in ledger.batches[0].pictures.items():
         assert (own.secret.hex() in text) == (image_id in claimed)
     for name in ("ledger", "audit.json", "audit.json.journal"):
         assert stat.S_IMODE((home / name).stat().st_mode) == 0o600

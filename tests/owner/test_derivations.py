@@ -55,8 +55,12 @@ def test_an_old_ledger_gives_the_same_certificate_and_the_same_pictures(old):
             own = ledger.draws(image_id)
             raw = pictures.read(old / "raw" / entry.name).pixels
             index = np.array([[own.index()]])
-            made = ledger.made.build().versions(
-                ColoursOnly(ledger.scheme, False), [own.secret], raw[None], [image_id], index
+            made = (
+                ledger.batches[0]
+                .made.build()
+                .versions(
+                    ColoursOnly(ledger.scheme, False), [own.secret], raw[None], [image_id], index
+                )
             )
             assert pictures.digest(made[0, 0]) == entry.pixels, entry.name
             compared += 1
@@ -79,4 +83,4 @@ def test_marking_goes_on_by_the_rule_that_it_began_with(old, monkeypatch):
 def test_what_is_marked_now_is_drawn_by_the_new_rule(tmp_path):
     ledger = marked(tmp_path, "")
     assert ledger.terms.derivation == DERIVATION == 2
-    assert {rule_of(ledger.draws(image_id).secret) for image_id in ledger.pictures} == {2}
+    assert {rule_of(ledger.draws(image_id).secret) for image_id in ledger.files} == {2}

@@ -23,6 +23,7 @@ from tests.owner.forged import (
     renewed,
     split_folder,
     text,
+    two_batches,
 )
 from typer.testing import CliRunner
 
@@ -64,6 +65,12 @@ def body(tmp_path_factory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def split_body(tmp_path_factory) -> dict[str, Any]:
     return json.loads(to_json(split_in(tmp_path_factory.mktemp("split"))))
+
+
+@pytest.fixture(scope="module")
+def batch_body(tmp_path_factory) -> dict[str, Any]:
+    ledger = two_batches(tmp_path_factory.mktemp("batches"))
+    return json.loads(to_json(certificate(ledger, record_of(ledger))))
 
 
 def made_in(root) -> Certificate:
@@ -162,6 +169,14 @@ OF_A_SPLIT: dict[str, type] = {
     "terms.withhold": dict,
     "terms.withhold.count": type(None),
 }
+# Fields of a certificate of several batches beside those.
+OF_BATCHES: dict[str, type] = {
+    "further": list,
+    "further.made": dict,
+    **dict.fromkeys(("further.pictures", "further.derivation", "further.made.threads"), int),
+    **dict.fromkeys(("further.beacon", "further.value", "further.made.device"), str),
+    **dict.fromkeys(("further.made.name", "further.made.torch"), str),
+}
 HOSTILE = [(field, wrong) for field, kind in PRESENT.items() for wrong in WRONG[kind]]
 
 
@@ -186,9 +201,14 @@ def ends(content: bytes, field: str) -> None:
 
 
 HOSTILE_OF_A_SPLIT = [(field, w) for field, kind in OF_A_SPLIT.items() for w in WRONG[kind]]
+HOSTILE_OF_BATCHES = [(field, w) for field, kind in OF_BATCHES.items() for w in WRONG[kind]]
 
 
-def test_these_are_the_fields_that_a_certificate_has(body, split_body):
+def test_these_are_the_fields_that_a_certificate_has(body, split_body, batch_body):
+    of_batches = {field for field in FIELDS if place(batch_body, field) is not None} - set(PRESENT)
+    assert of_batches == set(OF_BATCHES)
+    for field, kind in OF_BATCHES.items():
+        assert type(value(batch_body, place(batch_body, field) or ())) is kind, field
     more = {field for field in FIELDS if place(split_body, field) is not None} - set(PRESENT)
     assert more == set(OF_A_SPLIT)
     for field, kind in OF_A_SPLIT.items():
@@ -216,6 +236,14 @@ def test_a_hostile_value_of_a_split_ends_in_a_line_or_has_to_be_believed(split_b
     ends(as_typed(changed(split_body, put(*way, value=hostile))), field)
 
 
+@pytest.mark.parametrize(("field", "wrong"), HOSTILE_OF_BATCHES, ids=lambda part: part)
+def test_a_hostile_value_of_batches_ends_in_a_line_or_has_to_be_believed(batch_body, field, wrong):
+    way, hostile = place(batch_body, field), WRONG[OF_BATCHES[field]][wrong]
+    if value(batch_body, way) == hostile and type(value(batch_body, way)) is type(hostile):
+        hostile = "other" if hostile == "" else 3
+    ends(as_typed(changed(batch_body, put(*way, value=hostile))), field)
+
+
 def as_typed(body: dict[str, Any], renew: bool = True) -> bytes:
     """With a digest of its own, where there is one of such values."""
     try:
@@ -224,9 +252,11 @@ def as_typed(body: dict[str, Any], renew: bool = True) -> bytes:
         return json.dumps(body, default=str).encode()
 
 
-@pytest.mark.parametrize("field", [*PRESENT, *OF_A_SPLIT])
-def test_a_field_less_or_more_is_refused(body, split_body, field):
-    body = split_body if field in OF_A_SPLIT else body
+@pytest.mark.parametrize("field", [*PRESENT, *OF_A_SPLIT, *OF_BATCHES])
+def test_a_field_less_or_more_is_refused(body, split_body, batch_body, field):
+    body = {**dict.fromkeys(OF_A_SPLIT, split_body), **dict.fromkeys(OF_BATCHES, batch_body)}.get(
+        field, body
+    )
     way = place(body, field)
     for change in (drop(*way), put(*way[:-1], "more", value=1)):
         check = verify(as_typed(changed(body, change), field != "sha256")).checks[-1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.owner import photos
 from tests.owner.test_mark import fresh
 
 from taggant.owner.labels import Classes, Labelling, classes_of
-from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
 
 NAMES = ["cat/a.png", "dog/b.png", "c.png"]
@@ -73,10 +74,9 @@ def test_labels_are_committed_to_and_stay(tmp_path):
     }
     assert [e.label for e in made["a"].entries] == ["class0", "class1"]
     assert [e.label for e in made["b"].entries] == ["", ""]
-    same_key = FolderLedger(
-        made["a"].key, made["a"].terms, tuple(e.replace(label="") for e in made["a"].entries)
-    )
-    assert not set(same_key.picture_commitments) & set(made["a"].picture_commitments)
+    first = made["a"].batches[0]
+    same_key = replace(first, entries=tuple(e.replace(label="") for e in first.entries))
+    assert not set(same_key.picture_commitments) & set(first.picture_commitments)
     with pytest.raises(ValueError, match=r"commits to the label 'class0' of class0/p0\.jpg"):
         mark(raw, tmp_path / "a", tmp_path / "a.l", fresh(), "keep", labelling=Labelling("none"))
     again = mark(raw, tmp_path / "b", tmp_path / "b.l", fresh(), "keep")

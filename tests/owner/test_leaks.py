@@ -13,8 +13,8 @@ from PIL import Image
 from tests.owner import containers, photos
 
 from taggant.data.decode import DAMAGED
+from taggant.owner.batch import Batch
 from taggant.owner.commands.compose import compose_marking
-from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
 
 pytestmark = pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO file")
@@ -94,7 +94,7 @@ def marked(raw, out, form="keep", **options):
     marking = compose_marking("scaled_sign", 4, 10, ["marking.strategy.cells=12"])
 
     def fresh(entries):
-        return FolderLedger.draw(marking, entries, "", form, 90)
+        return Batch.draw(marking, entries, "", form, 90)
 
     return mark(raw, out, out.with_suffix(".ledger"), fresh, form, **options)
 

@@ -19,6 +19,7 @@ from tests.owner import containers, photos
 from typer.testing import CliRunner
 
 from taggant.owner import kinds, pictures
+from taggant.owner.batch import Batch
 from taggant.owner.cli import app
 from taggant.owner.commands.compose import compose_marking
 from taggant.owner.journal import RunningError
@@ -31,7 +32,7 @@ EPS = 10
 
 def fresh(beacon="", form="keep", n=12):
     marking = compose_marking("scaled_sign", n, EPS, ["marking.strategy.cells=12"])
-    return lambda entries: FolderLedger.draw(marking, entries, beacon, form)
+    return lambda entries: Batch.draw(marking, entries, beacon, form)
 
 
 def marked(tmp_path, form="keep", **options):
@@ -56,8 +57,8 @@ def upright(path):
 def test_every_mode_size_and_orientation_is_marked_inside_the_ball_and_looks_the_same(tmp_path):
     result = marked(tmp_path)
     assert result.written == 8
-    assert result.quality.linf == EPS
-    assert 25 < result.quality.psnr < 32
+    assert result.parts[0].quality.linf == EPS
+    assert 25 < result.parts[0].quality.psnr < 32
     for entry in result.ledger.entries:
         raw = pictures.read(tmp_path / "raw" / entry.name).pixels
         out = pictures.read(tmp_path / "out" / entry.published).pixels
@@ -304,7 +305,7 @@ def test_published_files_of_an_earlier_version_with_previews_are_told(tmp_path):
 
 
 def test_published_names_never_meet():
-    from taggant.owner.mark import published_names
+    from taggant.owner.batches import published_names
 
     names = published_names(["a.jpg", "a.png", "b.webp", "c.JPG"], "keep")
     assert names == {
@@ -327,13 +328,13 @@ def test_jpeg_is_possible_and_warned_of(tmp_path):
 def test_a_beacon_chooses_only_after_the_commitment(tmp_path):
     raw, out, path = photos.folder(tmp_path / "raw", 2), tmp_path / "out", tmp_path / "l"
     waiting = mark(raw, out, path, fresh(beacon="pulse 7"), "keep")
-    assert waiting.quality is None
+    assert waiting.parts[0].quality is None
     assert not out.exists()
     done = mark(raw, out, path, fresh(beacon="pulse 7"), "keep", beacon_value="beef")
     assert done.written == 2
     assert done.ledger.commitment == waiting.ledger.commitment
     indices = [
-        [waiting.ledger.with_value(value).index(e.id) for e in done.ledger.entries]
+        [waiting.parts[0].batch.with_value(value).index(e.id) for e in done.ledger.entries]
         for value in map(str, range(40))
     ]
     assert len(set(map(tuple, indices))) > 20  # 40 draws of 144 pairs: about 35
@@ -342,7 +343,7 @@ def test_a_beacon_chooses_only_after_the_commitment(tmp_path):
 
 
 def test_pictures_have_secrets_of_their_own(tmp_path):
-    ledger = marked(tmp_path).ledger
+    ledger = marked(tmp_path).parts[0].batch
     secrets = {own.secret for own in ledger.pictures.values()}
     assert len(secrets) == len(ledger.pictures) == 8
     one = next(iter(ledger.pictures))
@@ -350,7 +351,7 @@ def test_pictures_have_secrets_of_their_own(tmp_path):
 
 
 def test_the_public_side_holds_no_secret(tmp_path):
-    ledger = marked(tmp_path).ledger
+    ledger = marked(tmp_path).parts[0].batch
     public = commitment_path(tmp_path / "own.ledger").read_text()
     assert ledger.commitment in public
     for own in ledger.pictures.values():

@@ -9,8 +9,10 @@ import torch
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 from tests.owner import containers, photos
+from typer.testing import CliRunner
 
 from taggant.owner import metadata, pictures, xmp
+from taggant.owner.cli import app
 from taggant.owner.jpeg import JpegSettings
 
 IFD = ExifTags.IFD
@@ -187,3 +189,31 @@ def test_values_too_long_for_their_tags_are_left_out(tmp_path):
     path.write_bytes(containers.jpeg(photos.scene(1, 30, 20), exif=exif))
     shot = metadata.publishable(Image.open(path)).camera
     assert set(shot) == {0x9000, 0x9286}
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
+def test_the_owners_word_on_data_mining_is_written(tmp_path, name):
+    photos.write(tmp_path / name, photos.scene(1, 30, 20))
+    pixels = pictures.read(tmp_path / name).pixels
+    for kind in ("png", "webp", "tiff", "jpeg"):
+        for asked in (True, False):
+            target = tmp_path / f"{asked}{pictures.SUFFIX_OF[kind]}"
+            target.write_bytes(pictures.encode(pixels, tmp_path / name, kind, no_mining=asked))
+            assert pictures.read(target).forbids_mining == asked
+    again = pictures.encode(pixels, target, "png", no_mining=True)  # it stands there once
+    assert again.count(b"DMI-PROHIBITED") == 1
+
+
+def test_files_that_lack_the_owners_word_are_told(tmp_path):
+    photos.folder(tmp_path / "raw", 1)
+    arguments = ["mark", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--ledger"]
+    arguments += [str(tmp_path / "l"), "--n", "12"]
+    run = CliRunner().invoke
+    assert run(app, arguments).exit_code == 0
+    told = run(app, [*arguments, "--no-mining"])
+    assert "--no-mining: " in str(told.exception)
+    (file,) = (path for path in (tmp_path / "out").rglob("*.*") if path.is_file())
+    file.unlink()
+    assert run(app, [*arguments, "--no-mining"]).exit_code == 0
+    assert b"DMI-PROHIBITED" in file.read_bytes()
+    assert run(app, arguments).exit_code == 0

@@ -45,7 +45,7 @@ def call(*words):
 
 def drawn(key, rule="30%", groups=(0,) * 10, where=""):
     secrets = [bytes([key, k]) * 16 for k in range(len(groups))]
-    return Split(parse_withholding(rule, "all"), secrets, groups, where)
+    return Split(parse_withholding(rule, "all"), secrets, groups, [where] * len(secrets))
 
 
 # --- the draw ----------------------------------------------------------------------------------
@@ -172,8 +172,8 @@ def test_groups_are_committed_to(tmp_path):
 def test_a_beacon_draws_the_split(tmp_path):
     photos.folder(tmp_path / "raw", 6, classes=1)
     where = tmp_path / "raw", tmp_path / "out", tmp_path / "ledger"
-    assert mark(*where, split("pulse 7"), "keep").quality is None
-    ledger = FolderLedger.load(tmp_path / "ledger")
+    assert mark(*where, split("pulse 7"), "keep").parts[0].quality is None
+    (ledger,) = FolderLedger.load(tmp_path / "ledger").batches
     with pytest.raises(ValueError, match="follows from the value of 'pulse 7'"):
         _ = ledger.withheld
     splits = {ledger.with_value(str(k)).withheld for k in range(12)}

@@ -191,7 +191,7 @@ def test_a_forgery_is_rejected_even_with_a_new_digest(body, name):
 def test_order_ties_and_views_follow_from_the_committed_secret_of_each_picture(home, body):
     ledger = FolderLedger.load(home / "ledger")
     assert "seed" not in body
-    drawn = [ledger.draws(image_id) for image_id in ledger.pictures]
+    drawn = [ledger.draws(image_id) for image_id in ledger.files]
     orders = {tuple(draws.order(draws.index())) for draws in drawn}
     assert len(orders) == len({draws.seed(VIEWS) for draws in drawn}) == COUNT
     terms = terms_of(body)
@@ -236,22 +236,24 @@ def test_a_change_of_any_byte_is_rejected(body):
 def test_the_page_the_public_commitment_and_the_beacon_are_checked(home, made):
     content, html = to_json(made), page(made).encode()
     public = commitment_path(home / "ledger").read_bytes()
-    assert accepted(content, html, public, VALUE)
-    assert not accepted(content, html.replace(b"pictures", b"pixtures", 1), public, VALUE)
-    assert not accepted(content, html, public.replace(BEACON.encode(), b"pulse 8"), VALUE)
-    assert not accepted(content, html, public.replace(made.commitment.encode(), b"0" * 64))
-    assert not accepted(content, html, b"[]")
-    assert not accepted(content, html, public, "cafe")
-    assert not accepted(content, html, public, VALUE, ["class1", "class0"])
+    assert accepted(content, html, [public], [VALUE])
+    assert not accepted(content, html.replace(b"pictures", b"pixtures", 1), [public], [VALUE])
+    assert not accepted(content, html, [public.replace(BEACON.encode(), b"pulse 8")], [VALUE])
+    assert not accepted(content, html, [public.replace(made.commitment.encode(), b"0" * 64)])
+    assert not accepted(content, html, [public, public])
+    assert not accepted(content, html, [b"[]"])
+    assert not accepted(content, html, [public], ["cafe"])
+    assert not accepted(content, html, [public], [VALUE, VALUE])
+    assert not accepted(content, html, [public], [VALUE], ["class1", "class0"])
 
 
 def test_no_value_is_that_of_a_beacon_that_is_not_named(made):
     """An empty one too: without a beacon a certificate's own value is empty."""
-    alone = SimpleNamespace(terms=SimpleNamespace(beacon=""), value="")
+    alone = SimpleNamespace(beacons={})
     for value in ("", VALUE):
         with pytest.raises(MismatchError, match="names no beacon"):
-            _beacon(alone, value)
-    _beacon(made, VALUE)
+            _beacon(alone, [value])
+    _beacon(made, [VALUE])
 
 
 def test_the_first_failure_ends_it(body):

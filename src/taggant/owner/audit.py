@@ -14,10 +14,10 @@ from taggant.auditing.published import AuditError, check_published
 from taggant.marking.instances import Instances
 from taggant.marking.publish import Published, published_versions
 from taggant.marking.scheme import Scheme
+from taggant.owner.batch import Batch
 from taggant.owner.case import BLOCK, Case
 from taggant.owner.gather import FoundPicture, imageset_of
 from taggant.owner.journal import Journal
-from taggant.owner.ledger import FolderLedger
 from taggant.owner.members import Questions
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import SCHEMA, MemberScore, Record, ScoredPicture
@@ -116,8 +116,7 @@ def ask(
     """Scores of every picture, read until its test stops; those sent in one shape go together."""
     requests = Requests(case.setup, journal.batch_size)
     scored: dict[str, ScoredPicture] = {}
-    shapes = [one.raw_file.shape for one in found]
-    for group in requests.groups(found, shapes):
+    for group in case.groups(found, requests):
         journal.batch_size = requests.batch_of(group[0].raw_file.shape)
         scored |= {result.id: result for result in _ask_group(case, raw, group, journal)}
         progress(len(scored), journal.paid, len(found))
@@ -169,8 +168,8 @@ def _ask_group(
 
 
 def instances_of(case: Case, raw: PictureFiles, group: Sequence[FoundPicture]) -> Instances:
-    """Pictures that are sent in one shape, as the engine takes them: as they are sent."""
-    ledger, scheme = case.ledger, as_marked(case.ledger)
+    """Pictures of a batch that are sent in one shape, as the engine takes them: as sent."""
+    ledger, scheme = case.ledger.batch_of(group[0].entry.id), as_marked(case.ledger)
     if not case.setup.steps:
         return _instances(ledger, scheme, group)
     for one in group:  # as marked, at their own size; what follows only resembles it
@@ -182,7 +181,7 @@ def instances_of(case: Case, raw: PictureFiles, group: Sequence[FoundPicture]) -
     return Instances(images, shown, ledger, _published(ledger, published, ids))
 
 
-def _instances(ledger: FolderLedger, scheme: Scheme, group: Sequence[FoundPicture]) -> Instances:
+def _instances(ledger: Batch, scheme: Scheme, group: Sequence[FoundPicture]) -> Instances:
     """Pictures of one shape, as they were marked and published."""
     ids = tuple(one.entry.id for one in group)
     marked = imageset_of(torch.stack([one.raw for one in group]), ids)
@@ -190,6 +189,6 @@ def _instances(ledger: FolderLedger, scheme: Scheme, group: Sequence[FoundPictur
     return Instances(marked, scheme, ledger, _published(ledger, images, ids))
 
 
-def _published(ledger: FolderLedger, images: Tensor, ids: tuple[str, ...]) -> Published:
+def _published(ledger: Batch, images: Tensor, ids: tuple[str, ...]) -> Published:
     used = np.ones(len(ids), bool)
     return Published(images, ids, used, ledger.commitment, ledger.made.build())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,8 +14,10 @@ from taggant.models.model import Model
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.controlled import reachable
 from taggant.owner.decision import DecisionRule
+from taggant.owner.gather import FoundPicture
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.record import AskedModel, AuditSetup, Targets
+from taggant.owner.requests import Requests
 from taggant.owner.transform import Transform
 from taggant.score import Score
 from taggant.stats import Boundary
@@ -83,6 +87,16 @@ class Case:
         """What each picture's answers are compared with, by id."""
         targets = Targets(self.setup)
         return {i: targets.for_picture(entry) for i, entry in self.ledger.files.items()}
+
+    def groups(
+        self, found: Sequence[FoundPicture], requests: Requests
+    ) -> Iterator[list[FoundPicture]]:
+        """Published pictures that are audited side by side: of one batch, and sent in one shape."""
+        batches: dict[int, list[FoundPicture]] = defaultdict(list)
+        for one in found:
+            batches[self.ledger.number_of[one.entry.id]].append(one)
+        for own in batches.values():
+            yield from requests.groups(own, [one.raw_file.shape for one in own])
 
     def check(self) -> None:
         """Refuse what cannot be asked, before anything is.

@@ -8,8 +8,11 @@ not is listed by `taggant.owner.unchecked`, which the page (`taggant.owner.page`
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Literal
 
 import numpy as np
@@ -17,7 +20,16 @@ from numpy.typing import NDArray
 from pydantic import FailFast, Field, model_validator
 
 from taggant.canonical import canonical_json
-from taggant.owner.commitments import PictureDescription, Terms, split_of
+from taggant.owner.commitments import (
+    MOST_BATCHES,
+    Derivation,
+    PictureDescription,
+    PublicCommitment,
+    Terms,
+    folder_commitment,
+    public_commitment,
+    split_of,
+)
 from taggant.owner.components.device import RecordedDevice
 from taggant.owner.controlled import Evidence
 from taggant.owner.record import AuditSetup, PictureScores
@@ -33,7 +45,7 @@ from taggant.owner.schema import (
     Schema,
     Timestamp,
 )
-from taggant.owner.split import Group, Split
+from taggant.owner.split import Group, Split, joined_split
 
 SchemaName = Literal["taggant certificate 5"]
 SCHEMA: SchemaName = "taggant certificate 5"
@@ -143,12 +155,63 @@ class Member(Schema):
     score: float | None
 
 
+class FurtherBatch(Schema):
+    """A batch of pictures after the first: what it has of its own.
+
+    Attributes
+    ----------
+    pictures : int
+        How many of the seals are its, after those of the batches before.
+    beacon, derivation
+        Of its terms; the others are those of the first batch.
+    value, made
+        As of the first batch.
+    """
+
+    pictures: Annotated[int, Field(ge=1, le=MOST_PICTURES)]
+    beacon: Line
+    derivation: Derivation
+    value: Line
+    made: RecordedDevice
+
+
+@dataclass(frozen=True)
+class CertifiedBatch:
+    """A batch of a certificate.
+
+    Attributes
+    ----------
+    seals : tuple of str
+        Of its pictures.
+    terms, value, made
+        What it was committed to by, what its beacon said, and where it was marked.
+    """
+
+    seals: tuple[str, ...]
+    terms: Terms
+    value: str
+    made: RecordedDevice
+
+    @cached_property
+    def commitment(self) -> str:
+        """Its public commitment, 64 hex digits."""
+        return folder_commitment(self.terms, self.seals)
+
+    @property
+    def public(self) -> PublicCommitment:
+        """What was made public of it."""
+        return public_commitment(self.terms, self.commitment, len(self.seals))
+
+
 class Certificate(AuditSetup):
     """What an audit proves, and to be checked by.
 
+    `terms`, `value` and `made` are of the first batch, and of all pictures where there is no
+    further one; of several, `commitment` is the digest of theirs.
+
     Where pictures are withheld it has `members`, one a seal; and `shown`, openings of those whose
     versions were not compared: withheld ones, and claimed ones where no versions were asked. Both
-    are not written where there are none.
+    are not written where there are none, nor is `further`.
     """
 
     schema_: Annotated[SchemaName, Field(alias="schema")]
@@ -163,6 +226,9 @@ class Certificate(AuditSetup):
     opened: Annotated[tuple[OpenedPicture, ...], Field(max_length=MOST_PICTURES), FailFast()]
     members: Annotated[tuple[Member, ...], Field(max_length=MOST_PICTURES), FailFast()] = ()
     shown: Annotated[tuple[Opening, ...], Field(max_length=MOST_PICTURES), FailFast()] = ()
+    further: Annotated[
+        tuple[FurtherBatch, ...], Field(max_length=MOST_BATCHES - 1), FailFast()
+    ] = ()
     queries: Count
     software: NonEmptyLine
     sha256: Hex32
@@ -173,11 +239,48 @@ class Certificate(AuditSetup):
         return (*self.opened, *self.shown)
 
     @cached_property
+    def starts(self) -> tuple[int, ...]:
+        """Number of each batch's first seal."""
+        counts = [one.pictures for one in self.further]
+        first = len(self.seals) - sum(counts)
+        return (0, *accumulate(counts[:-1], initial=first)) if counts else (0,)
+
+    @cached_property
+    def batches(self) -> tuple[CertifiedBatch, ...]:
+        """The batches that were audited."""
+        ends = (*self.starts[1:], len(self.seals))
+        seals = [self.seals[start:end] for start, end in zip(self.starts, ends, strict=True)]
+        others = [
+            CertifiedBatch(
+                own,
+                self.terms.replace(beacon=one.beacon, derivation=one.derivation),
+                one.value,
+                one.made,
+            )
+            for own, one in zip(seals[1:], self.further, strict=True)
+        ]
+        return (CertifiedBatch(seals[0], self.terms, self.value, self.made), *others)
+
+    @property
+    def beacons(self) -> dict[str, str]:
+        """What each beacon said, in the order of the batches."""
+        return {one.terms.beacon: one.value for one in self.batches if one.terms.beacon}
+
+    def batch_of(self, seal: int) -> CertifiedBatch:
+        """The batch of a picture."""
+        return self.batches[bisect_right(self.starts, seal) - 1]
+
+    @cached_property
     def split(self) -> Split | None:
         """Which pictures are withheld; None where all are published."""
-        secrets = [bytes.fromhex(one.split) for one in self.members]
-        groups = [one.group for one in self.members]
-        return split_of(self.terms, secrets, groups, self.commitment, self.value)
+        return joined_split([self._split_of(k) for k in range(len(self.batches))])
+
+    def _split_of(self, number: int) -> Split | None:
+        own, start = self.batches[number], self.starts[number]
+        members = self.members[start : start + len(own.seals)]
+        secrets = [bytes.fromhex(one.split) for one in members]
+        groups = [one.group for one in members]
+        return split_of(own.terms, secrets, groups, own.commitment, own.value)
 
     @property
     def evidence(self) -> Evidence:
@@ -208,8 +311,7 @@ class Certificate(AuditSetup):
             yield f"pictures = [...] of {len(self.pictures)}: there are {len(self.seals)} seals"
         if len(set(self.seals)) != len(self.seals):
             yield "seals: one occurs twice"
-        if bool(self.terms.beacon) != bool(self.value):
-            yield f"value = {self.value!r}: the beacon is {self.terms.beacon!r}"
+        yield from self._misfits_of_batches()
         for number, picture in enumerate(self.pictures):
             if picture.read >= n:
                 yield f"pictures.{number}.read = {picture.read}: there are {n} versions"
@@ -218,6 +320,19 @@ class Certificate(AuditSetup):
             yield f"queries = {self.queries}: the versions read took {least} at least"
         yield from self._misfits_of_members()
         yield from self._misfits_of_openings(n)
+
+    def _misfits_of_batches(self) -> Iterator[str]:
+        said: dict[str, str] = {}
+        if sum(one.pictures for one in self.further) >= len(self.seals):
+            yield f"further: their pictures are more than the {len(self.seals)} seals"
+            return
+        for number, one in enumerate(self.batches):
+            key = f"further.{number - 1}.value" if number else "value"
+            beacon = one.terms.beacon
+            if bool(beacon) != bool(one.value):
+                yield f"{key} = {one.value!r}: the beacon is {beacon!r}"
+            if said.setdefault(beacon, one.value) != one.value:
+                yield f"{key} = {one.value!r}: {beacon!r} said {said[beacon]!r} before"
 
     @property
     def _versions_asked(self) -> int:
@@ -249,6 +364,8 @@ class Certificate(AuditSetup):
                     where = f"{name}.{number}.seal = {opening.seal}"
                     yield f"{where}: twice, in disorder, or there is none"
                 before = opening.seal
+        if len({one.id for one in self.openings}) < len(self.openings):
+            yield "opened: two pictures have one id"
         for number, opened in enumerate(self.opened):
             key = f"opened.{number}"
             if opened.published >= n:

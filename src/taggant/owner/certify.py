@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from taggant import __version__
 from taggant.files import write_atomically
+from taggant.owner.batch import Batch
 from taggant.owner.certificate import (
     SCHEMA,
     Certificate,
+    FurtherBatch,
     Member,
     OpenedPicture,
     Opening,
@@ -39,7 +41,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
     Parameters
     ----------
     ledger, record
-        The owner's, of the same pictures.
+        The owner's. Of the ledger those batches are taken that the record is of.
     everything : bool
         Open every picture, not only those claimed: then others can check the p-value of the set.
 
@@ -49,6 +51,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         If the audit is of other pictures.
     """
     facts = record.facts
+    ledger = ledger.audited_by(record.ids)
     _check(ledger, record)
     found = evidence(ledger, record)
     verdict = judge(facts.rule, ledger.terms.n, found)
@@ -59,8 +62,8 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
         schema=SCHEMA,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         terms=ledger.terms,
-        value=ledger.value,
-        made=ledger.made,
+        value=ledger.batches[0].value,
+        made=ledger.batches[0].made,
         seals=ledger.seals,
         size=size_of(facts.rule, ledger.terms.n),
         pictures=picture_results(found.rows, verdict),
@@ -71,6 +74,7 @@ def certificate(ledger: FolderLedger, record: Record, everything: bool = False) 
             Opening.from_values(**_opening(ledger, k))
             for k in sorted(shown - compared if facts.rule.by_withheld else ())
         ),
+        further=tuple(_further(one) for one in ledger.batches[1:]),
         queries=record.paid,
         software=software(),
         sha256="0" * 64,
@@ -91,6 +95,16 @@ def _check(ledger: FolderLedger, record: Record) -> None:
         raise ValueError(
             "this audit is of other pictures than this ledger: their commitments differ"
         )
+
+
+def _further(batch: Batch) -> FurtherBatch:
+    return FurtherBatch.from_values(
+        pictures=len(batch.seals),
+        beacon=batch.terms.beacon,
+        derivation=batch.terms.derivation,
+        value=batch.value,
+        made=batch.made,
+    )
 
 
 def evidence(ledger: FolderLedger, record: Record) -> Evidence:
@@ -168,7 +182,7 @@ def picture_results(
 
 def _opening(ledger: FolderLedger, number: int) -> dict[str, object]:
     image_id = list(ledger.files)[number]
-    own, entry = ledger.pictures[image_id], ledger.files[image_id]
+    own, entry = ledger.batch_of(image_id).pictures[image_id], ledger.files[image_id]
     return {
         **{key: getattr(entry, key) for key in PictureDescription.model_fields},
         "seal": number,

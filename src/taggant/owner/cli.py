@@ -11,11 +11,13 @@ from rich.console import Console
 from taggant import __version__
 from taggant.cli import EXPECTED
 from taggant.owner.commands.audit import audit
+from taggant.owner.commands.backup import export, import_
 from taggant.owner.commands.certify import certify
 from taggant.owner.commands.mark import mark
 from taggant.owner.commands.option_groups import grouped
 from taggant.owner.commands.plan import plan
 from taggant.owner.commands.serve import serve
+from taggant.owner.commands.status import status
 from taggant.owner.commands.verify import verify
 from taggant.urls import redact
 
@@ -24,8 +26,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (mark, audit, certify, verify, plan, serve):
+for command in (mark, status, audit, certify, verify, plan, serve, export):
     app.command()(grouped(command))
+app.command("import")(import_)
 
 
 def _show_version(asked: bool) -> None:

@@ -36,6 +36,13 @@ from taggant.owner.schema import (
 from taggant.owner.split import Split, Withholding
 
 SCHEMA = "taggant commitment 4"
+JOINT_SCHEMA = "taggant commitments of batches 1"
+MOST_BATCHES = 2_000
+"""In a ledger, or a certificate: one a week for a working life."""
+
+
+Derivation = Literal[1, 2]
+"""By which rule things are drawn of a secret; see `taggant.marking.draws`."""
 
 
 class MarkerNetwork(Schema):
@@ -74,7 +81,7 @@ class Terms(GrownSchema):
     format: Literal["keep", "png", "jpeg", "webp", "tiff", "raw"]
     quality: Annotated[int, Field(ge=1, le=100)]
     beacon: Line
-    derivation: Literal[1, 2]
+    derivation: Derivation
     withhold: Withholding | None = None
     spares_clear: bool = False
 
@@ -101,6 +108,11 @@ class Terms(GrownSchema):
             withhold=withhold,
             spares_clear=True,
         )
+
+    def same_but_for_the_draw(self, other: Terms) -> bool:
+        """Whether pictures under both can be audited together: all is the same but the beacon,
+        and the rule by which things are drawn."""
+        return self.replace(beacon=other.beacon, derivation=other.derivation) == other
 
     @property
     def n(self) -> int:
@@ -131,6 +143,13 @@ class PublicCommitment(Schema):
     commitment: Hex32
     pictures: Annotated[int, Field(ge=1, le=MOST_PICTURES)]
     beacon: Line
+
+
+def public_commitment(terms: Terms, commitment: str, pictures: int) -> PublicCommitment:
+    """What is made public of so many pictures under a commitment."""
+    return PublicCommitment.from_values(
+        what=WHAT, commitment=commitment, pictures=pictures, beacon=terms.beacon
+    )
 
 
 class PictureDescription(GrownSchema):
@@ -185,6 +204,17 @@ def folder_commitment(terms: Terms, pictures: Sequence[str]) -> str:
     return hashlib.sha256(canonical_json(body)).hexdigest()
 
 
+def joint_commitment(commitments: Sequence[str]) -> str:
+    """Commitment to several batches, 64 hex digits, from those to each; of one, that itself.
+
+    It is made public nowhere: it names what an audit is of.
+    """
+    if len(commitments) == 1:
+        return commitments[0]
+    body = {"schema": JOINT_SCHEMA, "batches": list(commitments)}
+    return hashlib.sha256(canonical_json(body)).hexdigest()
+
+
 def picture_ledger(key: bytes, terms: Terms, described: PictureDescription) -> Ledger:
     """One picture's ledger: a secret, a nonce and an index that no other picture shares."""
     context = f"picture/{described.id}"
@@ -221,4 +251,5 @@ def split_of(
     """
     if terms.withhold is None:
         return None
-    return Split(terms.withhold, secrets, groups, f"{root}/{value}" if terms.beacon else "")
+    where = f"{root}/{value}" if terms.beacon else ""
+    return Split(terms.withhold, secrets, groups, [where] * len(secrets))

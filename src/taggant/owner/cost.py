@@ -68,7 +68,7 @@ def estimate(case: Case, raw: PictureFiles, found: Sequence[FoundPicture], batch
     requests = Requests(case.setup, batch_size)
     groups = [
         (len(group), requests.batch_of(group[0].raw_file.shape))
-        for group in requests.groups(found, [one.raw_file.shape for one in found])
+        for group in case.groups(found, requests)
     ]
     asked = np.minimum(-(-states.t // BLOCK) * BLOCK, hidden)
     unused, used = (float(states.mass(law) @ asked) for law in (NULL, EXPECTED_USED))
@@ -89,7 +89,7 @@ def _one_image(case: Case, raw: PictureFiles) -> tuple[float, float]:
     """
     ids = list(raw)[:: max(1, len(raw) // SAMPLED)][:SAMPLED]
     scheme = as_sent(as_marked(case.ledger), case.setup.steps, raw)
-    device, sizes, taken = case.ledger.made.build(), [], []
+    device, sizes, taken = case.ledger.batches[0].made.build(), [], []
     for image_id in ids:
         images, secret = raw[image_id][None], case.ledger.draws(image_id).secret
         start = time.perf_counter()

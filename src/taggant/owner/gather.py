@@ -13,8 +13,9 @@ from taggant.auditing.published import AuditError
 from taggant.data.imageset import ImageSet, content_ids
 from taggant.marking.publish import raw_sha256
 from taggant.owner import kinds, pictures
+from taggant.owner.batch import Entry
 from taggant.owner.commitments import PictureDescription
-from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.picture_file import PictureFile, PictureFiles
 from taggant.owner.streaming import streamed
 from taggant.owner.transform import CLOSE_ENOUGH, Transform, closeness
@@ -78,7 +79,7 @@ def gather(ledger: FolderLedger, raw: PictureFiles, published: Path) -> list[Fou
             "command makes missing ones again), or, if a platform re-encoded them, give "
             "--published the files as marked and --published-copy the platform's"
         )
-    return [found[image_id] for image_id in sorted(found)]
+    return [found[image_id] for image_id in ledger.shown]
 
 
 def gather_raw(ledger: FolderLedger, folder: Path) -> PictureFiles:

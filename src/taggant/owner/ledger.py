@@ -1,11 +1,14 @@
-"""The owner's file about a folder: the one secret thing, and everything needed to audit later."""
+"""The owner's file about her pictures: the one secret thing, and everything needed to audit later.
+
+It holds one batch of pictures, or several that were marked one after another.
+"""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -15,66 +18,23 @@ from pydantic import FailFast, Field
 
 from taggant.files import write_atomically
 from taggant.marking.draws import Draws
-from taggant.marking.ledger import Ledger, read_private
+from taggant.marking.ledger import read_private
 from taggant.marking.scheme import Scheme
-from taggant.marking.stream import KEY_BYTES
-from taggant.owner.commitments import (
-    PictureDescription,
-    Terms,
-    draws_of,
-    folder_commitment,
-    picture_commitment,
-    picture_ledger,
-    split_of,
-)
-from taggant.owner.components.device import RecordedDevice
-from taggant.owner.components.marking import Marking
-from taggant.owner.schema import (
-    MOST_PICTURES,
-    OWN_FILES,
-    Hex32,
-    Line,
-    RelativeName,
-    Schema,
-    SchemaError,
-    parse,
-    to_json,
-)
-from taggant.owner.split import Group, Split, Withholding, sealed, split_secret
+from taggant.owner.batch import Batch, BatchFile, Entry
+from taggant.owner.commitments import MOST_BATCHES, Terms, joint_commitment
+from taggant.owner.schema import OWN_FILES, GrownSchema, SchemaError, parse, to_json
+from taggant.owner.split import Split, joined_split
 
 SchemaName = Literal["taggant owner ledger 3"]
 SCHEMA: SchemaName = "taggant owner ledger 3"
 
 
-class Entry(PictureDescription):
-    """One picture file.
-
-    Attributes
-    ----------
-    published : str
-        Name of the published file, relative to its folder.
-    pixels : str
-        SHA-256 of the published pixels; None until they are published, and where they never are.
-    group : int or None
-        In which it may be withheld; None, and not written, where no picture is.
-    """
-
-    published: RelativeName
-    pixels: Hex32 | None
-    group: Group | None = None
-
-
-class LedgerFile(Schema):
-    """A ledger as it is written."""
+class LedgerFile(GrownSchema, BatchFile):
+    """A ledger as it is written: its first batch, and the further ones if any."""
 
     size_factor: ClassVar[int] = OWN_FILES
     schema_: Annotated[SchemaName, Field(alias="schema")]
-    key: Hex32
-    terms: Terms
-    value: Line
-    made: RecordedDevice
-    commitment: Hex32
-    entries: Annotated[tuple[Entry, ...], Field(min_length=1, max_length=MOST_PICTURES), FailFast()]
+    further: Annotated[tuple[BatchFile, ...], Field(max_length=MOST_BATCHES - 1), FailFast()] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,85 +43,84 @@ class FolderLedger:
 
     Attributes
     ----------
-    key : bytes
-        32 random bytes; every picture's secret follows from it.
-    terms : Terms
-        Its marking, and what else the commitment says openly.
-    entries : tuple of Entry
-    value : str
-        The beacon's value; empty while it is awaited, or without a beacon.
-    made : RecordedDevice
-        Where they were marked.
+    batches : tuple of Batch
+        One or more. Their terms differ in beacon and derivation alone, and no picture is in two.
     """
 
-    key: bytes
-    terms: Terms
-    entries: tuple[Entry, ...]
-    value: str = ""
-    made: RecordedDevice = field(default_factory=RecordedDevice.here)
+    batches: tuple[Batch, ...]
 
     def __repr__(self) -> str:
-        return f"FolderLedger({len(self.entries)} pictures, n={self.terms.n}, secrets withheld)"
+        return (
+            f"FolderLedger({len(self.entries)} pictures in {len(self.batches)} batches, "
+            f"n={self.terms.n}, secrets withheld)"
+        )
 
-    @classmethod
-    def draw(
-        cls,
-        marking: Marking,
-        entries: Sequence[Entry],
-        beacon: str = "",
-        file_format: str = "keep",
-        quality: int = 95,
-        withhold: Withholding | None = None,
-    ) -> FolderLedger:
-        """A ledger with a fresh key; with `withhold`, the entries have groups."""
-        scheme = marking.build()
-        terms = Terms.from_marking(marking, scheme, file_format, quality, beacon, withhold)
-        return cls(secrets.token_bytes(KEY_BYTES), terms, tuple(entries))
+    def of_batches(self, numbers: Sequence[int]) -> FolderLedger:
+        """The ledger with some of its batches, counted from 1, in their order.
 
-    @cached_property
+        Raises
+        ------
+        ValueError
+            If one is not there.
+        """
+        count = len(self.batches)
+        for number in numbers:
+            if not 1 <= number <= count:
+                raise ValueError(f"batch {number}: accepted are 1 to {count}")
+        return FolderLedger(tuple(self.batches[k - 1] for k in sorted(set(numbers))))
+
+    def with_batch(self, number: int, batch: Batch) -> FolderLedger:
+        """The ledger with one of its batches, counted from 1, in a later state."""
+        return FolderLedger((*self.batches[: number - 1], batch, *self.batches[number:]))
+
+    def audited_by(self, ids: Iterable[str]) -> FolderLedger:
+        """The ledger with the batches that hold any of these pictures; all, if none does."""
+        numbers = {self.number_of[image_id] for image_id in ids if image_id in self.number_of}
+        return self.of_batches(sorted(numbers)) if numbers else self
+
+    @property
+    def terms(self) -> Terms:
+        """What the first batch's commitment says openly."""
+        return self.batches[0].terms
+
+    @property
+    def key(self) -> bytes:
+        """The first batch's."""
+        return self.batches[0].key
+
+    @property
     def scheme(self) -> Scheme:
         """The marking scheme."""
-        made: Scheme = self.terms.marking.build()
-        if dict(made.parameters()) != self.terms.scheme:
-            raise ValueError(
-                "the ledger's scheme has other parameters here than where it was made (another "
-                "marker network?); hidden versions cannot be made"
-            )
-        return made
+        return self.batches[0].scheme
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files."""
+        return tuple(chain.from_iterable(one.entries for one in self.batches))
 
     @cached_property
     def files(self) -> dict[str, Entry]:
         """The first file of each picture, by id, in the order of the commitments."""
-        first: dict[str, Entry] = {}
-        for entry in sorted(self.entries, key=lambda entry: entry.name):
-            first.setdefault(entry.id, entry)
-        return {i: first[i] for i in sorted(first)}
+        return {i: entry for one in self.batches for i, entry in one.files.items()}
 
     @cached_property
-    def pictures(self) -> dict[str, Ledger]:
-        """Each picture's own ledger, by id."""
-        return {i: picture_ledger(self.key, self.terms, one) for i, one in self.files.items()}
+    def number_of(self) -> dict[str, int]:
+        """Each picture's batch, counted from 1, by id."""
+        return {i: k for k, one in enumerate(self.batches, 1) for i in one.files}
+
+    def batch_of(self, image_id: str) -> Batch:
+        """The batch of a picture."""
+        return self.batches[self.number_of[image_id] - 1]
 
     @cached_property
     def picture_commitments(self) -> tuple[str, ...]:
         """Commitments to the pictures themselves, one by one."""
-        return tuple(
-            picture_commitment(self.pictures[i], one.description) for i, one in self.files.items()
-        )
+        return tuple(chain.from_iterable(one.picture_commitments for one in self.batches))
 
     @cached_property
     def seals(self) -> tuple[str, ...]:
-        """What the folder's commitment is made of: pictures, and their places in the split."""
-        if self.terms.withhold is None:
-            return self.picture_commitments
-        splits = zip(self.picture_commitments, *self._splits, strict=True)
-        return tuple(sealed(picture, secret, group) for picture, secret, group in splits)
-
-    @property
-    def _splits(self) -> tuple[list[bytes], list[int]]:
-        """Split secrets and groups, in the order of the commitments."""
-        secrets_ = [split_secret(one.secret) for one in self.pictures.values()]
-        return secrets_, [one.group or 0 for one in self.files.values()]
+        """What the batches' commitments are made of."""
+        return tuple(chain.from_iterable(one.seals for one in self.batches))
 
     @cached_property
     def split(self) -> Split | None:
@@ -172,15 +131,12 @@ class FolderLedger:
         ValueError
             While a beacon is awaited.
         """
-        self._check_value()
-        return split_of(self.terms, *self._splits, self.commitment, self.value)
+        return joined_split([one.split for one in self.batches])
 
     @cached_property
     def withheld(self) -> frozenset[str]:
         """Ids of the withheld pictures."""
-        if self.split is None:
-            return frozenset()
-        return frozenset(i for i, kept in zip(self.files, self.split.withheld, strict=True) if kept)
+        return frozenset().union(*(one.withheld for one in self.batches))
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -189,26 +145,23 @@ class FolderLedger:
 
     @cached_property
     def commitment(self) -> str:
-        """The public commitment, 64 hex digits."""
-        return folder_commitment(self.terms, self.seals)
+        """The public commitment, 64 hex digits; of several batches, the digest of theirs."""
+        return joint_commitment([one.commitment for one in self.batches])
 
     @property
-    def awaits_beacon(self) -> bool:
-        """Whether the published versions are not chosen yet."""
-        return bool(self.terms.beacon) and not self.value
+    def published_files(self) -> frozenset[str]:
+        """Names of all files that are published."""
+        return frozenset(
+            entry.published
+            for one in self.batches
+            if not one.awaits_beacon
+            for entry in one.entries
+            if entry.id not in one.withheld
+        )
 
     def draws(self, image_id: str) -> Draws:
         """What is drawn for a picture: published index, reading order, tie keys and views."""
-        self._check_value()
-        secret = self.pictures[image_id].secret
-        return draws_of(secret, self.terms, image_id, self.commitment, self.value)
-
-    def _check_value(self) -> None:
-        if self.awaits_beacon:
-            raise ValueError(
-                f"what is published follows from the value of {self.terms.beacon!r}; give it with "
-                "--beacon-value"
-            )
+        return self.batch_of(image_id).draws(image_id)
 
     def index(self, image_id: str) -> int:
         """Published index J of a picture."""
@@ -218,31 +171,11 @@ class FolderLedger:
         """Published index J of each picture."""
         return np.array([self.index(image_id) for image_id in ids], dtype=np.int64)
 
-    def with_value(self, value: str) -> FolderLedger:
-        """The ledger once the beacon has spoken.
-
-        Raises
-        ------
-        ValueError
-            If no beacon was named when the commitment was made, or it said something else before.
-        """
-        if not self.terms.beacon:
-            raise ValueError("the commitment names no beacon: its value cannot be used now")
-        if self.value not in ("", value):
-            raise ValueError(f"the ledger already holds the beacon value {self.value!r}")
-        return replace(self, value=value)
-
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
-        stored = LedgerFile.from_values(
-            schema=SCHEMA,
-            key=self.key.hex(),
-            terms=self.terms,
-            value=self.value,
-            made=self.made,
-            commitment=self.commitment,
-            entries=self.entries,
-        )
+        first, *others = (one.written() for one in self.batches)
+        further = tuple(BatchFile.from_values(**one) for one in others)
+        stored = LedgerFile.from_values(schema=SCHEMA, **first, further=further)
         write_atomically(path, to_json(stored), mode=0o600)
 
     @classmethod
@@ -264,15 +197,36 @@ class FolderLedger:
                 "can make it again: look in your backups"
             )
         try:
-            stored = parse(LedgerFile, read_private(path))
+            return cls.parse(read_private(path))
         except SchemaError as error:
             raise SchemaError(
                 f"{path}: no ledger of `taggant mark`, or damaged: {error}. Nobody can make it "
                 "again: look in your backups"
             ) from None
-        ledger = cls(
-            bytes.fromhex(stored.key), stored.terms, stored.entries, stored.value, stored.made
-        )
-        if ledger.commitment != stored.commitment:
-            raise ValueError(f"{path}: the ledger was changed: its commitment is another one")
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+    @classmethod
+    def parse(cls, content: bytes) -> FolderLedger:
+        """What `save` wrote.
+
+        Raises
+        ------
+        SchemaError
+            If it is no ledger, or one of another schema.
+        ValueError
+            If it was changed.
+        """
+        stored = parse(LedgerFile, content)
+        batches = [stored, *stored.further]
+        ledger = cls(tuple(map(Batch.read, batches)))
+        for number, (one, before) in enumerate(zip(ledger.batches, batches, strict=True), 1):
+            if one.commitment != before.commitment:
+                raise ValueError(
+                    f"the ledger was changed: the commitment of batch {number} is another one"
+                )
+            if not one.terms.same_but_for_the_draw(ledger.terms):
+                raise ValueError(f"the ledger was changed: batch {number} has other terms")
+        if len(ledger.files) < sum(len(one.files) for one in ledger.batches):
+            raise ValueError("the ledger was changed: a picture is in two batches")
         return ledger

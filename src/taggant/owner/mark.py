@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,15 @@ from taggant.files import write_atomically
 from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
 from taggant.owner import kinds, pictures
-from taggant.owner.commitments import WHAT, PublicCommitment
+from taggant.owner.batch import Batch, Entry
+from taggant.owner.batches import Call, Draw
+from taggant.owner.commitments import PublicCommitment
 from taggant.owner.contact_sheet import draw, page
 from taggant.owner.journal import RunningError
 from taggant.owner.jpeg import JPEG, JpegSettings
 from taggant.owner.labels import Labelling
-from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.ledger import FolderLedger
+from taggant.owner.likeness import likeness
 from taggant.owner.metadata import Metadata
 from taggant.owner.publisher import Progress, Publisher
 from taggant.owner.schema import SchemaError, to_json
@@ -32,46 +35,78 @@ from taggant.store.lock import locked
 
 
 @dataclass(frozen=True)
-class Marked:
-    """What marking a folder came to.
+class MarkedBatch:
+    """What marking a batch came to.
 
     Attributes
     ----------
-    ledger : FolderLedger
+    number : int
+        Of the batch in its ledger, from 1.
+    batch : Batch
     written, already_there : int
         Files written now, and found already there.
     quality : Quality or None
         Mean over the pictures; None while a beacon is awaited.
+    """
+
+    number: int
+    batch: Batch
+    written: int = 0
+    already_there: int = 0
+    quality: Quality | None = None
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What a call came to.
+
+    Attributes
+    ----------
+    ledger : FolderLedger
+        With all its batches.
+    parts : tuple of MarkedBatch
+        The batches that this call made or went on with; none where there was nothing to do.
     notes : tuple of str
-        What of some files could not be kept.
+        What of some files could not be kept, and which were left alone.
     skipped : dict of str to str
         Pictures that cannot be read, and what to do about each.
     """
 
     ledger: FolderLedger
-    written: int
-    already_there: int
-    quality: Quality | None
+    parts: tuple[MarkedBatch, ...]
     notes: tuple[str, ...]
     skipped: dict[str, str]
+
+    @property
+    def written(self) -> int:
+        """Files written now."""
+        return sum(part.written for part in self.parts)
+
+    @property
+    def already_there(self) -> int:
+        """Files found already there."""
+        return sum(part.already_there for part in self.parts)
 
 
 def mark(
     folder: Path,
     out: Path,
     ledger_path: Path,
-    draw_ledger: Callable[[Sequence[Entry]], FolderLedger],
+    draw_batch: Draw,
     file_format: str,
     beacon_value: str = "",
     progress: Progress = lambda *_: None,
     keep_location: bool = True,
     labelling: Labelling | None = None,
     own_quality: bool = False,
+    append: bool = False,
+    copies: str = "",
+    no_mining: bool = False,
 ) -> Marked:
     """Mark the pictures of a folder, or go on where an earlier call stopped.
 
     The ledger is written before the first published file, and a published file is never
-    overwritten: a killed call loses nothing.
+    overwritten: a killed call loses nothing, and the same call again ends its work.
 
     Parameters
     ----------
@@ -79,8 +114,8 @@ def mark(
         Raw pictures, and where their published versions go.
     ledger_path : Path
         The owner's secret file; where it is there already, it is gone on with.
-    draw_ledger : callable
-        Makes a new ledger for entries.
+    draw_batch : callable
+        Makes a new batch of entries.
     file_format : str
         keep, png, webp, tiff or jpeg.
     beacon_value : str
@@ -94,6 +129,13 @@ def mark(
         further one what the ledger holds.
     own_quality : bool
         Whether JPEG files that are published as JPEG keep their quality.
+    append : bool
+        Make the pictures that the ledger does not hold a batch of their own.
+    copies : str
+        With `append`: what is done with copies of pictures that the ledger holds
+        (`taggant.owner.append.COPIES`).
+    no_mining : bool
+        Whether published files say that no model may learn from them.
 
     Raises
     ------
@@ -106,26 +148,54 @@ def mark(
     _refuse_overlap(folder, out)
     refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
     survey = _survey(folder, file_format, keep_location, own_quality)
+    call = Call(
+        ledger_path, survey.entries, draw_batch, file_format, labelling, beacon_value, copies
+    )
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse_running, ledger_path)):
-        ledger = _load_or_draw(ledger_path, survey.entries, draw_ledger, labelling)
-        if beacon_value:
-            ledger = ledger.with_value(beacon_value)
+        if append:
+            ledger, numbers, told = call.append()
+        else:
+            ledger, numbers, told = call.begin_or_go_on()
+        notes = (*survey.notes, *told)
+        parts = []
+
+        def publisher(batch: Batch) -> Publisher:
+            return Publisher(folder, out, batch, keep_location, no_mining)
+
+        for number in numbers:
+            write_commitment(
+                ledger.batches[number - 1].public, commitment_path(ledger_path, number)
+            )
+            part, told = _publish(ledger, number, publisher, ledger_path, progress)
+            ledger = ledger.with_batch(number, part.batch)
             ledger.save(ledger_path)
-        write_commitment(ledger, commitment_path(ledger_path))
-        if ledger.awaits_beacon:
-            return Marked(ledger, 0, 0, None, survey.notes, survey.skipped)
-        publisher = Publisher(folder, out, ledger, keep_location)
-        shown = [entry for entry in ledger.entries if entry.id not in ledger.withheld]
-        done = {entry.name: entry for entry in publisher.publish(shown, progress)}
-        entries = [done.get(entry.name, entry) for entry in ledger.entries]
-        ledger = replace(ledger, entries=tuple(entries))
-        ledger.save(ledger_path)
-        write_atomically(contact_sheet_path(ledger_path), draw(publisher.samples), mode=0o600)
-        write_atomically(contact_page_path(ledger_path), page(publisher.samples), mode=0o600)
-    counts = publisher.written, publisher.already_there
-    notes = (*survey.notes, *publisher.notes())
-    return Marked(ledger, *counts, publisher.mean_quality(), notes, survey.skipped)
+            notes += told
+            parts.append(part)
+    return Marked(ledger, tuple(parts), notes, survey.skipped)
+
+
+def _publish(
+    ledger: FolderLedger,
+    number: int,
+    publisher_of: Callable[[Batch], Publisher],
+    ledger_path: Path,
+    progress: Progress,
+) -> tuple[MarkedBatch, tuple[str, ...]]:
+    """Write what a batch publishes, and its contact sheet; nothing while a beacon is awaited."""
+    batch = ledger.batches[number - 1]
+    if batch.awaits_beacon:
+        return MarkedBatch(number, batch), ()
+    publisher = publisher_of(batch)
+    shown = [entry for entry in batch.entries if entry.id not in batch.withheld]
+    done = {entry.name: entry for entry in publisher.publish(shown, progress)}
+    batch = replace(batch, entries=tuple(done.get(one.name, one) for one in batch.entries))
+    samples = publisher.samples
+    write_atomically(contact_sheet_path(ledger_path, number), draw(samples), mode=0o600)
+    write_atomically(contact_page_path(ledger_path, number), page(samples), mode=0o600)
+    made = publisher.written, publisher.already_there, publisher.mean_quality()
+    notes = publisher.notes(ledger.published_files)
+    return MarkedBatch(number, batch, *made), notes
 
 
 def _refuse_running(ledger_path: Path) -> None:
@@ -135,29 +205,32 @@ def _refuse_running(ledger_path: Path) -> None:
     )
 
 
-def commitment_path(ledger_path: Path) -> Path:
-    """Where the public commitment lies: beside the ledger."""
-    return ledger_path.with_suffix(".commitment.json")
+def commitment_path(ledger_path: Path, number: int = 1) -> Path:
+    """Where a batch's public commitment lies: beside the ledger."""
+    return _beside(ledger_path, number, "commitment.json")
 
 
-def contact_sheet_path(ledger_path: Path) -> Path:
-    """Where the contact sheet lies: beside the ledger, and as secret."""
-    return ledger_path.with_suffix(".sheet.png")
+def contact_sheet_path(ledger_path: Path, number: int = 1) -> Path:
+    """Where a batch's contact sheet lies: beside the ledger, and as secret."""
+    return _beside(ledger_path, number, "sheet.png")
 
 
-def contact_page_path(ledger_path: Path) -> Path:
+def contact_page_path(ledger_path: Path, number: int = 1) -> Path:
     """Where the contact sheet lies as a page with sliders, as secret."""
-    return ledger_path.with_suffix(".contact.html")
+    return _beside(ledger_path, number, "contact.html")
 
 
-def write_commitment(ledger: FolderLedger, path: Path) -> None:
-    """Write the public commitment, and an RFC 3161 query for it where openssl is at hand."""
-    public = PublicCommitment.from_values(
-        what=WHAT,
-        commitment=ledger.commitment,
-        pictures=len(ledger.seals),
-        beacon=ledger.terms.beacon,
-    )
+def timestamp_path(ledger_path: Path, number: int = 1) -> Path:
+    """Where the authority's reply about a batch's commitment lies: beside it."""
+    return commitment_path(ledger_path, number).with_suffix(".tsr")
+
+
+def _beside(ledger_path: Path, number: int, ending: str) -> Path:
+    return ledger_path.with_suffix(f".{ending}" if number == 1 else f".{number}.{ending}")
+
+
+def write_commitment(public: PublicCommitment, path: Path) -> None:
+    """Write a public commitment, and an RFC 3161 query for it where openssl is at hand."""
     content = to_json(public)
     if path.exists() and path.read_bytes() != content:
         raise ValueError(f"{path} holds another commitment; it is not overwritten")
@@ -180,7 +253,6 @@ def _survey(folder: Path, file_format: str, keep_location: bool, own_quality: bo
     if not found.pictures:
         named = "".join(f"\n  {name}: {advice}" for name, advice in found.unread.items())
         raise ValueError(f"{folder}: no pictures ({', '.join(sorted(kinds.SUFFIXES))}){named}")
-    targets = published_names(found.pictures, file_format)
     entries: list[Entry] = []
     failures: list[str] = []
     copied = file_format == pictures.RAW_FORMAT
@@ -191,7 +263,7 @@ def _survey(folder: Path, file_format: str, keep_location: bool, own_quality: bo
         count, first = len(found.others), found.others[0]
         notes.append(f"{count} files that are no pictures are left alone (the first: {first})")
     surveyed = streamed(
-        lambda name: _surveyed(folder / name, name, targets[name]),
+        lambda name: _surveyed(folder / name, name),
         found.pictures,
         lambda name: pictures.size_of(folder / name),
     )
@@ -232,11 +304,11 @@ class _Survey:
     skipped: dict[str, str]
 
 
-def _surveyed(path: Path, name: str, target: str) -> _Surveyed | str:
+def _surveyed(path: Path, name: str) -> _Surveyed | str:
     """What is to be kept of a picture, or why it cannot be marked."""
     try:
         picture = pictures.read(path)
-        entry = _entry(name, picture.pixels, target)
+        entry = _entry(name, picture.pixels)
         return _Surveyed(entry, picture.kept, picture.notes, picture.jpeg)
     except (pictures.PictureError, SchemaError) as error:
         return str(error)
@@ -255,7 +327,7 @@ def _on_metadata(left_out: Counter[str], located: int, keep_location: bool) -> I
         yield f"where {located} files were taken (GPS) is left out"
 
 
-def _entry(name: str, pixels: Tensor, target: str) -> Entry:
+def _entry(name: str, pixels: Tensor) -> Entry:
     one = pixels[None]
     return Entry.from_values(
         name=name,
@@ -263,92 +335,7 @@ def _entry(name: str, pixels: Tensor, target: str) -> Entry:
         raw_sha256=raw_sha256(one)[0],
         label="",
         caption="",
-        published=target,
+        published=name,
         pixels=None,
+        likeness=likeness(pixels),
     )
-
-
-def published_names(names: Sequence[str], file_format: str) -> dict[str, str]:
-    """Published name of each file; the old suffix stays in it where two would meet."""
-    if file_format == pictures.RAW_FORMAT:
-        return {name: name for name in names}
-    suffix = {name: pictures.SUFFIX_OF[pictures.format_of(name, file_format)] for name in names}
-    plain = {name: str(Path(name).with_suffix(suffix[name]).as_posix()) for name in names}
-    taken = [target.lower() for target in plain.values()]
-    return {
-        name: target if taken.count(target.lower()) == 1 else name + suffix[name]
-        for name, target in plain.items()
-    }
-
-
-def _load_or_draw(
-    path: Path,
-    entries: Sequence[Entry],
-    draw_ledger: Callable[[Sequence[Entry]], FolderLedger],
-    labelling: Labelling | None,
-) -> FolderLedger:
-    if not path.exists():
-        ledger = draw_ledger(_labelled(entries, labelling or Labelling()))
-        ledger.save(path)
-        return ledger
-    ledger = FolderLedger.load(path)
-    _same_settings(path, ledger, draw_ledger(ledger.entries))
-    before = {e.name: _bare(e) for e in ledger.entries}
-    now = {e.name: e for e in entries}
-    if before != now:
-        changed = sorted(n for n in before.keys() | now.keys() if before.get(n) != now.get(n))
-        raise ValueError(
-            f"{path} belongs to other pictures or another format: {len(changed)} files differ "
-            f"(the first: {changed[0]}). Mark new or changed pictures into another folder, with a "
-            "ledger of their own"
-        )
-    if labelling is not None:
-        _same_labels(path, ledger, _labelled(entries, labelling))
-    return ledger
-
-
-def _bare(entry: Entry) -> Entry:
-    """An entry as it is found in a folder: without what is known of it otherwise."""
-    return entry.replace(pixels=None, label="", caption="", group=None)
-
-
-def _labelled(entries: Sequence[Entry], labelling: Labelling) -> list[Entry]:
-    given = labelling.for_files([entry.name for entry in entries])
-    return [
-        entry.replace(label=given[entry.name][0], caption=given[entry.name][1]) for entry in entries
-    ]
-
-
-def _same_labels(path: Path, ledger: FolderLedger, asked: Sequence[Entry]) -> None:
-    """Refuse other labels than those committed to: chosen later, they would choose the claims."""
-    kept = {entry.name: entry for entry in ledger.entries}
-    for now in asked:
-        for key in ("label", "caption"):
-            before, after = getattr(kept[now.name], key), getattr(now, key)
-            if before != after:
-                raise ValueError(
-                    f"{path} commits to the {key} {before!r} of {now.name}, and this call asks for "
-                    f"{after!r}. What was committed to stays: leave --labels and --captions out, "
-                    "or mark the raw pictures anew, with another --ledger and --out"
-                )
-
-
-def _same_settings(path: Path, ledger: FolderLedger, asked: FolderLedger) -> None:
-    """Refuse other settings than those of the first call, which would be ignored."""
-    before, now = ledger.terms.plain(), asked.terms.plain()
-    now["beacon"] = now["beacon"] or before["beacon"]
-    for name in ("derivation", "spares_clear"):  # nobody asks for them: an old ledger keeps its own
-        now[name] = before.get(name)
-    for name in {**before, **now}:
-        was, asks = before.get(name), now.get(name)
-        if was != asks:
-            raise ValueError(
-                f"{path} was made with {name} {was}, and this call asks for {asks}. Give the "
-                "options of the first call, or another --ledger and --out"
-            )
-    others = [a.name for a, b in zip(ledger.entries, asked.entries, strict=True) if a != b]
-    if others:
-        raise ValueError(
-            f"--groups: {path} was made with other groups of {len(others)} pictures (the first: "
-            f"{others[0]}), and they are committed to. Give those of the first call"
-        )

@@ -12,7 +12,7 @@ import io
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
@@ -125,6 +125,15 @@ class Metadata:
     def has_location(self) -> bool:
         """Whether it says where the picture was taken."""
         return bool(self.gps) or xmp.has_location(self.xmp)
+
+    @property
+    def forbids_mining(self) -> bool:
+        """Whether it says that no model may learn from the picture."""
+        return xmp.forbids_mining(self.xmp)
+
+    def without_mining(self) -> Metadata:
+        """The same, saying so; it need not be the raw file's word."""
+        return replace(self, xmp=xmp.without_mining(self.xmp))
 
     def options(self, kind: str) -> dict[str, Any]:
         """Options for Pillow to write a png, webp, jpeg or tiff file with them.

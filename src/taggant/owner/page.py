@@ -19,6 +19,12 @@ def page(certificate: Certificate) -> str:
     claimed = [(opened, picture) for opened, picture in rows if picture.claim]
     notes = [note.text for note in unchecked(certificate, Given(page=True))]
     taken = sum(picture.taken for picture in certificate.pictures)
+    beacons = all(one.terms.beacon for one in certificate.batches)
     return environment.from_string(template).render(
-        c=certificate, claimed=claimed, taken=taken, notes=notes, assumption=ASSUMPTION
+        c=certificate,
+        claimed=claimed,
+        taken=taken,
+        notes=notes,
+        assumption=ASSUMPTION,
+        beacons=beacons,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -13,10 +13,11 @@ from torch import Tensor
 from taggant.files import write_atomically
 from taggant.marking.quality import Quality
 from taggant.owner import pictures
+from taggant.owner.batch import Batch, Entry
 from taggant.owner.contact_sheet import Row, spread
 from taggant.owner.jpeg import JPEG
-from taggant.owner.ledger import Entry, FolderLedger
 from taggant.owner.looks import Look, compare
+from taggant.owner.metadata import Metadata
 from taggant.owner.scheme import ColoursOnly
 from taggant.owner.streaming import streamed
 
@@ -57,9 +58,11 @@ class Publisher:
     ----------
     folder, out : Path
         Raw pictures, and where their published versions go.
-    ledger : FolderLedger
+    ledger : Batch
     keep_location : bool
         Whether published files say where they were taken, as far as the raw ones do.
+    no_mining : bool
+        Whether they say that no model may learn from them.
 
     Attributes
     ----------
@@ -67,8 +70,11 @@ class Publisher:
         In the order of the entries.
     """
 
-    def __init__(self, folder: Path, out: Path, ledger: FolderLedger, keep_location: bool) -> None:
-        self.folder, self.out, self.ledger, self.keep_location = folder, out, ledger, keep_location
+    def __init__(
+        self, folder: Path, out: Path, ledger: Batch, keep_location: bool, no_mining: bool = False
+    ) -> None:
+        self.folder, self.out, self.ledger = folder, out, ledger
+        self.keep_location, self.no_mining = keep_location, no_mining
         self.scheme = ColoursOnly(ledger.scheme, ledger.terms.spares_clear)
         self.done: list[Done] = []
         self._marking = Lock()  # networks and their caches are for one thread
@@ -109,7 +115,7 @@ class Publisher:
         found = pictures.read(target)
         pixels = pictures.digest(found.pixels)
         if there:
-            self._check_present(target, entry, made, pixels, found.kept.has_location)
+            self._check_present(target, entry, made, pixels, found.kept)
         elif kind != JPEG and pixels != made.pixels:
             raise RuntimeError(f"{target}: reads back as other pixels than were written")
         after = Look.of(found.pixels, is_shown)
@@ -126,7 +132,8 @@ class Publisher:
     def _make(self, entry: Entry, is_shown: bool, with_content: bool) -> _Made:
         kind, source = self._kind(entry), self.folder / entry.name
         picture = pictures.read(source, self.keep_location)
-        kept, raw = picture.kept, Look.of(picture.pixels, is_shown)
+        kept = picture.kept.without_mining() if self.no_mining else picture.kept
+        raw = Look.of(picture.pixels, is_shown)
         version = self._version(entry.id, picture.pixels)
         del picture
         digest = pictures.digest(version)
@@ -150,7 +157,7 @@ class Publisher:
         return made[0, 0].cpu()
 
     def _check_present(
-        self, target: Path, entry: Entry, made: _Made, pixels: str, has_location: bool
+        self, target: Path, entry: Entry, made: _Made, pixels: str, kept: Metadata
     ) -> None:
         """Refuse a file that is there and is not what is published."""
         same = target.read_bytes() == made.content if made.content else pixels == made.pixels
@@ -159,7 +166,12 @@ class Publisher:
                 f"{target} is there already and is not what this ledger publishes; nothing is "
                 "overwritten. Choose an empty --out, or move the file away"
             )
-        if has_location and not self.keep_location:
+        if self.no_mining and not kept.forbids_mining:
+            raise ValueError(
+                f"--no-mining: {target} is there already and does not say so; nothing is "
+                "overwritten. Remove it, and the same command writes it anew"
+            )
+        if kept.has_location and not self.keep_location:
             raise ValueError(
                 f"--strip-gps: {target} is there already and says where it was taken; nothing "
                 "is overwritten. Remove it, and the same command writes it without"
@@ -180,8 +192,8 @@ class Publisher:
         """Rows of the contact sheet."""
         return [done.row for done in self.done if done.row is not None]
 
-    def notes(self) -> tuple[str, ...]:
-        """What should be known of the published folder."""
+    def notes(self, published: Collection[str]) -> tuple[str, ...]:
+        """What should be known of the published folder, given the files that belong there."""
         notes = []
         old = [done.entry.published for done in self.done if done.has_old_metadata]
         if old:
@@ -190,9 +202,7 @@ class Publisher:
                 f"the picture without its mark (the first: {old[0]}): remove them, "
                 "and the same command writes them again"
             )
-        shown = set(self.ledger.shown)
-        ours = {entry.published for entry in self.ledger.entries if entry.id in shown}
-        others = [name for name in files_in(self.out) if name not in ours]
+        others = [name for name in files_in(self.out) if name not in published]
         if others:
             notes.append(
                 f"{self.out} holds {len(others)} files that are none of the published ones (the "

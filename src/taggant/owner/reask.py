@@ -157,7 +157,7 @@ def _ask_one(
 ) -> NDArray[np.float32]:
     own, image_id = draws(c, opened), opened.id
     indices = read_indices(own, len(opened.scores) - 1)
-    device, secret = c.made.build(), [own.secret]
+    device, secret = c.batch_of(opened.seal).made.build(), [own.secret]
     first = device.versions(scheme, secret, raw[image_id][None], [image_id], indices[None, :1])
     require(pictures.digest(first[0, 0].cpu()) == opened.published_sha256, "other published pixels")
     requests = Requests(c, oracle.batch_size)

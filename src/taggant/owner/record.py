@@ -226,6 +226,11 @@ class Record(GrownSchema):
     paid: Count
     attempts: Count
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Of the pictures that were asked about."""
+        return tuple(one.id for one in (*self.scored, *self.members))
+
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
         write_atomically(path, to_json(self), mode=0o600)

@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from taggant.marking.scheme import Parameters, Scheme
+from taggant.owner.batch import Batch
 from taggant.owner.commitments import PictureDescription, Terms
 from taggant.owner.jpeg import JpegSettings
 from taggant.owner.ledger import FolderLedger
@@ -67,7 +68,7 @@ Step = Callable[[Tensor], Tensor]
 """What happens to a version, uint8 [C, H, W] -> uint8 [C, H', W']."""
 
 
-def as_marked(ledger: FolderLedger) -> Scheme:
+def as_marked(ledger: Batch | FolderLedger) -> Scheme:
     """A ledger's versions as they were published."""
     return as_published(ledger.scheme, ledger.terms, ledger.files)
 

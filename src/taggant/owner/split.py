@@ -162,9 +162,9 @@ class Split:
     secrets : sequence of bytes
         Split secret of each picture.
     groups : sequence of int
-    where : str
-        What the draws depend on beside the secrets: commitment and beacon value; empty without a
-        beacon.
+    where : sequence of str
+        What each picture's draws depend on beside its secret: commitment and beacon value; empty
+        without a beacon.
 
     Attributes
     ----------
@@ -176,7 +176,7 @@ class Split:
     rule: Withholding
     secrets: Sequence[bytes]
     groups: Sequence[int]
-    where: str
+    where: Sequence[str]
 
     def __repr__(self) -> str:
         return f"Split({len(self.secrets)} pictures, secrets withheld)"
@@ -207,4 +207,28 @@ class Split:
 
     @cached_property
     def _draws(self) -> list[Draws]:
-        return [Draws(secret, self.where, 1) for secret in self.secrets]
+        pairs = zip(self.secrets, self.where, strict=True)
+        return [Draws(secret, where, 1) for secret, where in pairs]
+
+
+def joined_split(splits: Sequence[Split | None]) -> Split | None:
+    """The split of several batches as one: pictures are compared within batch and group only.
+
+    None where all pictures are published.
+
+    Parameters
+    ----------
+    splits : sequence of Split or None
+        Of one rule, each.
+    """
+    if len(splits) == 1:
+        return splits[0]
+    parts = [one for one in splits if one is not None]
+    if not parts:
+        return None
+    return Split(
+        parts[0].rule,
+        [secret for one in parts for secret in one.secrets],
+        [k * MOST_PICTURES + group for k, one in enumerate(parts) for group in one.groups],
+        [where for one in parts for where in one.where],
+    )

@@ -15,13 +15,16 @@ class Given:
 
     Attributes
     ----------
-    page, public, beacon, model, classes : bool
-        The page beside it, the public commitment, the beacon's value as looked up, the model with
-        the raw pictures, and the names of its classes.
+    page, beacon, model, classes : bool
+        The page beside it, the beacons' values as looked up, the model with the raw pictures, and
+        the names of its classes.
+    public, stamped : int
+        Of how many batches the public commitment, and a timestamp of it that was found right.
     """
 
     page: bool = False
-    public: bool = False
+    public: int = 0
+    stamped: int = 0
     beacon: bool = False
     model: bool = False
     classes: bool = False
@@ -37,7 +40,8 @@ class Note:
 
 SAID = (
     Note("the dates, the number of queries and the versions of software", (
-        "created", "queries", "software", "made.torch", "made.name",
+        "created", "queries", "software", "made.torch", "made.name", "further.made.torch",
+        "further.made.name",
     )),
     Note("that the address or file asked is the model meant", ("model.spec",)),
     Note("how many models, scores, tests and commitments the owner tried"),
@@ -51,26 +55,7 @@ def unchecked(c: Certificate, given: Given) -> tuple[Note, ...]:
     notes = list(SAID)
     if not given.page:
         notes.append(Note("the page for people: there is none beside it, NAME.html"))
-    if not given.public:
-        notes.append(Note("that the commitment was made public before the model (--commitment)"))
-    if c.terms.beacon and not given.beacon:
-        notes.append(Note(f"that {c.terms.beacon} said {c.value} (--beacon-value)", ("value",)))
-    if not c.terms.beacon:
-        notes.append(
-            Note(
-                "that the owner drew the published versions at random, and chose labels and "
-                "captions without looking at them: no public beacon was named"
-            )
-        )
-    if c.asked:
-        notes.append(Note(ASSUMPTION))
-        if not c.terms.beacon:
-            notes.append(
-                Note(
-                    "that the owner drew by lot which pictures are published: without a public "
-                    "beacon she could have chosen those that any model finds easy"
-                )
-            )
+    notes += _of_the_draw(c, given)
     closed = len(c.seals) - len(c.openings)
     if closed:
         notes.append(
@@ -92,8 +77,37 @@ def unchecked(c: Certificate, given: Given) -> tuple[Note, ...]:
     return tuple(notes) if given.model else (*notes, *_of_the_model(c))
 
 
+def _of_the_draw(c: Certificate, given: Given) -> Iterator[Note]:
+    batches = len(c.batches)
+    dated = max(given.public, given.stamped)
+    if dated < batches:
+        which = f"the commitments of {batches - dated} of {batches} batches were"
+        which = "the commitment was" if batches == 1 else which
+        yield Note(f"that {which} made public before the model (--commitment, --timestamp)")
+    if given.stamped:
+        yield Note("that the model is younger than the timestamps, and their authority honest")
+    if c.beacons and not given.beacon:
+        said = " and ".join(f"{beacon} said {value}" for beacon, value in c.beacons.items())
+        yield Note(f"that {said} (--beacon-value)", ("value", "further.value"))
+    without = sum(not one.terms.beacon for one in c.batches)
+    some = "" if without == batches else f" (in {without} of {batches} batches)"
+    if without:
+        yield Note(
+            "that the owner drew the published versions at random, and chose labels and captions "
+            f"without looking at them: no public beacon was named{some}"
+        )
+    if c.asked:
+        yield Note(ASSUMPTION)
+    if c.asked and without:
+        yield Note(
+            "that the owner drew by lot which pictures are published: without a public beacon she "
+            f"could have chosen those that any model finds easy{some}"
+        )
+
+
 def _of_the_model(c: Certificate) -> Iterator[Note]:
     fields = ["model.fingerprint", "score", "made.device", "made.threads"]
+    fields += ["further.made.device", "further.made.threads"]
     fields += ["opened.scores", "opened.again", "opened.published_sha256"] if c.opened else []
     fields += ["members.score", "rule.asked"] if c.asked else []
     fields += ["send"] if c.send is not None else []

@@ -20,7 +20,7 @@ from taggant.owner.certify import picture_results, to_open
 from taggant.owner.commitments import (
     PublicCommitment,
     draws_of,
-    folder_commitment,
+    joint_commitment,
     picture_commitment,
 )
 from taggant.owner.controlled import judge, size_of
@@ -74,8 +74,8 @@ class Verified:
 def verify(
     content: bytes,
     html: bytes | None = None,
-    public: bytes | None = None,
-    beacon_value: str | None = None,
+    public: Sequence[bytes] = (),
+    beacon_values: Sequence[str] = (),
     classes: Sequence[str] | None = None,
 ) -> Verified:
     """Check a certificate by itself.
@@ -86,10 +86,10 @@ def verify(
         The JSON file.
     html : bytes, optional
         The page beside it.
-    public : bytes, optional
-        The public commitment, as it was timestamped.
-    beacon_value : str, optional
-        What the beacon said, looked up by the verifier.
+    public : sequence of bytes
+        Public commitments, as they were timestamped: of all batches, or some.
+    beacon_values : sequence of str
+        What the beacons said, in the order of the batches, looked up by the verifier.
     classes : sequence of str, optional
         The model's, in the order that the verifier knows.
     """
@@ -107,10 +107,10 @@ def verify(
     ]
     if html is not None:
         steps.append(("the page says the same", lambda: _page(c, html)))
-    if public is not None:
+    if public:
         steps.append(("the public commitment", lambda: _public(c, public)))
-    if beacon_value is not None:
-        steps.append(("the beacon's value", lambda: _beacon(c, beacon_value)))
+    if beacon_values:
+        steps.append(("the beacon's value", lambda: _beacon(c, beacon_values)))
     if classes is not None:
         steps.append(("the classes are the model's", lambda: _classes(c, classes)))
     checks = [Check("the file is whole"), *run_checks(steps)]
@@ -150,7 +150,7 @@ def require(holds: bool, what: str) -> None:
 
 def _commitment(c: Certificate) -> None:
     require(
-        folder_commitment(c.terms, c.seals) == c.commitment,
+        joint_commitment([one.commitment for one in c.batches]) == c.commitment,
         "the seals (commitments to the pictures) give another one",
     )
     for number, member in enumerate(c.members):
@@ -166,7 +166,7 @@ def _commitment(c: Certificate) -> None:
             ids=(opened.id,),
             raw_sha256=(opened.raw_sha256,),
             published=(),
-            derivation=c.terms.derivation,
+            derivation=c.batch_of(opened.seal).terms.derivation,
         )
         require(
             picture_commitment(own, opened.description) == pictures[opened.seal],
@@ -192,7 +192,9 @@ def _published(c: Certificate) -> None:
 
 def draws(c: Certificate, opened: Opening) -> Draws:
     """Index, reading order, tie keys and views of an opened picture."""
-    return draws_of(bytes.fromhex(opened.secret), c.terms, opened.id, c.commitment, c.value)
+    own = c.batch_of(opened.seal)
+    secret = bytes.fromhex(opened.secret)
+    return draws_of(secret, own.terms, opened.id, own.commitment, own.value)
 
 
 def _rows(c: Certificate) -> list[NDArray[np.bool_]]:
@@ -245,22 +247,30 @@ def _page(c: Certificate, html: bytes) -> None:
     require(html == page(c).encode(), "it was changed")
 
 
-def _public(c: Certificate, content: bytes) -> None:
-    try:
-        public = parse(PublicCommitment, content)
-    except SchemaError as error:
-        raise MismatchError(f"it is no commitment of `taggant mark`: {error}") from None
-    for key, value in (
-        ("commitment", c.commitment),
-        ("pictures", len(c.seals)),
-        ("beacon", c.terms.beacon),
-    ):
-        require(getattr(public, key) == value, f"the public file has another {key}")
+def _public(c: Certificate, contents: Sequence[bytes]) -> None:
+    seen: set[str] = set()
+    for content in contents:
+        try:
+            public = parse(PublicCommitment, content)
+        except SchemaError as error:
+            raise MismatchError(f"it is no commitment of `taggant mark`: {error}") from None
+        own = next((b.public for b in c.batches if b.commitment == public.commitment), None)
+        if own is None:
+            raise MismatchError("the public file has another commitment")
+        for key in ("pictures", "beacon"):
+            same = getattr(public, key) == getattr(own, key)
+            require(same, f"the public file has another {key}")
+        require(public.commitment not in seen, "one public file is given twice")
+        seen.add(public.commitment)
 
 
-def _beacon(c: Certificate, value: str) -> None:
-    require(bool(c.terms.beacon), "the commitment names no beacon")
-    require(value == c.value, f"the certificate has {c.value!r}")
+def _beacon(c: Certificate, values: Sequence[str]) -> None:
+    said = c.beacons
+    require(bool(said), "the commitment names no beacon")
+    named = ", ".join(said)
+    require(len(values) == len(said), f"{len(values)} values of {len(said)} beacons: {named}")
+    for value, (beacon, own) in zip(values, said.items(), strict=True):
+        require(value == own, f"the certificate has {own!r} of {beacon}")
 
 
 def _classes(c: Certificate, names: Sequence[str]) -> None:

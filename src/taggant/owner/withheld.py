@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from taggant.owner.ledger import FolderLedger
+from taggant.owner.batch import Batch
 
 ADVISED = 20
 """Withheld pictures of a group from which on p = .05 can be reached by one picture."""
 
 
-def check_split(ledger: FolderLedger) -> None:
+def check_split(ledger: Batch) -> None:
     """Refuse a rule that withholds nothing.
 
     Raises
@@ -28,7 +28,7 @@ def check_split(ledger: FolderLedger) -> None:
         )
 
 
-def of_the_split(ledger: FolderLedger) -> Iterator[str]:
+def of_the_split(ledger: Batch) -> Iterator[str]:
     """How many pictures are withheld, and what that is enough for."""
     rule = ledger.terms.withhold
     if rule is None:
@@ -53,5 +53,5 @@ def of_the_split(ledger: FolderLedger) -> Iterator[str]:
         )
 
 
-def _sizes(ledger: FolderLedger) -> list[int]:
+def _sizes(ledger: Batch) -> list[int]:
     return list(Counter(one.group or 0 for one in ledger.files.values()).values())

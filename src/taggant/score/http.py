@@ -143,7 +143,8 @@ class Client:
         self._hanging: list[threading.Thread] = []
 
     def send(self, method: str, url: str, body: object = None) -> Reply:
-        """The answer to one request; redirects are answers too.
+        """The answer to one request, whose body is sent as JSON, or as it is if it is bytes;
+        redirects are answers too.
 
         The limits of `requests` hold for each wait on the socket, so a server that sends a byte
         now and then would never reach them. Hence a thread, which is left behind in time.
@@ -193,7 +194,8 @@ class Client:
             with session.request(
                 method,
                 url,
-                json=body,
+                data=body if isinstance(body, bytes) else None,
+                json=None if isinstance(body, bytes) else body,
                 headers=self.headers,
                 timeout=self.timeout,
                 allow_redirects=False,

@@ -17,7 +17,7 @@ from taggant.owner.commands.compose import compose_score
 from taggant.owner.commands.console import console, note
 from taggant.owner.commands.model_options import EndpointAccess, ModelKind, model_options, opened
 from taggant.owner.commands.option_groups import OptionGroup
-from taggant.owner.commands.parse import parse_choice, parse_decimal, parse_names
+from taggant.owner.commands.parse import parse_choice, parse_counts, parse_decimal, parse_names
 from taggant.owner.commands.summary import summary
 from taggant.owner.components.score import ScoreConfig
 from taggant.owner.cost import Cost, estimate
@@ -236,10 +236,15 @@ def audit(
         str,
         typer.Option(help="the model's classes in its order, by commas; or its own; or the labels"),
     ] = "",
+    batches: Annotated[
+        str, typer.Option(help="of `mark --append`, by commas, 1,3; left out: all of them")
+    ] = "",
 ) -> None:
     """Ask a model about your pictures; a call that was cut short goes on where it stopped."""
     _refuse_secrets_in_folders(ledger, out, raw, published, platform.published_copy)
     own = FolderLedger.load(ledger)
+    if batches:
+        own = own.of_batches(parse_counts("--batches", batches))
     labels = [entry.label for entry in own.entries if entry.label]
     named = parse_names("--classes", classes)
     pictures = gather_raw(own, raw)

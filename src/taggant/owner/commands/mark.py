@@ -10,6 +10,9 @@ from typing import Annotated, ClassVar
 import typer
 
 from taggant.owner import mark as marking
+from taggant.owner import timestamp
+from taggant.owner.append import COPIES
+from taggant.owner.batch import Batch, Entry
 from taggant.owner.commands.compose import compose_marking
 from taggant.owner.commands.console import ByteProgress, note
 from taggant.owner.commands.option_groups import OptionGroup
@@ -17,7 +20,7 @@ from taggant.owner.commands.parse import parse_choice
 from taggant.owner.components.marking import Marking, unmarked
 from taggant.owner.jpeg import JPEG
 from taggant.owner.labels import FOLDERS, Labelling
-from taggant.owner.ledger import Entry, FolderLedger
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.pictures import KEEP_FORMAT, RAW_FORMAT, SUFFIX_OF
 from taggant.owner.split import ALL, Withholding, group_numbers, parse_withholding
 from taggant.owner.withheld import check_split, of_the_split
@@ -103,6 +106,10 @@ class PublishedFiles(OptionGroup):
     strip_gps: Annotated[
         bool, typer.Option("--strip-gps", help="leave out where the pictures were taken")
     ] = False
+    no_mining: Annotated[
+        bool,
+        typer.Option("--no-mining", help="say in them (IPTC, PLUS): no model may learn of them"),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -125,14 +132,36 @@ class Contents(OptionGroup):
 
 
 @dataclass(frozen=True)
-class Beacon(OptionGroup):
-    """What chooses the published versions in public."""
+class Appended(OptionGroup):
+    """What is done with pictures that came later."""
 
-    heading: ClassVar[str] = "Public beacon"
+    heading: ClassVar[str] = "Pictures that came later"
+    append: Annotated[
+        bool, typer.Option("--append", help="make new pictures a batch of the same ledger")
+    ] = False
+    copies: Annotated[
+        str, typer.Option(help="of pictures marked before: mark or skip them; empty: ask")
+    ] = ""
+
+    def __post_init__(self) -> None:
+        if self.copies:
+            parse_choice("--copies", self.copies, COPIES)
+        if self.copies and not self.append:
+            raise ValueError(f"--copies {self.copies}: accepted with --append only")
+
+
+@dataclass(frozen=True)
+class InPublic(OptionGroup):
+    """What chooses the published versions in public, and who dates the commitment."""
+
+    heading: ClassVar[str] = "In public"
     beacon: Annotated[
         str, typer.Option(help="public random value that will choose the versions, by name")
     ] = ""
     beacon_value: Annotated[str, typer.Option(help="what that beacon said")] = ""
+    timestamp: Annotated[
+        str, typer.Option(help="address of an RFC 3161 authority: it dates the commitment")
+    ] = ""
 
 
 def mark(
@@ -145,14 +174,15 @@ def mark(
     held: WithheldPictures,
     files: PublishedFiles,
     contents: Contents,
-    public: Beacon,
+    public: InPublic,
+    later: Appended,
 ) -> None:
     """Mark a folder of pictures before you publish it."""
     file_format = _format(versions, held, files)
 
-    def fresh(entries: Sequence[Entry]) -> FolderLedger:
+    def fresh(entries: Sequence[Entry]) -> Batch:
         own = held.grouped(entries)
-        made = FolderLedger.draw(
+        made = Batch.draw(
             versions.marking, own, public.beacon, file_format, files.quality or QUALITY, held.rule
         )
         check_split(made)
@@ -177,8 +207,15 @@ def mark(
             keep_location=not files.strip_gps,
             labelling=contents.labelling,
             own_quality=files.quality is None,
+            append=later.append,
+            copies=later.copies,
+            no_mining=files.no_mining,
         )
     _report(marked, out, ledger)
+    if public.timestamp:
+        _timestamp(marked.ledger, ledger, public.timestamp)
+    elif marked.parts:
+        note(timestamp_advice(ledger, marked.parts[-1].number))
     if marked.skipped:
         _name_skipped(marked.skipped)
         raise typer.Exit(1)
@@ -188,6 +225,15 @@ def _name_skipped(skipped: Mapping[str, str]) -> None:
     note(f"{len(skipped)} pictures were not marked:", style="red")
     for name, what_to_do in skipped.items():
         note(f"  {name}: {what_to_do}")
+
+
+def _timestamp(own: FolderLedger, path: Path, url: str) -> None:
+    """Have an authority timestamp every commitment that it has not yet."""
+    for number in range(1, len(own.batches) + 1):
+        reply, public = marking.timestamp_path(path, number), marking.commitment_path(path, number)
+        if not reply.exists():
+            time = timestamp.ask(url, timestamp.stamped(own.batches[number - 1].public), reply)
+            note(f"{public} was timestamped at {time.isoformat()} ({reply}).")
 
 
 def _format(versions: Versions, held: WithheldPictures, files: PublishedFiles) -> str:
@@ -202,30 +248,38 @@ def _format(versions: Versions, held: WithheldPictures, files: PublishedFiles) -
         )
     if files.file_format != KEEP_FORMAT:
         return files.file_format
-    if files.strip_gps:
-        raise ValueError(
-            "--strip-gps: unmarked files are copied as they are; accepted with --format png"
-        )
+    for option, asked in (("--strip-gps", files.strip_gps), ("--no-mining", files.no_mining)):
+        if asked:
+            raise ValueError(
+                f"{option}: unmarked files are copied as they are; accepted with --format png"
+            )
     return RAW_FORMAT
 
 
 def _report(marked: marking.Marked, out: Path, ledger: Path) -> None:
     for text in marked.notes:
         note(f"note: {text}", style="dim")
-    public = marking.commitment_path(ledger)
-    if marked.quality is None:
+    if not marked.parts:
+        note("There is no new picture, and nothing left to write.")
+    for part in marked.parts:
+        if len(marked.ledger.batches) > 1:
+            note(f"Batch {part.number}, {len(part.batch.files)} pictures:")
+        _report_batch(part, out, ledger)
+
+
+def _report_batch(part: marking.MarkedBatch, out: Path, ledger: Path) -> None:
+    batch = part.batch
+    public = marking.commitment_path(ledger, part.number)
+    if part.quality is None:
         note(
-            f"Commitment {marked.ledger.commitment} made ({public}).\n"
-            f"Timestamp it now. When {marked.ledger.terms.beacon} is out, give the same command "
-            "with --beacon-value VALUE; nothing is published before."
+            f"Commitment {batch.commitment} made ({public}).\n"
+            f"Timestamp it now. When {batch.terms.beacon} is out, give the same command with "
+            "--beacon-value VALUE; nothing is published before."
         )
     else:
-        q = marked.quality
-        note(
-            f"{marked.written} pictures written to {out}, {marked.already_there} were there "
-            "already."
-        )
-        for text in of_the_split(marked.ledger):
+        q = part.quality
+        note(f"{part.written} pictures written to {out}, {part.already_there} were there already.")
+        for text in of_the_split(batch):
             note(text)
         changed = (
             f"PSNR {q.psnr:.1f} dB, SSIM {q.ssim:.3f}, no pixel changed by more than {q.linf} of "
@@ -233,21 +287,20 @@ def _report(marked: marking.Marked, out: Path, ledger: Path) -> None:
         )
         note(
             f"{changed if q.linf else 'No pixel was changed.'} Contact sheet: "
-            f"{marking.contact_sheet_path(ledger)} (keep it to yourself).\n"
-            f"Commitment {marked.ledger.commitment} ({public})."
+            f"{marking.contact_sheet_path(ledger, part.number)} (keep it to yourself).\n"
+            f"Commitment {batch.commitment} ({public})."
         )
-    note(timestamp_advice(public))
 
 
-def timestamp_advice(public: Path) -> str:
-    """How to prove later that the commitment was there before the model."""
+def timestamp_advice(ledger: Path, number: int) -> str:
+    """How to prove later that a batch's commitment was there before the model."""
+    public, reply = marking.commitment_path(ledger, number), marking.timestamp_path(ledger, number)
     query = public.with_suffix(".tsq")
     return (
         "Timestamp the commitment before you publish the pictures, so that it counts:\n"
         "  - post it where the date cannot be changed and anyone can see it, or\n"
-        "  - have a timestamp authority (RFC 3161) sign it:\n"
+        "  - have a timestamp authority (RFC 3161) sign it: give --timestamp URL, or\n"
         f"      curl -H 'Content-Type: application/timestamp-query' --data-binary @{query} "
-        f"URL-OF-AUTHORITY > {public.with_suffix('.tsr')}\n"
-        f"      openssl ts -verify -data {public} -in {public.with_suffix('.tsr')} -CAfile "
-        "AUTHORITY.pem"
+        f"URL-OF-AUTHORITY > {reply}\n"
+        f"      openssl ts -verify -data {public} -in {reply} -CAfile AUTHORITY.pem"
     )

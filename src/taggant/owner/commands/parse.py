@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection
 
 from taggant.owner.schema import decimal
@@ -38,6 +39,20 @@ def parse_numbers(option: str, text: str, least: float = float("-inf")) -> tuple
         above = "" if least == float("-inf") else f" above {least:g}"
         raise ValueError(f"{option} {text}: accepted are three numbers{above}, as 0.5,0.5,0.5")
     return numbers
+
+
+def parse_counts(option: str, text: str) -> tuple[int, ...]:
+    """Numbers from 1 on, between commas.
+
+    Raises
+    ------
+    ValueError
+        If one is none.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[1-9][0-9]{0,5}", part) for part in parts):
+        raise ValueError(f"{option} {text}: accepted are numbers from 1 on, as 1,3")
+    return tuple(map(int, parts))
 
 
 def parse_choice(option: str, name: str, names: Collection[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from taggant.owner.commands.model_options import EndpointAccess, ModelKind, mode
 from taggant.owner.commands.parse import parse_names
 from taggant.owner.reask import verify_scores
 from taggant.owner.schema import SchemaError, read_bounded
+from taggant.owner.stamped import verify_timestamps
+from taggant.owner.timestamp import Stamp
 from taggant.owner.unchecked import Given, unchecked
 
 
@@ -20,9 +23,19 @@ def verify(
     file: Annotated[Path, typer.Argument(help="a certificate, NAME.json")],
     kind: ModelKind,
     access: EndpointAccess,
-    commitment: Annotated[Path | None, typer.Option(help="the public commitment file")] = None,
+    commitment: Annotated[
+        list[Path] | None, typer.Option(help="the public commitment file; of each batch")
+    ] = None,
     beacon_value: Annotated[
-        str | None, typer.Option(help="what the beacon said, as you looked it up")
+        list[str] | None,
+        typer.Option(help="what the beacon said, as you looked it up; of each in turn"),
+    ] = None,
+    timestamp: Annotated[
+        list[Path] | None,
+        typer.Option(help="an RFC 3161 reply about a commitment, FILE.tsr; of each batch"),
+    ] = None,
+    authority: Annotated[
+        Path | None, typer.Option(help="certificates (PEM) of those who gave it, as you know them")
     ] = None,
     model: Annotated[str, typer.Option(help="ask every score again of this model")] = "",
     raw: Annotated[
@@ -35,17 +48,21 @@ def verify(
     """Check a certificate; exit status 1 if anything is wrong with it."""
     page = file.with_suffix(".html")
     named = parse_names("--classes", classes)
-    given = Given(
-        page.exists(), commitment is not None, bool(beacon_value), bool(model), bool(classes)
-    )
+    if bool(timestamp) != (authority is not None):
+        raise ValueError("--timestamp and --authority: accepted are both, or neither")
     found = verifying.verify(
         _content(file),
         _content(page) if page.exists() else None,
-        None if commitment is None else _content(commitment),
-        beacon_value,
+        [_content(one) for one in commitment or ()],
+        beacon_value or (),
         named or None,
     )
     checks, c = list(found.checks), found.certificate
+    stamps: Mapping[int, Stamp] = {}
+    if c is not None and timestamp and authority is not None:
+        replies = [_content(one) for one in timestamp]
+        dated = verify_timestamps(c, replies, _content(authority))
+        checks, stamps = [*checks, dated.check], dated.stamps
     if model and c is not None:
         if raw is None:
             raise ValueError("--model needs --raw: versions are made from the raw pictures")
@@ -57,6 +74,16 @@ def verify(
             note(f"      {check.wrong}")
     if c is None or not all(check.ok for check in checks):
         raise typer.Exit(1)
+    for number, stamp in sorted(stamps.items()):
+        note(f"batch {number}: signed at {stamp.time.isoformat()} by {stamp.signer}")
+    given = Given(
+        page=page.exists(),
+        public=len(commitment or ()),
+        stamped=len(stamps),
+        beacon=bool(beacon_value),
+        model=bool(model),
+        classes=bool(classes),
+    )
     for one in unchecked(c, given):
         note(f"not checked: {one.text}", style="yellow")
 
