@@ -136,7 +136,7 @@ def test_nothing_is_marked_where_nobody_sees_it(tmp_path):
     assert not changed[:, :30].any()
     assert changed[:, 30:].float().mean() > 0.9
     assert FolderLedger.load(tmp_path / "l").terms.spares_clear
-    assert result.quality.linf == 10
+    assert result.parts[0].quality.linf == 10
 
 
 def test_a_ledger_from_before_goes_on_as_it_began(tmp_path, monkeypatch):

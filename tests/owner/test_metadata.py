@@ -194,13 +194,15 @@ def test_values_too_long_for_their_tags_are_left_out(tmp_path):
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif"])
 def test_the_owners_word_on_data_mining_is_written(tmp_path, name):
     photos.write(tmp_path / name, photos.scene(1, 30, 20))
-    pixels = pictures.read(tmp_path / name).pixels
+    raw = pictures.read(tmp_path / name)
+    image = pictures.to_image(raw.pixels)
     for kind in ("png", "webp", "tiff", "jpeg"):
-        for asked in (True, False):
-            target = tmp_path / f"{asked}{pictures.SUFFIX_OF[kind]}"
-            target.write_bytes(pictures.encode(pixels, tmp_path / name, kind, no_mining=asked))
-            assert pictures.read(target).forbids_mining == asked
-    again = pictures.encode(pixels, target, "png", no_mining=True)  # it stands there once
+        for kept in (raw.kept, raw.kept.without_mining()):
+            target = tmp_path / f"out{pictures.SUFFIX_OF[kind]}"
+            target.write_bytes(pictures.encode(image, kept, kind))
+            found = pictures.read(target).kept
+            assert found.forbids_mining == kept.forbids_mining == (kept is not raw.kept)
+    again = pictures.encode(image, found.without_mining(), "png")  # it stands there once
     assert again.count(b"DMI-PROHIBITED") == 1
 
 

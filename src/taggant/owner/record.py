@@ -229,7 +229,7 @@ class Record(GrownSchema):
     @property
     def ids(self) -> tuple[str, ...]:
         """Of the pictures that were asked about."""
-        return tuple(one.id for one in (*self.scored, *self.members))
+        return (*(one.id for one in self.scored), *(one.id for one in self.members))
 
     def save(self, path: Path) -> None:
         """Write with mode 0600, atomically."""
