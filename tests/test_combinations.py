@@ -48,7 +48,7 @@ def config(group: str, name: str):
 
 SCHEMES = [name for name in options_of("marking") if config("marking", name).get("n") != 1]
 """Of one version there is nothing to rank."""
-PASSES = {"timesteps": [100], "noises": 1, "timestep": 20}
+PASSES = {"timesteps": [100], "noises": 1, "timestep": 20, "stride": 20}
 SMALL_SCHEME = {"n": 3, "steps": 1}
 
 

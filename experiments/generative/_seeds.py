@@ -13,9 +13,14 @@ import polars as pl
 from experiments.collect import curves
 from experiments.power._seeds import GROUPS, pooled, student
 
-MEANS = ("train_loss", "utility", "frechet", "copies", "mean_versions_read_used")
+MEANS = (
+    *("train_loss", "utility", "frechet", "copies", "mean_versions_read_used"),
+    *("psnr", "vae_error", "caption_loss"),
+)
 SHOWN = ("epoch", "size", "p", "seeds", "detection_rate", "false_detection_rate", "copies")
 SIDES = ("", "_low", "_high", "_least")
+NO_CURVE = "[]"
+"""Of ``audit.curve`` in the table of runs."""
 LEVELS = (0.05, 0.01)
 """p at which single images are judged."""
 
@@ -28,7 +33,8 @@ def once(runs: pl.DataFrame) -> pl.DataFrame:
 def over_epochs(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
     """One row a snapshot, p and value of `by`: mean rates, intervals over seeds and images."""
     victims = once(runs)
-    table = curves(victims).join(_groups(victims, *by), on=["seed", *by])
+    groups = victims.select("seed", *by, "used", "unused").unique()
+    table = curves(victims).join(groups, on=["seed", *by])
     return images(table, *by, "epoch").sort(*by, "p", "epoch")
 
 
@@ -66,16 +72,21 @@ def images_and_sets(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
     Where the runs' curves leave out a p of `LEVELS`, it is the rank among all versions that decides
     after the last snapshot.
     """
-    alone = over_epochs(runs, *by)
-    last = alone["epoch"].max()
-    ranks = of_runs(runs, "claims.csv", *by).filter(
-        pl.col("p").is_in(LEVELS) & ~pl.col("p").is_in(alone["p"].unique().to_list())
-    )
-    parts = [alone]
+    curved = runs.filter(pl.col("audit.curve") != NO_CURVE)
+    parts = [over_epochs(curved, *by)] if curved.height else []
+    there = parts[0]["p"].unique().to_list() if parts else []
+    missing = pl.col("p").is_in(LEVELS) & ~pl.col("p").is_in(there)
+    ranks = of_runs(runs, "claims.csv", *by).filter(missing)
     if ranks.height:
-        ranks = ranks.join(_groups(runs, *by), on=["seed", *by])
-        parts.append(images(ranks, *by).with_columns(epoch=pl.lit(last)))
+        parts.append(images(ranks.join(facts(runs, *by), on=["seed", *by]), *by, "epoch"))
     return with_sets(pl.concat(parts, how="diagonal_relaxed"), sets(runs, *by), *by)
+
+
+def facts(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """What is known of each victim at its end, by seed and `by`."""
+    means = [name for name in MEANS if name in runs.columns]
+    told = once(runs).select("seed", *by, "used", "unused", *means, epoch="victim.epochs")
+    return told.unique(["seed", *by])
 
 
 def with_sets(alone: pl.DataFrame, claimed: pl.DataFrame, *by: str) -> pl.DataFrame:
@@ -115,7 +126,3 @@ def shown(table: pl.DataFrame, *by: str) -> pl.DataFrame:
     """What the pages show of a table of images and sets."""
     rounded = table.filter(pl.col("p") >= 0.001).with_columns(pl.selectors.float().round(3))
     return rounded.select(*by, *(name for name in SHOWN if name in table.columns))
-
-
-def _groups(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
-    return once(runs).select("seed", *by, "used", "unused").unique()

@@ -6,7 +6,7 @@ two; of single photos and of sets. Each seed draws photos, secret, split and tra
 
 import polars as pl
 from experiments.generative import _seeds as over
-from experiments.generative._seeds import LEVELS, MEANS
+from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
@@ -16,10 +16,8 @@ EXPECTED: list[Expected] = []
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    means = [name for name in MEANS if name in runs.columns]
-    facts = over.once(runs).select("seed", "used", "unused", *means, epoch="victim.epochs")
     table = over.of_runs(runs, "evidence.csv").filter(pl.col("p").is_in(LEVELS))
-    alone = over.images(table.join(facts, on="seed"), "evidence", "epoch")
+    alone = over.images(table.join(over.facts(runs), on="seed"), "evidence", "epoch")
     return over.with_sets(alone, over.sets(runs, "evidence"), "evidence")
 
 

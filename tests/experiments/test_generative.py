@@ -37,6 +37,7 @@ def run(folder, seed: int, kinds=("versions",), name="generative/ddpm") -> dict[
     groups = {"used": 100, "unused": 100, "p": 0.05, "victim.epochs": 2}
     swept = {"seed": seed, "victim.conditional": seed > 1}
     told = {"experiment": name, "folder": str(folder), "date": "2026-01-01"}
+    told["audit.curve"] = "[0.05]"
     return {**swept, **told, **groups, **measured}
 
 
@@ -54,6 +55,15 @@ def test_single_images_have_a_row_a_snapshot_and_sets_one_at_the_end(tmp_path):
     assert table["used"].to_list() == [200, 200, 200, None]
     assert (table["detection_rate_low"] < table["detection_rate"]).all()
     assert shown(table).columns[:2] == ["epoch", "size"]
+
+
+def test_without_curves_ranks_decide_at_the_end(tmp_path):
+    without = runs(tmp_path, 0, 1).with_columns(pl.lit("[]").alias("audit.curve"))
+    table = images_and_sets(without)
+    keys = table.select("epoch", "size", "p").rows()
+    assert keys == [(2, 1, 0.01), (2, 1, 0.05), (2, 10, 0.001)]
+    assert table["detection_rate"].to_list() == pytest.approx([0.15, 0.15, 0.75])
+    assert table["train_loss"].to_list() == [0.1, 0.1, None]
 
 
 def test_what_is_swept_is_told_apart(tmp_path):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tests.conftest import random_set
+from tests.unlearning.test_methods import victim
 from tests.victim.generative.tiny import tiny_diffusion, tiny_latent
 
 from taggant.score import Oracle, Score
@@ -39,10 +40,10 @@ def test_the_score_is_the_distance_to_the_image_that_comes_back():
     assert scores.argmax() == 0
 
 
-@pytest.mark.parametrize("victim", [tiny_diffusion(), tiny_latent()], ids=["pixels", "latents"])
-def test_scores_are_those_of_each_image_alone_whatever_else_is_asked(victim):
-    score = Score(ENDPOINT, Pixels(), answers="pixels").prepared(victim, DATA)
-    oracle, views = Oracle(victim, score.access, 4), score.draw_views(range(6))
+@pytest.mark.parametrize("model", [tiny_diffusion(), tiny_latent()], ids=["pixels", "latents"])
+def test_scores_are_those_of_each_image_alone_whatever_else_is_asked(model):
+    score = Score(ENDPOINT, Pixels(), answers="pixels").prepared(model, DATA)
+    oracle, views = Oracle(model, score.access, 4), score.draw_views(range(6))
     together = score(oracle, DATA.images, NONE, views)
     assert torch.equal(together[2:3], score(oracle, DATA.images[2:3], NONE[2:3], views[2:3]))
     assert len(together.unique()) == 6
@@ -60,3 +61,10 @@ def test_scores_are_those_of_each_image_alone_whatever_else_is_asked(victim):
 def test_what_makes_no_sense_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         ImageToImage(**{"timestep": 40, "stride": 20, "noises": 1, "seed": 0, **changes})
+
+
+def test_another_kind_of_victim_is_refused_before_it_is_asked():
+    score = Score(ENDPOINT, Pixels(), answers="pixels")
+    score.check(tiny_diffusion())
+    with pytest.raises(ValueError, match="answers with logits, and this score reads latents"):
+        score.check(victim())

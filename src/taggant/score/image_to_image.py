@@ -7,6 +7,7 @@ used.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,9 @@ class ImageToImage:
     The endpoint is SDEdit of Meng et al. (2022). Samples tell of an image when they copy it, which
     is much later than what the denoiser's own answers see: expect little.
     """
+
+    reads: ClassVar[str] = "latents"
+    """What the victims answer with that have such an endpoint."""
 
     timestep: int
     stride: int
