@@ -22,7 +22,7 @@ from taggant.unlearning.method import Method
 from taggant.unlearning.request import Batch, Request
 from taggant.victim.victim import BATCH_NORMS
 
-BY_RECIPE = ("none", "retrain", "bad_teacher")
+BY_RECIPE = ("none", "retrain", "bad_teacher", "esd")
 """Methods that take the recipe by which a model was trained; they are run.py's."""
 Examples = tuple[Tensor, Tensor] | Iterable[tuple[Tensor, Tensor]]
 

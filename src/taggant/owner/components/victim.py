@@ -270,6 +270,44 @@ class Captioner(ImageText):
         return {**super().arguments, "decoder": self.decoder.plain()}
 
 
+class Transformer(Schema):
+    """One side of a BLIP of transformers'."""
+
+    hidden_size: Wide
+    intermediate_size: Wide
+    num_hidden_layers: Layers
+    num_attention_heads: Layers
+
+
+class BlipText(Transformer):
+    """Its decoder."""
+
+    vocab_size: Annotated[int, Field(ge=1, le=65_536)]
+
+
+class BlipVision(Transformer):
+    """Its image encoder."""
+
+    patch_size: Annotated[int, Field(ge=1, le=64)]
+
+
+class Blip(VictimConfig):
+    """A captioner of the sizes named: one that began as a folder's has those of the folder."""
+
+    kind: Literal["blip"]
+    factory = Later("taggant.victim.blip", "Blip")
+    pretrained: None
+    text: BlipText
+    vision: BlipVision
+    context: Annotated[int, Field(ge=1, le=1024)]
+
+    @property
+    def arguments(self) -> dict[str, object]:
+        """See `VictimConfig.arguments`."""
+        sizes = {"text": self.text.plain(), "vision": self.vision.plain()}
+        return {"pretrained": None, "context": self.context, **sizes}
+
+
 AnyVictim = (
     Classifier
     | Airbench
@@ -285,6 +323,7 @@ AnyVictim = (
     | DINO
     | Clip
     | Captioner
+    | Blip
 )
 NAMES = names_by_target(AnyVictim, Nets, Purify)
 

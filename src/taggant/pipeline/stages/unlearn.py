@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 
@@ -159,10 +160,12 @@ class Unlearn:
         held_out = self.data.splits.test
         request = Request(victim, forget, retain, seed, device, retrained, untrained, held_out)
         start = time.perf_counter()
-        try:
-            unlearned, diverged = self.method(request), False
-        except Diverged:
-            unlearned, diverged = victim, True
+        with torch.random.fork_rng():  # losses may draw noise, as those of diffusion models do
+            torch.manual_seed(seed)
+            try:
+                unlearned, diverged = self.method(request), False
+            except Diverged:
+                unlearned, diverged = victim, True
         # Doing nothing takes no time: equal runs without unlearning give equal bytes.
         seconds = time.perf_counter() - start if self.method.depends else 0.0
         assert isinstance(unlearned, Victim)

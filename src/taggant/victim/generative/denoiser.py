@@ -46,6 +46,7 @@ class Denoiser(Victim):
     """
 
     answers: ClassVar[str] = "latents"
+    offers: ClassVar[frozenset[str]] = frozenset({"batch_loss", "noise"})
 
     def __init__(
         self,
