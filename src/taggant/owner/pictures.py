@@ -205,8 +205,9 @@ def _turned(pixels: Tensor, how: int) -> Tensor:
 
 def digest(pixels: Tensor) -> str:
     """SHA-256 of a picture's shape and pixels, 64 hex digits."""
-    shape = ",".join(map(str, pixels.shape)).encode() + b":"
-    return hashlib.sha256(shape + pixels.contiguous().numpy().tobytes()).hexdigest()
+    found = hashlib.sha256(",".join(map(str, pixels.shape)).encode() + b":")
+    found.update(pixels.contiguous().numpy().data)
+    return found.hexdigest()
 
 
 # --- writing -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
@@ -112,18 +112,20 @@ class Publisher:
         made = self._make(entry, is_shown, not there or kind not in pictures.LOSSLESS)
         if not there:
             write_atomically(target, made.content)
+            made = replace(made, content=b"")
         found = pictures.read(target)
-        pixels = pictures.digest(found.pixels)
+        pixels, kept = pictures.digest(found.pixels), found.kept
+        after = Look.of(found.pixels, is_shown)
+        del found
         if there:
-            self._check_present(target, entry, made, pixels, found.kept)
+            self._check_present(target, entry, made, pixels, kept)
         elif kind != JPEG and pixels != made.pixels:
             raise RuntimeError(f"{target}: reads back as other pixels than were written")
-        after = Look.of(found.pixels, is_shown)
         measured = compare(made.raw, after)
         row = None
         if made.raw.small is not None and after.small is not None:
             row = Row(entry.name, made.raw.small, after.small, measured)
-        old = there and bool(found.kept.left_out) and kind != pictures.RAW_FORMAT
+        old = there and bool(kept.left_out) and kind != pictures.RAW_FORMAT
         return Done(entry.replace(pixels=pixels), measured, row, not there, old)
 
     def _kind(self, entry: Entry) -> str:
