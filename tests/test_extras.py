@@ -46,6 +46,9 @@ def test_a_missing_library_is_named_with_its_extra(name, extra, monkeypatch):
         library(name, "this")
 
 
+PARTS = ("victim/ssl/", "victim/generative/")
+
+
 def imports(path: Path) -> set[str]:
     """Names of what a file imports as soon as it is imported itself."""
     found: set[str] = set()
@@ -58,7 +61,7 @@ def imports(path: Path) -> set[str]:
 
 
 def test_the_core_imports_none_of_them():
-    parts = ("taggant.victim.ssl", "taggant.victim.generative")
+    parts = (f"taggant.{part.strip('/').replace('/', '.')}" for part in PARTS)
     at_once = tuple(f"{name}." for name in (*EXTRAS, *parts))
     source = ROOT / "src" / "taggant"
     needs = {
@@ -67,7 +70,7 @@ def test_the_core_imports_none_of_them():
         if any(f"{name}.".startswith(at_once) for name in imports(path))
     }
     assert needs
-    assert all(path.startswith(("victim/ssl/", "victim/generative/")) for path in needs)
+    assert all(path.startswith((*PARTS, "defence/diffused")) for path in needs)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ test images whose label it changes.
 """
 
 import polars as pl
+from experiments.collect import rates
 from matplotlib.figure import Figure
 
 from experiments import Expected, plots
@@ -17,6 +18,10 @@ EXPECTED = [
     Expected({NOISE: 0.3}, "detection_rate", 0.067, 0.06),
     Expected({NOISE: 0.01}, "false_detection_rate", 0.027, 0.05),
 ]
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return rates(runs).rename({"defence.noise.sd": NOISE})
 
 
 def draw(table: pl.DataFrame) -> Figure:

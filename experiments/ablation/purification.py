@@ -5,6 +5,7 @@ size and back. The right-hand numbers of accuracy are in the table of results.
 """
 
 import polars as pl
+from experiments.collect import rates
 from matplotlib.figure import Figure
 
 from experiments import Expected, plots
@@ -24,6 +25,10 @@ EXPECTED = [
     Expected({"victim/purify": "noise"}, "detection_rate", 0.9, 0.08),
     Expected({"victim/purify": "resize"}, "detection_rate", 0.807, 0.08),
 ]
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return rates(runs).rename({"cleaning": "victim/purify"})
 
 
 def draw(table: pl.DataFrame) -> Figure:

@@ -1,4 +1,4 @@
-"""What hides use, and what it costs: audits of photos against 33 ways to train and to answer.
+"""What hides use, and what it costs: audits of photos against 36 ways to train and to answer.
 
 One row a defence: single images at p = .05 and .01, sets of 10 and 50 images of one owner at .05
 and .001, and the accuracy that it costs. All victims but the first group
@@ -19,7 +19,7 @@ RUNS = tuple(
     f"defences/{name}"
     for name in (
         *("deployed", "augmented", "mixed", "smoothed", "stopped"),
-        *("private", "distilled", "mislabelled"),
+        *("private", "distilled", "mislabelled", "diffused", "split"),
     )
 )
 NONE = "none"
@@ -30,6 +30,7 @@ NUMBERS = {
     "victim.noise_multiplier": "DP-SGD, noise",
     "victim.told": "distilled,",
     "victim.label_noise": "wrong labels",
+    "victim.without": "split ensemble, without",
 }
 SETS = ((10, 0.05), (10, 0.001), (50, 0.05), (50, 0.001))
 

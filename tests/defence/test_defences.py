@@ -13,6 +13,7 @@ from taggant.data.purify import Blur
 from taggant.defence.autoencoded import Autoencoded
 from taggant.defence.defence import Defence, Tuning
 from taggant.defence.deployed import Deployed, check_defences
+from taggant.defence.diffused import Diffused
 from taggant.defence.edited import Blended, Deduplicated, Filtered
 from taggant.defence.masked import Masked
 from taggant.defence.noisy import Noisy
@@ -80,6 +81,7 @@ EVERY = {
     "noise": Noisy(0.05),
     "masking": Masked(),
     "autoencoder": Autoencoded(4, 1),
+    "diffusion": Diffused(8, 1, 300, 2),
 }
 
 
@@ -219,6 +221,38 @@ def test_an_autoencoder_learns_to_give_images_back() -> None:
     assert error[1] < error[0] / 2
 
 
+def test_a_perfect_denoiser_gives_images_back() -> None:
+    pixels, defence = images().images, Diffused(8, 1, 300, 3)
+    defence.prepare(images())
+    asked = []
+
+    class Perfect(nn.Module):
+        def forward(self, noisy: Tensor, timesteps: Tensor, _: Tensor) -> Tensor:
+            asked.append(int(timesteps[0]))
+            kept = defence.kept[timesteps].view(-1, 1, 1, 1)
+            clean = pixels.float() / 127.5 - 1
+            assert not torch.allclose(noisy, clean, atol=0.1)
+            return (noisy - kept.sqrt() * clean) / (1 - kept).sqrt()
+
+    defence._modules["net"] = Perfect()
+    assert torch.equal(defence.question(pixels), pixels)
+    assert asked == [300, 200, 100]
+
+
+def test_a_denoiser_learns_what_images_are_like() -> None:
+    flat = torch.randint(0, 256, (50, 3, 1, 1), generator=torch.Generator().manual_seed(0))
+    data = replace(images(50), images=flat.expand(-1, -1, 8, 8).to(torch.uint8))
+    error = []
+    for epochs in (1, 30):
+        torch.manual_seed(0)
+        defence = prepared(Diffused(8, epochs, 300, 2))
+        defence.tune(victim(), known(data))
+        with torch.no_grad():
+            cleaned = defence.question(data.images).float()
+        error.append((cleaned - data.images).square().mean())
+    assert error[1] < error[0] / 1.05
+
+
 def test_purified_training_images_are_what_is_asked_too() -> None:
     defence, train = Purified(Blur(1.0)), images()
     assert torch.equal(defence.learned(train, 0).images, defence.question(train.images))
@@ -260,10 +294,11 @@ def test_blends_are_of_one_class() -> None:
         (lambda: Blended(2.0), r"share = 2\.0"),
         (lambda: FineTuned(images, 0, 1.0), "epochs = 0"),
         (lambda: Autoencoded(0, 1), "width = 0"),
+        (lambda: Diffused(8, 1, 10, 11), "passes = 11"),
     ],
     ids=[
         *("pruned", "quantised", "warm", "noisy", "smoothed", "remembering"),
-        *("filtered", "blended", "tuned", "coder"),
+        *("filtered", "blended", "tuned", "coder", "diffused"),
     ],
 )
 def test_a_value_that_is_not_accepted(make: object, says: str) -> None:

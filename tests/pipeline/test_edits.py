@@ -125,9 +125,9 @@ SETTINGS: list[tuple[tuple[str, ...], dict[str, str | None]]] = [
         ),
     ),
     (
-        ("victim=noisy_answers",),
+        ("victim=split_ensemble",),
         decided(
-            train="data.purify victim.noisy_answers",
+            train="victim.split_ensemble victim.taught",
         ),
     ),
     (
@@ -337,7 +337,7 @@ def test_an_edit_renews_exactly_the_stages_that_it_should(stages, monkeypatch):
         ("unlearning.random_labels.relearn", "unlearning=salun", "unlearn"),
         ("unlearning.ssd.joined", "unlearning=bad_teacher", "unlearn"),
         ("victim.small_net.conv", "victim/net=resnet9", "train"),
-        ("data.purify.content_noise", "victim=noisy_answers", "train"),
+        ("data.purify.content_noise", "defence=[jpeg,pruning]", "train"),
         ("victim.tokens.tokenizer", "victim=clip", "train"),
         ("marking.features.frozen_features", "victim=linear_probe", "train"),
     ],

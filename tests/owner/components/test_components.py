@@ -226,12 +226,6 @@ def test_a_network_is_what_hydra_makes_of_its_config(name):
     assert shapes[0] == shapes[1]
 
 
-@pytest.mark.parametrize("name", options_of("victim/purify"))
-def test_a_way_of_cleaning_is_what_hydra_makes_of_its_config(name):
-    config = tiny(section("victim", "victim=purified_input", f"victim/purify={name}"))
-    assert victim.victim_from_config(config).purify.build() == instantiate(config["purify"])
-
-
 NETS = "taggant.victim.architectures"
 CLASSIFIER = {
     "_target_": "taggant.victim.classifier.Classifier",
@@ -283,7 +277,7 @@ def test_an_image_text_model_comes_from_nowhere_else(model, says):
 
 def test_every_part_is_in_its_table_and_all_are_of_this_package():
     unions = (score.Statistic, score.Access, score.Augment, marking.Strategy, net.Nets)
-    for union in (*unions, net.Purify, victim.AnyVictim):
+    for union in (*unions, victim.AnyVictim):
         for part in get_args(union):
             assert part.factory.__module__.startswith("taggant.")
             assert short_name(part).isidentifier()

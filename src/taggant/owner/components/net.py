@@ -1,4 +1,4 @@
-"""Networks and ways of cleaning images by short names: what victims are made of."""
+"""Networks by short names: what victims are made of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from taggant.data import purify
 from taggant.owner.components.component import Component
 from taggant.owner.components.marking import TimmName, TorchvisionName
 from taggant.victim import airbench_net, architectures, resnet9, small_net
@@ -67,35 +66,3 @@ class Timm(Net):
 
 
 Nets = Small | ResNet9 | AirbenchNet | DenseNet | VGG | Torchvision | Timm
-
-
-class Nothing(Component):
-    kind: Literal["nothing"]
-    factory = purify.Nothing
-
-
-class Jpeg(Component):
-    kind: Literal["jpeg"]
-    factory = purify.Jpeg
-    quality: Annotated[int, Field(ge=1, le=100)]
-
-
-class Blur(Component):
-    kind: Literal["blur"]
-    factory = purify.Blur
-    sigma: Annotated[float, Field(gt=0, le=64)]
-
-
-class Noise(Component):
-    kind: Literal["noise"]
-    factory = purify.Noise
-    sd: Annotated[float, Field(ge=0, le=255)]
-
-
-class Resize(Component):
-    kind: Literal["resize"]
-    factory = purify.Resize
-    factor: Annotated[float, Field(gt=0, le=4)]
-
-
-Purify = Nothing | Jpeg | Blur | Noise | Resize

@@ -14,7 +14,7 @@ import open_clip
 from pydantic import Field, StringConstraints
 
 from taggant.owner.components.component import Component, Later, names_by_target, parse_config
-from taggant.owner.components.net import Nets, Purify, Wide
+from taggant.owner.components.net import Nets, Wide
 from taggant.owner.schema import Line, Schema
 from taggant.victim import (
     airbench,
@@ -24,8 +24,7 @@ from taggant.victim import (
     distilled,
     dp_sgd,
     label_noise,
-    noisy_answers,
-    purified_input,
+    split_ensemble,
 )
 from taggant.victim import victim as base
 
@@ -35,7 +34,7 @@ TRAINING = frozenset(
         *("warmup", "patience", "noise_multiplier", "max_grad_norm", "delta", "label_noise"),
         *("told", "unmarked", "probe", "temperature", "teacher_temperature", "teacher_momentum"),
         *("frozen", "invariance", "variance", "covariance", "caption_weight"),
-        *("label_smoothing", "mix", "bias_rate"),
+        *("label_smoothing", "mix", "bias_rate", "members", "without"),
     }
 )
 """What a victim's config says of its training."""
@@ -114,16 +113,10 @@ class DPClassifier(Networked):
     }
 
 
-class NoisyAnswers(Networked):
-    kind: Literal["noisy_answers"]
-    factory = noisy_answers.NoisyAnswers
-    answer_noise: Annotated[float, Field(ge=0, le=1)]
-
-
-class PurifiedInput(Networked):
-    kind: Literal["purified_input"]
-    factory = purified_input.PurifiedInput
-    purify: Annotated[Purify, Field(discriminator="kind")]
+class SplitEnsemble(Networked):
+    kind: Literal["split_ensemble"]
+    factory = split_ensemble.SplitEnsemble
+    untrained: ClassVar[Mapping[str, object]] = {**UNTRAINED, "members": 2, "without": 1}
 
 
 def _no_probe(*_: object) -> float:
@@ -314,8 +307,7 @@ AnyVictim = (
     | Distilled
     | LabelNoise
     | DPClassifier
-    | NoisyAnswers
-    | PurifiedInput
+    | SplitEnsemble
     | SimCLR
     | VICReg
     | BYOL
@@ -325,7 +317,7 @@ AnyVictim = (
     | Captioner
     | Blip
 )
-NAMES = names_by_target(AnyVictim, Nets, Purify)
+NAMES = names_by_target(AnyVictim, Nets)
 
 
 class _Config(Schema):

@@ -2,4 +2,6 @@
 
 from taggant.extras import library
 
-library("diffusers", "models that generate images (victim=diffusion and the like)")
+library(
+    "diffusers", "models that generate images (victim=diffusion and the like, defence=diffusion)"
+)

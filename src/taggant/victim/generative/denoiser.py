@@ -6,7 +6,7 @@ from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, DDPMScheduler
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -20,6 +20,17 @@ STEPS = 1000
 """Timesteps of the forward process."""
 SAMPLING_STEPS = 25
 SAMPLED_AT_ONCE = 64
+
+
+def cosine_schedule(bounded: bool = True) -> DDPMScheduler:
+    """The squared-cosine schedule of Nichol and Dhariwal (2021).
+
+    Parameters
+    ----------
+    bounded : bool
+        Whether what is denoised lies between -1 and 1.
+    """
+    return DDPMScheduler(STEPS, beta_schedule="squaredcos_cap_v2", clip_sample=bounded)
 
 
 class Denoiser(Victim):

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from diffusers import DDPMScheduler
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from taggant.data.imageset import ImageSet
-from taggant.victim.generative.denoiser import STEPS, Denoiser
+from taggant.victim.generative.denoiser import Denoiser, cosine_schedule
 from taggant.victim.generative.networks import PatchedUNet
 
 
@@ -77,9 +76,8 @@ class Diffusion(Denoiser):
     ) -> None:
         if not 0 <= ema < 1:
             raise ValueError(f"victim.ema = {ema}: accepted are numbers from 0 to below 1")
-        schedule = DDPMScheduler(STEPS, beta_schedule="squaredcos_cap_v2", clip_sample=self.bounded)
         shape = self.latent_shape(channels, image_size)
-        super().__init__(schedule, shape, samples, channels, **training)
+        super().__init__(cosine_schedule(self.bounded), shape, samples, channels, **training)
         self.conditional = conditional
         given = classes if conditional else None
         net = PatchedUNet(shape[0], shape[1], width, multipliers, layers, patch, attention, given)
