@@ -25,7 +25,18 @@ def test_recommendation_is_the_cheapest_that_suits():
     assert "pprm" in names  # shown with its reason, not dropped
 
 
+def test_queries_are_those_of_all_versions_and_views():
+    law = Beta.with_mean(0.01)
+    one, many = (plan(100, 0.05, law, views=views).rows[0] for views in (1, 16))
+    assert (many.power, many.reads_used) == (one.power, one.reads_used)
+    assert one.queries_used == 1 + one.reads_used
+    assert many.queries_used == 16 * one.queries_used
+    assert many.queries_unused == 16 * (1 + many.reads_unused)
+
+
 def test_plan_errors():
+    with pytest.raises(ValueError, match=r"views=0: accepted are integers >= 1"):
+        plan(100, 0.05, Beta(1, 50), views=0)
     with pytest.raises(ValueError, match="power=2"):
         plan(100, 0.05, Beta(1, 50), power=2)
     with pytest.raises(ValueError, match="no test exists"):

@@ -16,6 +16,7 @@ def plan(
     mean: float = 0.01,
     power: float = 0.0,
     budget: float = math.inf,
+    views: int = 1,
 ) -> planning.Plan:
     """Compare the tests of one image, in exact numbers: size, power, hidden versions read.
 
@@ -32,11 +33,14 @@ def plan(
         Wanted detection rate of used images, 0..1.
     budget : float
         Most hidden versions read of a used image, on average.
+    views : int
+        Queries a version, as of `score.views`: they cost as many times more, and a smaller `mean`
+        says what they bring.
 
     Returns
     -------
     taggant.stats.planning.Plan
-        Its `rows`, and the one that is `recommended`. Queries are views x (1 + reads) an image.
+        Its `rows`, with reads and queries an image, and the one that is `recommended`.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def plan(
     >>> best.test, round(best.power, 3), round(best.reads_used, 1)
     ('besag_clifford, h = 2', 0.922, 37.9)
     """
-    return planning.plan(n, p, Beta.with_mean(mean), power, budget)
+    return planning.plan(n, p, Beta.with_mean(mean), power, budget, views=views)
 
 
 def plan_together(

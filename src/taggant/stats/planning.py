@@ -15,7 +15,7 @@ import numpy as np
 
 from taggant.stats.alternatives import NULL, Alternative
 from taggant.stats.boundary import Boundary
-from taggant.stats.checks import real, shown
+from taggant.stats.checks import integer, real, shown
 from taggant.stats.evidence import anytime
 from taggant.stats.levels import Level, level, versions
 from taggant.stats.sequential import besag_clifford, pprm, rank
@@ -51,7 +51,9 @@ class PlanRow:
     size, power : float
         Claim probability of unused and of used instances.
     reads_used, reads_unused : float
-        Mean hidden versions read; queries are K (1 + reads) with K augmentations.
+        Mean hidden versions read.
+    views : int
+        Queries a version.
     """
 
     test: str
@@ -60,6 +62,17 @@ class PlanRow:
     power: float
     reads_used: float
     reads_unused: float
+    views: int = 1
+
+    @property
+    def queries_used(self) -> float:
+        """Mean queries of a used image, its published version among what is asked."""
+        return self.views * (1 + self.reads_used)
+
+    @property
+    def queries_unused(self) -> float:
+        """Mean queries of an unused image."""
+        return self.views * (1 + self.reads_unused)
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,10 +95,10 @@ class Plan:
     excluded: tuple[tuple[str, int, str], ...]
 
     def __repr__(self) -> str:
-        heads = ("test", "n", "size", "power", "reads, used", "unused")
+        heads = ("test", "n", "size", "power", "reads, used", "unused", "queries, used", "unused")
         lines = [
             f"Plan at p = {self.p:g}, exact",
-            "  {:<31}{:>7}{:>8}{:>7}{:>13}{:>8}".format(*heads),
+            "  {:<31}{:>7}{:>8}{:>7}{:>13}{:>8}{:>15}{:>9}".format(*heads),
             *map(_line, self.rows),
         ]
         best = self.recommended
@@ -96,7 +109,7 @@ class Plan:
 def _line(row: PlanRow) -> str:
     return (
         f"  {row.test:<31}{row.n:>7,}{row.size:>8.4f}{row.power:>7.3f}{row.reads_used:>13.1f}"
-        f"{row.reads_unused:>8.1f}"
+        f"{row.reads_unused:>8.1f}{row.queries_used:>15,.0f}{row.queries_unused:>9,.0f}"
     )
 
 
@@ -107,6 +120,7 @@ def plan(
     power: float = 0.0,
     budget: float = math.inf,
     tests: Mapping[str, Test] = TESTS,
+    views: int = 1,
 ) -> Plan:
     """Compare tests and recommend one.
 
@@ -124,6 +138,9 @@ def plan(
     budget : float
         Largest acceptable mean number of hidden versions read on used instances.
     tests : mapping of name to callable (n, p) -> Boundary
+    views : int
+        Queries a version: several cost as many times more, and `alternative` is to say what they
+        bring.
 
     Raises
     ------
@@ -134,6 +151,7 @@ def plan(
     budget = real(budget, "budget", 0.0, math.inf, "")
     if not hasattr(alternative, "log_pmf"):
         raise ValueError(f"alternative={shown(alternative)}: accepted are laws such as {NULL!r}")
+    views = integer(views, "views", 1)
     sizes = _versions_to_try(n, level(p))
     rows: list[PlanRow] = []
     excluded: list[tuple[str, int, str]] = []
@@ -144,7 +162,7 @@ def plan(
             except ValueError as reason:  # no such test at this n and p: shown, not hidden
                 excluded.append((name, count, str(reason)))
                 continue
-            rows.append(_row(name, boundary, alternative))
+            rows.append(_row(name, boundary, alternative, views))
     if not rows:
         raise ValueError(f"no test exists at p={p}: {excluded[0][2]}")
     suited = [row for row in rows if row.power >= power and row.reads_used <= budget]
@@ -163,7 +181,7 @@ def _versions_to_try(n: int | Sequence[int] | None, alpha: Fraction) -> list[int
     return [versions(count) for count in several]
 
 
-def _row(name: str, boundary: Boundary, alternative: Alternative) -> PlanRow:
+def _row(name: str, boundary: Boundary, alternative: Alternative, views: int) -> PlanRow:
     return PlanRow(
         test=name,
         n=boundary.n,
@@ -171,4 +189,5 @@ def _row(name: str, boundary: Boundary, alternative: Alternative) -> PlanRow:
         power=boundary.power(alternative),
         reads_used=boundary.expected_queries(alternative),
         reads_unused=boundary.expected_queries(NULL),
+        views=views,
     )

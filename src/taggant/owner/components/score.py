@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from taggant import score
 from taggant.data.augment import CropFlip as CropFlipAugment
+from taggant.data.probes import Probe as ProbeAugment
 from taggant.data.resized_crop import ResizedCrop as ResizedCropAugment
 from taggant.owner.components.component import (
     Component,
@@ -133,6 +134,14 @@ class ResizedCrop(Component):
         return self
 
 
+class Probe(Component):
+    kind: Literal["probe"]
+    factory = ProbeAugment
+    size: Annotated[float, Field(gt=0, le=255)]
+    cell: Annotated[int, Field(ge=1, le=4096)] = 1
+    steps: Annotated[int, Field(ge=1, le=1024)] = 1
+
+
 class RandomViews(Component):
     kind: Literal["random"]
     factory = view_sets.Random
@@ -147,7 +156,7 @@ Statistic = (
     Loss | Margin | Hinge | Entropy | ModifiedEntropy | Cosine | NearestView | PairwiseCosine
 )
 Access = Full | Label | Rounded | TopK | Embedding
-Augment = CropFlip | ResizedCrop
+Augment = CropFlip | ResizedCrop | Probe
 ViewSet = RandomViews | GridViews
 """Not those that ask the model about the raw picture: a verifier could not draw them again."""
 NAMES = names_by_target(Statistic, Access, Augment, ViewSet)

@@ -1,0 +1,154 @@
+"""Membership inference by thresholds: how far its nominal rate is off, on photos.
+
+LOSS, entropy, RMIA and LiRA, with two reference models that did not learn an image. A threshold is
+set so that 5 %, or .1 %, of known non-members lie above it. Where these are photos of the same
+distribution, about as many of the others do. Where they are not - photos of other classes, blurred
+ones, small ones that were enlarged - it is anybody's guess, and an owner seldom has the former.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from experiments.defences._attacks import ATTACKS, Signals, claimed
+from experiments.plots import MARKERS, PALETTE
+from experiments.power._seeds import student
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from experiments import Expected
+from taggant.answers import evaluating
+from taggant.data.imageset import ImageSet
+from taggant.data.purify import Blur, Resize
+from taggant.groups import compose_config
+from taggant.pipeline.context import RunContext
+from taggant.pipeline.controlled_run import ControlledRun
+from taggant.report import style
+from taggant.score.membership import entropy, margin
+from taggant.victim.victim import EVAL_BATCH, Victim
+
+LEVELS = (0.05, 0.001)
+VEHICLES = ("airplane", "automobile", "ship", "truck")
+OTHERS = {"blurred": Blur(1.0), "enlarged": Resize(0.5)}
+SAME = "same"
+ANIMALS_BY_VEHICLES, VEHICLES_BY_ANIMALS = "animals by vehicles", "vehicles by animals"
+TRAINED = {None: "as they are", "crop_flip": "shifted and mirrored"}
+
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    found = pl.DataFrame([row for run in runs.iter_rows(named=True) for row in _rows(run)])
+    keys = ["augment", "attack", "calibrated", "level"]
+    rows = []
+    for names, cell in found.group_by(keys, maintain_order=True):
+        row: dict[str, Any] = {**dict(zip(keys, names, strict=True)), "seeds": len(cell)}
+        for rate in ("detection_rate", "false_detection_rate"):
+            mean, half = student(cell[rate].to_numpy())
+            row |= {rate: mean, f"{rate}_low": max(0.0, mean - half)}
+            row |= {f"{rate}_high": min(1.0, mean + half)}
+        rows.append(row | {"known": cell["known"].min(), "asked": cell["asked"].min()})
+    return pl.DataFrame(rows).with_columns(date=pl.lit(runs["date"].max()))
+
+
+def _rows(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    made = run_of(Path(run["folder"]))
+    learned, unseen = made.train.images, made.data.splits.test
+    others = unseen.select(range(0, len(unseen), 2))
+    asked = unseen.select(range(1, len(unseen), 2))
+    signals = [signals_of(made, images) for images in (learned, asked, others)]
+    cells = {SAME: signals}
+    for name, change in OTHERS.items():
+        cells[name] = [*signals[:2], signals_of(made, changed(others, change))]
+    wheels = [_vehicles(images) for images in (learned, asked, others)]
+    for name, of in ((ANIMALS_BY_VEHICLES, True), (VEHICLES_BY_ANIMALS, False)):
+        rows = [wheels[0] != of, wheels[1] != of, wheels[2] == of]
+        cells[name] = [one.of(some) for one, some in zip(signals, rows, strict=True)]
+    for calibrated, parts in cells.items():
+        facts = {"augment": TRAINED[run["victim/augment"]], "calibrated": calibrated}
+        facts |= {"known": len(parts[2].margin), "asked": len(parts[1].margin)}
+        for attack, score in ATTACKS.items():
+            members, unused, known = (score(one, parts[2]) for one in parts)
+            for level in LEVELS:
+                yield {
+                    **facts,
+                    "attack": attack,
+                    "level": level,
+                    "detection_rate": claimed(members, known, level),
+                    "false_detection_rate": claimed(unused, known, level),
+                }
+
+
+def run_of(folder: Path) -> ControlledRun:
+    """The stages of a finished run, which lie in the store."""
+    outside = compose_config(["progress=false"])
+    config = OmegaConf.merge(outside, json.loads((folder / "config.json").read_text()))
+    assert OmegaConf.is_dict(config)
+    return ControlledRun(RunContext.from_config(config))
+
+
+def changed(images: ImageSet, change: Callable[[Tensor], Tensor]) -> ImageSet:
+    """The same images, cleaned; their ids stay."""
+    parts = [change(part) for part in images.images.split(EVAL_BATCH)]
+    return replace(images, images=torch.cat(parts))
+
+
+def signals_of(made: ControlledRun, images: ImageSet) -> Signals:
+    """What the victim says of images, and as many references for each that did not learn it."""
+    assert images.labels is not None
+    models = [made.reference.model(number) for number in range(made.reference.asked.count)]
+    own = _answers(made.train.final(), images)
+    theirs = np.stack([margin(_answers(m, images), images.labels).numpy() for m in models])
+    outside = theirs.T[~_inside(made, images)].reshape(len(images), -1)
+    return Signals(
+        margin(own, images.labels).numpy().astype(np.float64),
+        entropy(own, images.labels).numpy().astype(np.float64),
+        outside.astype(np.float64),
+    )
+
+
+def _inside(made: ControlledRun, images: ImageSet) -> NDArray[np.bool_]:
+    """Which references count as having learned an image, [N, models]: half of them, for each."""
+    count = made.reference.asked.count
+    if set(images.ids) <= set(made.data.splits.train.ids):
+        return np.asarray(made.reference.inside(images.ids).T)
+    return np.tile(np.arange(count) % 2 == 1, (len(images), 1))
+
+
+@torch.no_grad()
+def _answers(victim: Victim, images: ImageSet) -> Tensor:
+    with evaluating(victim):
+        parts = [victim(part) for part in images.images.split(EVAL_BATCH)]
+    return torch.cat(parts).float().log_softmax(1)
+
+
+def _vehicles(images: ImageSet) -> NDArray[np.bool_]:
+    assert images.labels is not None
+    names = np.array(images.class_names)[images.labels.numpy()]
+    return np.isin(names, VEHICLES)
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    fig = Figure(figsize=(style.WIDTH, 5.2))
+    every = fig.subplots(len(LEVELS), len(TRAINED), sharey="row", sharex=True)
+    for line, level in zip(every, LEVELS, strict=True):
+        for ax, trained in zip(line, TRAINED.values(), strict=True):
+            rows = table.filter(level=level, augment=trained)
+            for name, colour, marker in zip(ATTACKS, PALETTE, MARKERS, strict=False):
+                of = rows.filter(attack=name)
+                rates = of["false_detection_rate"].clip(1e-4)
+                ax.plot(of["calibrated"], rates, marker, color=colour, label=name)
+            ax.axhline(level, color=style.FAINT, linestyle="--")
+            ax.set_yscale("log")
+            ax.tick_params(axis="x", rotation=30)
+            ax.set_title(f"photos {trained}, nominal rate {level:.1%}")
+    every[0][0].legend(loc="best")
+    fig.supylabel("false-detection rate")
+    return fig
