@@ -1,9 +1,11 @@
-"""Membership inference beside audits, on numbers made by hand."""
+"""What hides use: tables of the bench, and membership inference, on numbers made by hand."""
 
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
+from experiments.defences import bench
 from experiments.defences._attacks import ATTACKS, Signals, claimed, lira, rmia
 
 
@@ -51,3 +53,26 @@ def test_a_threshold_leaves_no_more_than_the_level_above_it():
     assert claimed(known, known, 0.05) == 0.05
     assert claimed(known, known, 0.001) == 0.0
     assert claimed(known + 0.5, known, 0.001) == 0.01
+
+
+def test_a_row_of_the_bench_is_called_by_what_its_experiment_sweeps():
+    """All runs have all columns: a victim with augmentation stands behind no defence."""
+    facts = {"defence": "none", "victim/augment": None, "victim.label_smoothing": 0.0}
+    facts |= {"victim.patience": None}
+    runs = pl.DataFrame(
+        [
+            {**facts, "experiment": "defences/deployed"},
+            {**facts, "experiment": "defences/deployed", "defence": "jpeg"},
+            {**facts, "experiment": "defences/augmented", "victim/augment": "crop_flip"},
+            {**facts, "experiment": "defences/smoothed", "victim.label_smoothing": 0.1},
+            {**facts, "experiment": "defences/stopped", "victim.patience": 2},
+        ],
+    )
+    names = runs.select(called=bench._names(runs))["called"]
+    assert names.to_list() == [
+        "none",
+        "jpeg",
+        "crop_flip",
+        "smoothed labels 0.1",
+        "early stopping 2",
+    ]

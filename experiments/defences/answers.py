@@ -1,0 +1,49 @@
+"""How audits answer defences: the same victims, asked in other ways.
+
+Noise of .01 on the confidences that follows from the image, and the label alone, on photos. Asked
+once; by sixteen views of each version; by 64 copies of it with a little noise, the same on all
+versions; by 64 with much noise; by eight noises in eight sizes, which tell how far away the label
+flips. All by 40 of the 100 versions, one of them published. Queries are those of an image whose
+versions are all asked about; a test that stops early asks less, see `taggant.plan(views=...)`.
+"""
+
+import polars as pl
+from experiments.defences._rows import rows
+from matplotlib.figure import Figure
+
+from experiments import Expected, plots
+from taggant import plan
+
+WAYS = {
+    "once": "once",
+    "views": "16 views",
+    "probes": "64 with a little noise",
+    "votes": "64 with much noise",
+    "distance": "8 noises, 8 sizes",
+}
+RUNS = tuple(f"defences/answers_{name}" for name in WAYS)
+SHOWN = {"none": "all", "noise": "noise of .01", "label_only": "label only"}
+SETS = ((10, 0.05), (20, 0.05), (20, 0.001), (50, 0.05), (50, 0.001))
+
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    way = pl.col("experiment").str.strip_prefix("defences/answers_").replace_strict(WAYS)
+    runs = runs.with_columns(
+        asked=pl.format("{}: {}", pl.col("defence").replace_strict(SHOWN), way)
+    )
+    queries = {views: _planned(views) for views in runs["score.views"].unique()}
+    planned = pl.col("score.views").replace_strict(queries, return_dtype=pl.Float64)
+    cost = runs.select("asked", views="score.views", planned_queries=planned).unique()
+    return rows(runs, "asked", "all: once", SETS).join(cost, on="asked")
+
+
+def _planned(views: int) -> float:
+    """Queries of a used image by the default test, if 5 % of its hidden versions beat it."""
+    found = plan(40, 0.05, mean=0.05, views=views).rows
+    return next(row.queries_used for row in found if row.test == "optimal")
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    return plots.categories(table.sort("asked"), "asked")
