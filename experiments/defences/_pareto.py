@@ -37,7 +37,7 @@ def pareto(table: pl.DataFrame, name: str, cost: str, panels: Sequence[tuple[str
         ax.plot(*_front(rows, cost, power), color=style.UNUSED, linewidth=1, drawstyle="steps-post")
         ax.plot(rows[cost], rows[power], "o", color=style.USED, markersize=4)
         ax.set_ylim(-0.06, 1.12)
-        low, high = float(rows[cost].min()), float(rows[cost].max())  # type: ignore[arg-type]
+        low, high = rows[cost].to_numpy().min(), rows[cost].to_numpy().max()
         room = 0.08 * (high - low or 1.0)
         ax.set_xlim(low - 2 * room, high + 2 * room)
         for axis in (ax.xaxis, ax.yaxis):
@@ -62,16 +62,17 @@ def _call(ax: Axes, points: Sequence[tuple[float, float, str]]) -> None:
     dots = [ax.transData.transform(point[:2]) for point in points]
     scale = ax.figure.dpi / 72
     taken: list[Box] = [(x - 3, y - 3, x + 3, y + 3) for x, y in dots]
-    for (x, y), (*point, name) in zip(dots, points, strict=True):
+    for (x, y), (across, up, name) in zip(dots, points, strict=True):
         wide, high = WIDE * SIZE * len(name) * scale, 1.2 * SIZE * scale
         spots = ((x + dx * scale, y + dy * scale) for dx, dy in _near(wide / scale))
         boxes = ((left, low, left + wide, low + high) for left, low in spots)
         box = next(b for b in boxes if not any(map(_meets, [b] * len(taken), taken)))
         taken.append(box)
+        left, low = ax.transData.inverted().transform(box[:2])
         ax.annotate(
             name,
-            point,
-            ax.transData.inverted().transform(box[:2]),
+            (across, up),
+            (left, low),
             fontsize=SIZE,
             arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": style.FAINT, "shrinkB": 2},
         )

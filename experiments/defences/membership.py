@@ -7,6 +7,7 @@ ones, small ones that were enlarged - it is anybody's guess, and an owner seldom
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import polars as pl
 import torch
 from experiments.defences._attacks import ATTACKS, Signals, claimed
+from experiments.experiment import ROOT
 from experiments.plots import MARKERS, PALETTE
 from experiments.power._seeds import student
 from matplotlib.figure import Figure
@@ -30,6 +32,7 @@ from taggant.data.purify import Blur, Resize
 from taggant.groups import compose_config
 from taggant.pipeline.context import RunContext
 from taggant.pipeline.controlled_run import ControlledRun
+from taggant.pipeline.run import OUTSIDE
 from taggant.report import style
 from taggant.score.membership import entropy, margin
 from taggant.victim.victim import EVAL_BATCH, Victim
@@ -88,9 +91,10 @@ def _rows(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def run_of(folder: Path) -> ControlledRun:
     """The stages of a finished run, which lie in the store."""
-    outside = compose_config(["progress=false"])
-    config = OmegaConf.merge(outside, json.loads((folder / "config.json").read_text()))
-    assert OmegaConf.is_dict(config)
+    root = os.environ.get("TAGGANT_ROOT", ROOT)
+    outside = compose_config([f"paths.root={root}", "progress=false"])
+    rest = {key: outside[key] for key in OUTSIDE}
+    config = OmegaConf.create({**rest, **json.loads((folder / "config.json").read_text())})
     return ControlledRun(RunContext.from_config(config))
 
 

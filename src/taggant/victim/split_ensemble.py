@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.data.imageset import ImageSet
@@ -58,7 +59,7 @@ class SplitEnsemble(Taught):
             said[rows] += self.confidences(teacher, data.images.to(device)[rows])
         return data.images, said / self.without
 
-    def unseen(self, count: int, seed: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    def unseen(self, count: int, seed: int) -> NDArray[np.bool_]:
         """Which of so many images each member goes without, bool [members, count]."""
         order = np.random.default_rng(seed).random((self.members, count)).argsort(0)
         return np.asarray(order < self.without)
