@@ -39,7 +39,7 @@ from taggant.victim.victim import EVAL_BATCH, Victim
 
 LEVELS = (0.05, 0.001)
 VEHICLES = ("airplane", "automobile", "ship", "truck")
-OTHERS = {"blurred": Blur(1.0), "enlarged": Resize(0.5)}
+OTHERS: dict[str, Callable[[Tensor], Tensor]] = {"blurred": Blur(1.0), "enlarged": Resize(0.5)}
 SAME = "same"
 ANIMALS_BY_VEHICLES, VEHICLES_BY_ANIMALS = "animals by vehicles", "vehicles by animals"
 TRAINED = {None: "as they are", "crop_flip": "shifted and mirrored"}
@@ -75,8 +75,12 @@ def _rows(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
         rows = [wheels[0] != of, wheels[1] != of, wheels[2] == of]
         cells[name] = [one.of(some) for one, some in zip(signals, rows, strict=True)]
     for calibrated, parts in cells.items():
-        facts = {"augment": TRAINED[run["victim/augment"]], "calibrated": calibrated}
-        facts |= {"known": len(parts[2].margin), "asked": len(parts[1].margin)}
+        facts = {
+            "augment": TRAINED[run["victim/augment"]],
+            "calibrated": calibrated,
+            "known": len(parts[2].margin),
+            "asked": len(parts[1].margin),
+        }
         for attack, score in ATTACKS.items():
             members, unused, known = (score(one, parts[2]) for one in parts)
             for level in LEVELS:

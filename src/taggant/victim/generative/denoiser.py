@@ -22,7 +22,7 @@ SAMPLING_STEPS = 25
 SAMPLED_AT_ONCE = 64
 
 
-def cosine_schedule(bounded: bool = True) -> DDPMScheduler:
+def cosine_schedule(bounded: bool = True) -> Any:
     """The squared-cosine schedule of Nichol and Dhariwal (2021).
 
     Parameters
