@@ -147,6 +147,7 @@ PRESENT: dict[str, type] = {
     "terms.marking.strategy": dict,
     "terms.marking.strategy.kind": str,
     "terms.marking.strategy.cells": int,
+    "terms.marking.strategy.mirror": bool,
     **dict.fromkeys(("made.device", "made.name", "made.torch"), str),
     **dict.fromkeys(("pictures.bits", "pictures.doubtful"), str),
     **dict.fromkeys(("pictures.read", "pictures.exceedances"), int),
@@ -370,6 +371,9 @@ def test_a_file_of_gigabytes_is_not_read(tmp_path):
         (("rule", "level"), "1/" + "9" * 5000),
         (("score", "views"), 10**9),
         (("transform", "side"), 10**9),
+        (("transform", "width"), 10**9),
+        (("transform", "webp"), 10**9),
+        (("transform", "crop"), [10**6] * 4),
     ],
     ids=str,
 )

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tests.owner import photos
 from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
 from taggant.auditing.published import AuditError
 from taggant.data.decode import to_image
+from taggant.owner import pictures
 from taggant.owner.cli import app
+from taggant.owner.copies import encoding, fit
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import mark
-from taggant.owner.transform import Transform, fit
+from taggant.owner.record import Record
+from taggant.owner.schema import SchemaError, parse_values
+from taggant.owner.transform import CHROMA, CLOSE_ENOUGH, PROFILES, Transform, closeness
 
 PALE = """
 import torch
@@ -26,17 +36,94 @@ def logits(images):
 """
 
 
-@pytest.mark.parametrize("text", ["", "jpeg:85", "resize:64", "resize:64+jpeg:70"])
+WRITTEN = (
+    "",
+    "jpeg:85",
+    "jpeg:85/444",
+    "webp:80",
+    "resize:64",
+    "width:64",
+    "resize:64+jpeg:70",
+    "crop:2,0.5,0,12.3456",
+    "crop:2,2,2,2+width:64+webp:70",
+    *PROFILES.values(),
+)
+REFUSED = (
+    *("jpeg", "jpeg:0", "jpeg:101", "jpeg:٨٥", "jpeg:85/411", "webp:80/444", "webp:0", "png"),
+    *("jpeg:80+resize:64", "resize:64+crop:2,2,2,2", "jpeg:80+webp:80", "resize:64+width:64"),
+    *("crop:5", "crop:2,2,2", "crop:41,0,0,0", "crop:-1,0,0,0", "crop:1.00001,0,0,0", "resize:3"),
+    *("width:3", "resize:64+", "+jpeg:80", "jpeg:80+jpeg:80", "feed+jpeg:80", "Feed"),
+)
+
+
+@pytest.mark.parametrize("text", WRITTEN)
 def test_a_transform_is_read_and_written(text):
     assert str(Transform.parse(text)) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["jpeg", "jpeg:0", "jpeg:101", "crop:5", "jpeg:80+resize:64", "resize:3"]
-)
+@pytest.mark.parametrize("text", REFUSED)
 def test_other_transforms_are_refused(text):
     with pytest.raises(ValueError, match=r"accepted|needed"):
         Transform.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("step", "values"),
+    [
+        (Transform(), {"side": None, "quality": None}),
+        (Transform(side=64, quality=85), {"side": 64, "quality": 85}),
+    ],
+)
+def test_transforms_that_files_had_before_are_written_as_they_were(step, values):
+    assert step.plain() == values
+    assert parse_values(Transform, values) == step
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profiles_are_read_from_files_too(profile):
+    step = Transform.parse(profile)
+    assert parse_values(Transform, step.plain()) == step
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("side", value) for value in (0, -5, 2**60, 64.0, "64", True)),
+        *(("width", value) for value in (0, 2**60, "x")),
+        *(("webp", value) for value in (0, 101, True)),
+        *(("chroma", value) for value in ("411", "444", 0, None)),
+        *(
+            ("crop", value)
+            for value in ([0] * 4, [1] * 3, [1] * 5, [400_001] * 4, [-1] * 4, "1111")
+        ),
+        *(("crop", value) for value in ([0.5] * 4, [2**70] * 4, {}, 7, "1111")),
+        ("filter", "bicubic"),
+    ],
+)
+def test_a_strangers_transform_is_held_to_bounds(key, value):
+    with pytest.raises(SchemaError):
+        parse_values(Transform, {"side": None, "quality": None, key: value})
+
+
+def test_the_largest_crop_leaves_something_of_the_smallest_picture():
+    step = Transform(crop=(400_000,) * 4)
+    assert step(torch.zeros(3, 16, 16, dtype=torch.uint8)).shape == (3, 4, 4)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_webp_keeps_the_channels(channels):
+    pixels = torch.full((channels, 20, 30), 200, dtype=torch.uint8)
+    assert Transform(webp=90)(pixels).shape == (channels, 20, 30)
+
+
+def test_the_chroma_of_old_transforms_is_what_jpeg_did_without_it_being_named():
+    image, stream = photos.scene(3, 64, 48), io.BytesIO()
+    image.save(stream, "JPEG", quality=71)
+    pixels = pictures.to_tensor(image)
+    assert torch.equal(Transform(quality=71)(pixels), pictures.to_tensor(Image.open(stream)))
+    assert not torch.equal(
+        Transform(quality=71)(pixels), Transform(quality=71, chroma="444")(pixels)
+    )
 
 
 def test_resizing_keeps_the_proportions_and_small_pictures():
@@ -58,16 +145,26 @@ def found_of(home) -> list[FoundPicture]:
     return gather(ledger, gather_raw(ledger, home / "raw"), home / "out")
 
 
-@pytest.mark.parametrize("text", ["jpeg:82", "resize:40+jpeg:91"])
-def test_a_platforms_transform_is_fitted_and_its_audit_runs(home, monkeypatch, text):
-    side, quality = Transform.parse(text).side, Transform.parse(text).quality
-    for one in found_of(home):
-        target = (home / "copy" / one.entry.published).with_suffix(".jpg")
+def publish(home, text, found) -> None:
+    """What a platform of one transform makes of the published files: whole JPEG or WebP files."""
+    step = Transform.parse(text)
+    bare = step.replace(quality=None, webp=None, chroma="420")
+    for one in found:
+        image = to_image(bare(one.published))
+        target = home / "copy" / one.entry.published
         target.parent.mkdir(parents=True, exist_ok=True)
-        to_image(Transform(side=side)(one.published)).save(target, quality=quality)
-    found = found_of(home)
-    copies = copies_of(found, home / "copy")
-    assert str(fit(copies, [one.published for one in found])) == text
+        if step.quality is not None:
+            chroma = CHROMA.index(step.chroma)
+            image.save(target.with_suffix(".jpg"), quality=step.quality, subsampling=chroma)
+        elif step.webp is not None:
+            image.save(target.with_suffix(".webp"), quality=step.webp)
+        else:
+            image.save(target)
+
+
+@pytest.mark.parametrize("text", ["jpeg:82", "crop:5,2,5,2+resize:50+jpeg:91/444"])
+def test_a_platforms_transform_is_fitted_and_its_audit_runs(home, monkeypatch, text):
+    publish(home, text, found_of(home))
     monkeypatch.delitem(sys.modules, "pale", raising=False)
     (home / "pale.py").write_text(PALE)
     monkeypatch.chdir(home)
@@ -78,6 +175,82 @@ def test_a_platforms_transform_is_fitted_and_its_audit_runs(home, monkeypatch, t
     )
     assert result.exit_code == 0
     assert f"explained by: {text}" in result.output
+    assert str(Record.load(home / "a.json").facts.transform) == text
+
+
+@dataclass
+class Large:
+    """Detailed pictures larger than platforms show, as if they had been published."""
+
+    found: list[Any]
+
+    @classmethod
+    def of(cls, *sizes: tuple[int, int]) -> Large:
+        rng = np.random.default_rng(0)
+        made = []
+        for number, (width, height) in enumerate(sizes):
+            noise = Image.fromarray(rng.integers(0, 255, (height // 9, width // 9, 3), np.uint8))
+            detail = noise.resize((width, height), Image.Resampling.BICUBIC)
+            image = Image.blend(photos.scene(number, width, height), detail, 0.4)
+            entry = SimpleNamespace(published=f"a/p{number}.png")
+            made.append(SimpleNamespace(entry=entry, published=pictures.to_tensor(image)))
+        return cls(made)
+
+    def fit(self, home) -> Transform:
+        copies = copies_of(self.found, home / "copy")
+        step = fit(copies, [one.published for one in self.found])
+        check_copies(self.found, copies, step)
+        return step
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_is_read_from_its_copies(tmp_path, profile):
+    large = Large.of((2160, 420), (1100, 1300))
+    publish(tmp_path, PROFILES[profile], large.found)
+    assert str(large.fit(tmp_path)) == PROFILES[profile]
+
+
+@pytest.mark.parametrize("margins", [(3, 0, 0, 0), (7, 11, 4, 2), (0, 0, 25, 25)])
+@pytest.mark.parametrize("side", [None, 160])
+def test_any_slight_crop_is_found_and_explains_the_copies(tmp_path, margins, side):
+    large = Large.of((300, 200), (300, 200))
+    left, top, right, bottom = margins
+    for one in large.found:
+        image = to_image(one.published).crop((left, top, 300 - right, 200 - bottom))
+        shown = to_image(Transform(side=side)(pictures.to_tensor(image)))
+        (tmp_path / "copy/a").mkdir(parents=True, exist_ok=True)
+        shown.save(tmp_path / "copy" / one.entry.published)
+    step = large.fit(tmp_path)
+    assert step.crop is not None
+    wanted = np.array(margins) / (300, 200, 300, 200)
+    assert np.abs(np.array(step.crop) / 1e6 - wanted).max() < 0.006
+
+
+def test_pictures_that_were_cropped_by_other_shares_are_refused(tmp_path):
+    large = Large.of((300, 200), (300, 200))
+    (tmp_path / "copy/a").mkdir(parents=True)
+    for margin, one in zip((5, 40), large.found, strict=True):
+        image = to_image(one.published).crop((margin, 0, 300, 200))
+        image.resize((250, 180)).save(tmp_path / "copy" / one.entry.published)
+    with pytest.raises((ValueError, AuditError), match=r"audit refuses"):
+        large.fit(tmp_path)
+
+
+def test_sizes_that_were_rounded_otherwise_are_no_other_sizes():
+    pixels = pictures.to_tensor(photos.scene(1, 60, 40))
+    assert closeness(pixels, pictures.to_tensor(photos.scene(1, 60, 41))) > CLOSE_ENOUGH
+    assert closeness(pixels, pictures.to_tensor(photos.scene(1, 60, 42))) == float("-inf")
+    assert closeness(pixels, pictures.to_tensor(photos.scene(1, 60, 40).convert("L"))) < 0
+
+
+def test_tables_of_another_library_have_a_quality_near_them(tmp_path):
+    path = tmp_path / "a.jpg"
+    image = photos.scene(1, 40, 40)
+    image.save(path, quality=83)
+    tables = Image.open(path).quantization
+    tables = {key: [value + (key == 0) for value in table] for key, table in tables.items()}
+    image.save(path, qtables=tables)
+    assert 81 <= encoding(path)["quality"] <= 83
 
 
 def test_a_filtered_copy_is_refused(home):

@@ -97,13 +97,24 @@ class GrownSchema(Schema):
 
     These are the fields with a default, and while they have it they are not written: such a file
     comes out byte for byte as it was.
+
+    Attributes
+    ----------
+    first : frozenset of str
+        Fields with a default that every file has.
     """
+
+    first: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
     def _written(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values: dict[str, Any] = written(self)
         fields = type(self).model_fields.items()
-        later = {name: field.default for name, field in fields if not field.is_required()}
+        later = {
+            name: field.default
+            for name, field in fields
+            if not field.is_required() and name not in self.first
+        }
         same = {name for name, default in later.items() if getattr(self, name) == default}
         return {name: value for name, value in values.items() if name not in same}
 

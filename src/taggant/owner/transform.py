@@ -4,123 +4,193 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from PIL import Image
-from PIL.JpegImagePlugin import JpegImageFile
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from taggant.data.decode import to_image
-from taggant.owner import kinds, pictures
-from taggant.owner.jpeg import quality_of
-from taggant.owner.schema import Schema, SchemaError
+from taggant.owner import pictures
+from taggant.owner.jpeg import JpegSettings
+from taggant.owner.schema import GrownSchema, SchemaError
 
-ACCEPTED = "accepted are jpeg:QUALITY, resize:LONGER_SIDE, or both as resize:1024+jpeg:85"
 CLOSE_ENOUGH = 32.0
 """dB: a platform's copy must be at least this close to what the transform makes."""
+MILLION = 1_000_000
+LARGEST_CROP = 400_000
+"""Millionths of a side that are cut off at each end, at most."""
+Chroma = Literal["444", "422", "420"]
+CHROMA: tuple[Chroma, ...] = ("444", "422", "420")
+"""Chroma subsampling of JPEG, in the order in which Pillow numbers it."""
+PROFILES = {
+    "feed": "width:1080+jpeg:75",
+    "album": "resize:2048+jpeg:85",
+    "messenger": "resize:1600+jpeg:70",
+    "board": "resize:1200+webp:80",
+    "trimmed": "crop:2,2,2,2+resize:2048+jpeg:85",
+    "full": "jpeg:92/444",
+}
+"""Kinds of platforms, by what they do. Real ones change, so better let their copies be read."""
+ACCEPTED = (
+    "accepted are crop:LEFT,TOP,RIGHT,BOTTOM (percent, at most 40 each), resize:LONGER_SIDE or "
+    "width:PIXELS, and jpeg:QUALITY (jpeg:QUALITY/444) or webp:QUALITY, in this order, as "
+    f"resize:1024+jpeg:85; or one of {', '.join(PROFILES)}"
+)
+PERCENT = r"[0-9]{1,2}(?:\.[0-9]{1,4})?"
+STEPS = (
+    rf"crop:(?P<crop>{PERCENT}(?:,{PERCENT}){{3}})",
+    r"(?:resize:(?P<side>[0-9]{1,9})|width:(?P<width>[0-9]{1,9}))",
+    r"(?:jpeg:(?P<quality>[0-9]{1,3})(?:/(?P<chroma>444|422|420))?|webp:(?P<webp>[0-9]{1,3}))",
+)
+TEXT = re.compile(r"(?!\+)" + "".join(rf"(?:(?:^|\+){step})?" for step in STEPS))
+
+Side = Annotated[int, Field(ge=pictures.SMALLEST, le=1 << 20)]
+Quality = Annotated[int, Field(ge=1, le=100)]
+Margin = Annotated[int, Field(ge=0, le=LARGEST_CROP)]
+Margins = tuple[Margin, Margin, Margin, Margin]
 
 
-class Transform(Schema):
-    """Resize so that the longer side is at most `side`, then JPEG of `quality`; either may be None.
+class Transform(GrownSchema):
+    """Crop, then resize, then encode and decode; each may be left out.
 
-    Larger `side` than a picture's leaves it alone.
+    Attributes
+    ----------
+    side : int or None
+        The longer side is at most so many pixels: smaller pictures are left alone.
+    quality : int or None
+        Of JPEG, 1..100.
+    width : int or None
+        Instead of `side`: the width is at most so many pixels.
+    webp : int or None
+        Instead of `quality`: of WebP.
+    chroma : {"444", "422", "420"}
+        Subsampling of JPEG.
+    crop : tuple of int, or None
+        Cut off at the left, top, right and bottom: millionths of the width or height, so that
+        pictures of all sizes lose the same share.
     """
 
-    side: Annotated[int, Field(ge=pictures.SMALLEST, le=1 << 20)] | None = None
-    quality: Annotated[int, Field(ge=1, le=100)] | None = None
+    first: ClassVar[frozenset[str]] = frozenset({"side", "quality"})
+
+    side: Side | None = None
+    quality: Quality | None = None
+    width: Side | None = None
+    webp: Quality | None = None
+    chroma: Chroma = "420"
+    crop: Margins | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Transform:
+        for one, other in (("side", "width"), ("quality", "webp")):
+            if None not in (getattr(self, one), getattr(self, other)):
+                raise ValueError(f"{one} and {other}: accepted is one of them")
+        if self.chroma != "420" and self.quality is None:
+            raise ValueError(f"chroma = {self.chroma!r}: accepted with a quality of JPEG only")
+        if self.crop is not None and not any(self.crop):
+            raise ValueError("crop: it cuts nothing off; accepted is None")
+        return self
 
     @classmethod
     def parse(cls, text: str) -> Transform:
-        """Read ``resize:1024+jpeg:85``, a part of it, or nothing.
+        """Read ``crop:2,2,2,2+resize:1024+jpeg:85``, a part of it, a profile's name, or nothing.
 
         Raises
         ------
         ValueError
             For anything else, or numbers out of range.
         """
-        found: dict[str, int] = {}
-        for part in filter(None, text.split("+")):
-            name, _, number = part.partition(":")
-            key = {"resize": "side", "jpeg": "quality"}.get(name)
-            if key is None or not re.fullmatch(r"\d{1,9}", number) or {key, "quality"} & set(found):
-                raise ValueError(f"transform {text!r}: {ACCEPTED}")
-            found[key] = int(number)
+        found = TEXT.fullmatch(PROFILES.get(text, text))
+        if found is None:
+            raise ValueError(f"transform {text!r}: {ACCEPTED}")
+        named = {key: value for key, value in found.groupdict().items() if value is not None}
+        values: dict[str, object] = {
+            key: value if key == "chroma" else int(value)
+            for key, value in named.items()
+            if key != "crop"
+        }
+        margins = [round(float(part) * MILLION / 100) for part in named.get("crop", "0").split(",")]
+        if any(margins):
+            values["crop"] = tuple(margins)
         try:
-            return cls.from_values(**found)
+            return cls.from_values(**values)
         except SchemaError as error:
             raise ValueError(f"transform {text!r}: {error}; {ACCEPTED}") from None
 
     def __str__(self) -> str:
-        parts = ((self.side, "resize"), (self.quality, "jpeg"))
-        return "+".join(f"{name}:{value}" for value, name in parts if value is not None)
+        return "+".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
+        if self.crop is not None:
+            yield "crop:" + ",".join(f"{margin * 100 / MILLION:.10g}" for margin in self.crop)
+        if self.side is not None:
+            yield f"resize:{self.side}"
+        if self.width is not None:
+            yield f"width:{self.width}"
+        if self.quality is not None:
+            yield f"jpeg:{self.quality}" + (f"/{self.chroma}" if self.chroma != "420" else "")
+        if self.webp is not None:
+            yield f"webp:{self.webp}"
 
     def __bool__(self) -> bool:
-        return self.side is not None or self.quality is not None
+        return bool(str(self))
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """uint8 [C, H, W] -> uint8 [C, H', W']."""
-        image = to_image(pixels)
-        if self.side is not None and max(image.size) > self.side:
-            scale = self.side / max(image.size)
-            size = (round(image.width * scale), round(image.height * scale))
-            image = image.resize(size, Image.Resampling.LANCZOS)
-        if self.quality is not None:
-            if len(pixels) in (2, 4):
-                raise ValueError("JPEG holds no transparency: this picture was published otherwise")
-            stream = io.BytesIO()
-            image.save(stream, "JPEG", quality=self.quality)
-            image = Image.open(stream)
-        return pictures.to_tensor(image)
+        """uint8 [C, H, W] -> uint8 [C, H', W'].
 
+        Raises
+        ------
+        ValueError
+            If JPEG would have to hold transparency.
+        """
+        return pictures.to_tensor(self._encoded(self._resized(self._cut(to_image(pixels)))))
 
-def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
-    """The transform that a platform's copies show: their size, and their JPEG tables.
-
-    Parameters
-    ----------
-    copies : sequence of Path
-        What the platform made of the published files.
-    published : iterable of Tensor, uint8 [C, H, W]
-        What was published, in the same order.
-
-    Raises
-    ------
-    ValueError
-        If the copies do not agree.
-    """
-    sides: set[int] = set()
-    qualities: set[int | None] = set()
-    for path, pixels in zip(copies, published, strict=True):
-        copy = pictures.read(path).pixels
-        if max(copy.shape[1:]) != max(pixels.shape[1:]):
-            sides.add(max(copy.shape[1:]))
-        qualities.add(jpeg_quality(path))
-    if len(sides) > 1 or len(qualities) > 1:
-        raise ValueError(
-            f"the platform's copies do not agree on one transform (longer sides {sorted(sides)}, "
-            f"JPEG qualities {sorted(map(str, qualities))}); name it with --transform"
+    def box(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """What is left of a picture after cropping: left, top, right and bottom in pixels."""
+        left, top, right, bottom = (
+            round(length * margin / MILLION)
+            for length, margin in zip((width, height) * 2, self.crop or (0,) * 4, strict=True)
         )
-    return Transform.from_values(side=next(iter(sides), None), quality=next(iter(qualities), None))
+        return left, top, width - right, height - bottom
 
+    def _cut(self, image: Image.Image) -> Image.Image:
+        return image if self.crop is None else image.crop(self.box(*image.size))
 
-def jpeg_quality(path: Path) -> int | None:
-    """Quality at which this JPEG library has the file's tables; None for other formats."""
-    with Image.open(path, formats=kinds.formats()) as image:
-        if image.format != "JPEG" or not isinstance(image, JpegImageFile):
-            return None
-        quality = quality_of(image.quantization)
-    if quality is None:
-        raise ValueError(f"{path}: its JPEG tables are of no standard quality; name --transform")
-    return quality
+    def _resized(self, image: Image.Image) -> Image.Image:
+        most, length = self.side, max(image.size)
+        if self.width is not None:
+            most, length = self.width, image.width
+        if most is None or length <= most:
+            return image
+        size = [max(1, round(one * most / length)) for one in image.size]
+        return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+
+    def _encoded(self, image: Image.Image) -> Image.Image:
+        if self.quality is not None:
+            if image.mode in ("LA", "RGBA"):
+                raise ValueError("JPEG holds no transparency: this picture was published otherwise")
+            chroma = CHROMA.index(self.chroma)
+            settings = JpegSettings.from_values(quality=self.quality, subsampling=chroma)
+            stream = io.BytesIO(settings.encoded(image))
+        elif self.webp is not None:
+            image.save(stream := io.BytesIO(), "WEBP", quality=self.webp)
+        else:
+            return image
+        return Image.open(stream).convert(image.mode)
 
 
 def closeness(copy: Tensor, made: Tensor) -> float:
-    """PSNR in dB of a platform's copy against what the transform makes; -inf for other sizes."""
-    if copy.shape != made.shape:
+    """PSNR in dB of a platform's copy against what the transform makes; -inf for other sizes.
+
+    A pixel more or less of a side is another way of rounding, and no other size.
+    """
+    sizes = zip(copy.shape, made.shape, strict=True)
+    if any(abs(one - other) > 1 for one, other in sizes) or len(copy) != len(made):
         return float("-inf")
+    if copy.shape != made.shape:
+        shown = to_image(made).resize((copy.shape[2], copy.shape[1]), Image.Resampling.BICUBIC)
+        made = pictures.to_tensor(shown)
     error = (copy.float() - made.float()).square().mean()
     return float(10 * torch.log10(255**2 / error.clamp(min=255**2 / 1e10)))

@@ -20,6 +20,7 @@ from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice, parse_counts, parse_decimal, parse_names
 from taggant.owner.commands.summary import summary
 from taggant.owner.components.score import ScoreConfig
+from taggant.owner.copies import fit
 from taggant.owner.cost import Cost, estimate
 from taggant.owner.decision import COMBINED, CONTROLS, TESTS, DecisionRule
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
@@ -28,7 +29,7 @@ from taggant.owner.ledger import FolderLedger
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.pictures import SMALLEST
 from taggant.owner.secret_paths import refuse_inside
-from taggant.owner.transform import Transform, fit
+from taggant.owner.transform import PROFILES, Transform
 from taggant.urls import is_address
 
 VERSIONS = "versions"
@@ -126,7 +127,11 @@ class Platform(OptionGroup):
         Path | None, typer.Option(help="the pictures as a platform re-encoded them")
     ] = None
     transform: Annotated[
-        str, typer.Option(help="what it did: fit, jpeg:85, resize:1024, resize:1024+jpeg:85")
+        str,
+        typer.Option(
+            help="what it did: fit, jpeg:85, resize:1024+jpeg:85, width:1080+webp:80, "
+            f"crop:2,2,2,2+jpeg:85, or a kind of platform: {', '.join(PROFILES)}"
+        ),
     ] = "fit"
 
     def explained(self, found: Sequence[FoundPicture]) -> Transform:

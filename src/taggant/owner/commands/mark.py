@@ -18,6 +18,7 @@ from taggant.owner.commands.console import ByteProgress, note
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice
 from taggant.owner.components.marking import Marking, unmarked
+from taggant.owner.grain import cells_for
 from taggant.owner.jpeg import JPEG
 from taggant.owner.labels import FOLDERS, Labelling
 from taggant.owner.ledger import FolderLedger
@@ -27,6 +28,8 @@ from taggant.owner.withheld import check_split, of_the_split
 
 QUALITY = 95
 """Of published JPEG files whose raw ones were none."""
+SCALED = "scaled_sign"
+CELLS = "marking.strategy.cells"
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,17 @@ class Versions(OptionGroup):
     heading: ClassVar[str] = "Versions"
     n: Annotated[int, typer.Option(help="versions of each picture")] = 1000
     eps: Annotated[int, typer.Option(help="largest change of a pixel, in grey levels")] = 10
+    reader: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            help="how coarse: for models that read web pictures (224 pixels), on a phone (128), or "
+            "so many pixels; left out: web",
+        ),
+    ] = ""
     scheme: Annotated[
         str, typer.Option(help="a file of conf/marking/strategy, e.g. scaled_sign, sign, jacobian")
-    ] = "scaled_sign"
+    ] = SCALED
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE of the scheme, e.g. marking.strategy.cells=16"),
@@ -51,9 +62,27 @@ class Versions(OptionGroup):
     @property
     def marking(self) -> Marking:
         """How pictures are marked."""
+        grain = self._grain()
         if self.unmarked:
             return unmarked()
-        return compose_marking(self.scheme, self.n, self.eps, self.set_ or [])
+        return compose_marking(self.scheme, self.n, self.eps, [*grain, *(self.set_ or [])])
+
+    def _grain(self) -> list[str]:
+        """What ``--for`` sets."""
+        if not self.reader:
+            return []
+        if self.unmarked or self.scheme != SCALED:
+            other = "--unmarked" if self.unmarked else f"--scheme {self.scheme}"
+            raise ValueError(
+                f"--for {self.reader}: accepted with --scheme {SCALED} only, not {other}"
+            )
+        set_already = [one for one in self.set_ or [] if one.startswith(f"{CELLS}=")]
+        if set_already:
+            raise ValueError(
+                f"--for {self.reader} and --set {set_already[0]} both say how coarse marks are: "
+                "accepted is one of them"
+            )
+        return [f"{CELLS}={cells_for(self.reader)}"]
 
 
 @dataclass(frozen=True)
