@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
@@ -27,4 +28,15 @@ def page(certificate: Certificate) -> str:
         notes=notes,
         assumption=ASSUMPTION,
         beacons=beacons,
+        by_chance=by_chance(certificate),
+        q=float(Fraction(certificate.rule.q or 0)),
     )
+
+
+def by_chance(certificate: Certificate) -> str:
+    """What would be claimed if no picture was used; stands beside every number of claims."""
+    q = certificate.rule.q
+    if q is not None:
+        return f"if none was used, there would be any claim at all with probability {q} at most"
+    expected = certificate.size * certificate.published
+    return f"{expected:.3g} would be by chance if none was used, on average and at most"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from taggant.extras import has
 from taggant.owner.audit import journal_path
-from taggant.owner.certify import evidence
-from taggant.owner.controlled import judge
+from taggant.owner.certify import certificate
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, timestamp_path
+from taggant.owner.page import by_chance
 from taggant.owner.record import Record
 from taggant.owner.schema import LARGEST_FILE, OWN_FILES, to_json
 from taggant.owner.timestamp import TimestampError, stated_time
@@ -104,10 +104,11 @@ def _records(path: Path, ledger: FolderLedger) -> Iterator[tuple[Path, Record]]:
 
 def _of_record(ledger: FolderLedger, record: Record) -> str:
     own = ledger.audited_by(record.ids)
-    verdict = judge(record.facts.rule, own.terms.n, evidence(own, record))
+    made = certificate(ledger, record)
+    claims = sum(one.claim for one in made.pictures)
     numbers = sorted({ledger.number_of[i] for i in own.files})
     of_batches = "" if len(ledger.batches) == 1 else f"batches {', '.join(map(str, numbers))}; "
     return (
-        f"{of_batches}{record.facts.model.spec}: {int(verdict.claim.sum())} of {len(own.shown)} "
-        f"pictures claimed, {record.paid} queries"
+        f"{of_batches}{made.model.spec}: {claims} of {made.published} pictures claimed; "
+        f"{by_chance(made)}; {made.queries} queries"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taggant.owner.certificate import Certificate
 from taggant.owner.controlled import ASSUMPTION
+from taggant.owner.page import by_chance
 
 
 def summary(c: Certificate) -> str:
@@ -15,6 +16,6 @@ def summary(c: Certificate) -> str:
     doubt = f" {taken} more would be, but for answers that tied or moved." if taken else ""
     assumed = f"\nIt has to be believed {ASSUMPTION}." if c.rule.by_withheld else ""
     return (
-        f"{claims} of {c.published} pictures claimed as used ({error}).{doubt} "
+        f"{claims} of {c.published} pictures claimed as used; {by_chance(c)} ({error}).{doubt} "
         f'For "none of them was used": p = {c.set_p:.3g}. {c.queries} queries answered.{assumed}'
     )
