@@ -8,7 +8,7 @@ from types import ModuleType
 
 EXTRAS = {
     **dict.fromkeys(("diffusers", "peft"), "generative"),
-    **dict.fromkeys(("cryptography", "fpdf", "rfc3161_client"), "evidence"),
+    **dict.fromkeys(("cryptography", "fpdf", "py_ecc", "rfc3161_client"), "evidence"),
     "lightly": "ssl",
     "onnxruntime": "onnx",
     "opacus": "dp",

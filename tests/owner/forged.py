@@ -46,10 +46,10 @@ Change = Callable[[Body], None]
 Draw = Callable[[Sequence[Entry]], Batch]
 
 
-def marked(root: Path, beacon: str = BEACON) -> FolderLedger:
+def marked(root: Path, beacon: str = BEACON, said: str = VALUE) -> FolderLedger:
     """Marked pictures."""
     photos.folder(root / "raw", COUNT, classes=1)
-    for value in ("", VALUE) if beacon else ("",):
+    for value in ("", said) if beacon else ("",):
         mark(root / "raw", root / "out", root / "ledger", fresh(beacon, n=N), "keep", value)
     return FolderLedger.load(root / "ledger")
 

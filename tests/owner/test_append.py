@@ -9,8 +9,9 @@ import stat
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
-from tests.owner import photos
+from tests.owner import photos, test_audit
 from tests.owner.forged import (
     COUNT,
     VALUE,
@@ -28,6 +29,7 @@ from tests.owner.test_split import drawn
 from typer.testing import CliRunner
 
 from taggant import files
+from taggant.data.decode import square, to_image
 from taggant.owner import pictures
 from taggant.owner.batches import published_names
 from taggant.owner.certify import certificate
@@ -347,3 +349,58 @@ def test_batches_of_other_pictures_keep_the_error_of_claims_by_withheld_ones():
         sets.append(verdict.set_p)
     assert 0.05 < np.mean(claims) < 0.2 + 3 * 0.4 / 120**0.5 / 2
     assert np.mean(np.array(sets) <= 0.1) < 0.1 + 3 * 0.3 / 120**0.5
+
+
+def test_batches_are_audited_certified_and_verified_from_the_command_line(tmp_path, monkeypatch):
+    """Two weeks, of which a model learned some of each; all together, and the second alone."""
+    for number in (1, 2):
+        photos.folder(tmp_path / f"week{number}", 4, classes=1, first=4 * number)
+        mark(
+            tmp_path / f"week{number}",
+            tmp_path / "out",
+            tmp_path / "own.ledger",
+            fresh(n=test_audit.N),
+            "keep",
+            append=number == 2,
+        )
+    ledger = FolderLedger.load(tmp_path / "own.ledger")
+    used = [one.entries[k] for one in ledger.batches for k in (0, 1)]
+    shown = [pictures.read(tmp_path / "out" / one.published).pixels for one in used]
+    squares = [square(to_image(pixels), test_audit.SIDE) for pixels in shown]
+    (tmp_path / "raw").mkdir()
+    for number in (1, 2):
+        (tmp_path / f"week{number}").rename(tmp_path / "raw" / f"week{number}")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        return CliRunner().invoke(app, list(map(str, words)), catch_exceptions=False)
+
+    with test_audit.served(test_audit.Learnt(torch.stack(squares))) as url:
+        model = ("--model", url, "--classes", "class0,class1")
+        asked = ("audit", "--ledger", "own.ledger", "--raw", "raw", "--published", "out", *model)
+        for name, more in (("all", ()), ("one", ("--batches", "2"))):
+            told = call(*asked, "--yes", "--p", "0.1", *more, "--out", f"{name}.json")
+            assert told.exit_code == 0, told.output
+            words = ("certify", "--ledger", "own.ledger", "--audit", f"{name}.json", "--out")
+            assert call(*words, f"{name}.cert.json").exit_code == 0
+        public = ("--commitment", "own.2.commitment.json")
+        for name, more in (
+            ("all", (*public, "--commitment", "own.commitment.json")),
+            ("one", public),
+        ):
+            told = call("verify", f"{name}.cert.json", *more, *model, "--raw", "raw")
+            assert told.exit_code == 0, told.output
+            assert "ok    the model gives the scores" in told.output
+        assert call("verify", "one.cert.json", "--commitment", "own.commitment.json").exit_code == 1
+    body = json.loads((tmp_path / "all.cert.json").read_text())
+    assert {one.id for one in used} <= {one["id"] for one in body["opened"]}
+    assert body["further"][0]["pictures"] == 4
+    photos.folder(tmp_path / "week3", 2, classes=1, first=20)
+    where = tmp_path / "week3", tmp_path / "out", tmp_path / "own.ledger"
+    mark(*where, fresh("pulse 3", n=test_audit.N), "keep", append=True)
+    with pytest.raises(ValueError, match=r"1 batches await pulse 3, .* give --batches"):
+        call(*asked, "--yes", "--out", "x.json")
+    with pytest.raises(ValueError, match="batch 4: accepted are 1 to 3"):
+        call(*asked, "--batches", "4", "--yes", "--out", "x.json")
+    with pytest.raises(ValueError, match="--batches 0: accepted are numbers from 1 on"):
+        call(*asked, "--batches", "0", "--yes", "--out", "x.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -80,6 +81,16 @@ def service(home):
     yield served
     served.shutdown()
     served.server_close()
+
+
+@contextlib.contextmanager
+def served(model):
+    """A model at an address of this machine."""
+    service = Service(model, SIDE)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    yield service.url
+    service.shutdown()
+    service.server_close()
 
 
 def arguments(home, model, out, *more):

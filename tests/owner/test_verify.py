@@ -244,7 +244,7 @@ def test_the_page_the_public_commitment_and_the_beacon_are_checked(home, made):
     assert not accepted(content, html, [b"[]"])
     assert not accepted(content, html, [public], ["cafe"])
     assert not accepted(content, html, [public], [VALUE, VALUE])
-    assert not accepted(content, html, [public], [VALUE], ["class1", "class0"])
+    assert not accepted(content, html, [public], [VALUE], (), ["class1", "class0"])
 
 
 def test_no_value_is_that_of_a_beacon_that_is_not_named(made):

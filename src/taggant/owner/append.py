@@ -9,7 +9,7 @@ from taggant.marking.ledger import read_private
 from taggant.owner.batch import Entry
 from taggant.owner.ledger import FolderLedger, LedgerFile
 from taggant.owner.likeness import copies
-from taggant.owner.schema import parse
+from taggant.owner.schema import LARGEST_FILE, OWN_FILES, parse
 
 MARK, SKIP = "mark", "skip"
 COPIES = (MARK, SKIP)
@@ -62,6 +62,8 @@ def in_other_ledgers(path: Path, entries: Sequence[Entry]) -> Iterator[str]:
     """Notes on pictures that a ledger beside this one, with the same suffix, holds already."""
     for other in sorted(path.parent.glob(f"*{path.suffix}")):
         if other == path or other.suffix != path.suffix or not other.is_file():
+            continue
+        if other.stat().st_size > LARGEST_FILE * OWN_FILES:
             continue
         try:
             stored = parse(LedgerFile, read_private(other))

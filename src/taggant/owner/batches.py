@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from taggant.owner import pictures
+from taggant.owner import drand, pictures
 from taggant.owner.append import in_other_ledgers, new_pictures
 from taggant.owner.batch import Batch, Entry
 from taggant.owner.commitments import Terms
@@ -107,6 +107,7 @@ class Call:
         labelled = _labelled(entries, self.labelling or Labelling())
         number = len(before.batches) + 1
         batch = self.draw_batch(_named(labelled, self.file_format, before.entries, number))
+        drand.refuse_known(batch.terms.beacon)
         if before.batches:  # transparent pixels are marked in all batches alike
             terms = batch.terms.replace(spares_clear=before.terms.spares_clear)
             batch = replace(batch, terms=terms)

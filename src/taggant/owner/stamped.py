@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from taggant.owner.certificate import Certificate
+from taggant.owner.drand import out_at, round_of
 from taggant.owner.timestamp import Stamp, TimestampError, check, is_of, stamped
 from taggant.owner.verify import Check
 
@@ -43,7 +44,7 @@ def verify_timestamps(c: Certificate, replies: Sequence[bytes], authority: bytes
         for reply in replies:
             number, message = _of_batch(c, reply)
             stamp = check(reply, message, authority)
-            _before(stamp, c)
+            _before(stamp, c, number)
             if number in stamps:
                 raise TimestampError(f"two are given of batch {number}")
             stamps[number] = stamp
@@ -61,7 +62,15 @@ def _of_batch(c: Certificate, reply: bytes) -> tuple[int, bytes]:
     raise TimestampError("one is of none of this certificate's commitments")
 
 
-def _before(stamp: Stamp, c: Certificate) -> None:
+def _before(stamp: Stamp, c: Certificate, number: int) -> None:
+    """Refuse one that proves nothing: later than the certificate, or than what it named spoke."""
+    beacon = c.batches[number - 1].terms.beacon
+    drawn = round_of(beacon)
+    if drawn is not None and stamp.time >= out_at(drawn):
+        raise TimestampError(
+            f"batch {number} was timestamped at {stamp.time.isoformat()}, when {beacon} was out "
+            f"({out_at(drawn).isoformat()}): the owner could have known what it chooses"
+        )
     created = datetime.fromisoformat(c.created)
     if created.tzinfo is None:
         created = created.replace(tzinfo=timezone.utc)

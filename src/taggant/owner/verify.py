@@ -25,6 +25,7 @@ from taggant.owner.commitments import (
 )
 from taggant.owner.controlled import judge, size_of
 from taggant.owner.decision import Verdict
+from taggant.owner.drand import check_signature
 from taggant.owner.page import page
 from taggant.owner.record import Targets
 from taggant.owner.schema import SchemaError, parse, printable, to_json
@@ -76,6 +77,7 @@ def verify(
     html: bytes | None = None,
     public: Sequence[bytes] = (),
     beacon_values: Sequence[str] = (),
+    beacon_signatures: Sequence[str] = (),
     classes: Sequence[str] | None = None,
 ) -> Verified:
     """Check a certificate by itself.
@@ -90,6 +92,8 @@ def verify(
         Public commitments, as they were timestamped: of all batches, or some.
     beacon_values : sequence of str
         What the beacons said, in the order of the batches, looked up by the verifier.
+    beacon_signatures : sequence of str
+        Of the beacons, likewise, where they are rounds of drand.
     classes : sequence of str, optional
         The model's, in the order that the verifier knows.
     """
@@ -111,6 +115,8 @@ def verify(
         steps.append(("the public commitment", lambda: _public(c, public)))
     if beacon_values:
         steps.append(("the beacon's value", lambda: _beacon(c, beacon_values)))
+    if beacon_signatures:
+        steps.append(("the beacon's signature", lambda: _signed(c, beacon_signatures)))
     if classes is not None:
         steps.append(("the classes are the model's", lambda: _classes(c, classes)))
     checks = [Check("the file is whole"), *run_checks(steps)]
@@ -265,12 +271,21 @@ def _public(c: Certificate, contents: Sequence[bytes]) -> None:
 
 
 def _beacon(c: Certificate, values: Sequence[str]) -> None:
-    said = c.beacons
-    require(bool(said), "the commitment names no beacon")
-    named = ", ".join(said)
-    require(len(values) == len(said), f"{len(values)} values of {len(said)} beacons: {named}")
-    for value, (beacon, own) in zip(values, said.items(), strict=True):
+    for value, (beacon, own) in _said(c, values):
         require(value == own, f"the certificate has {own!r} of {beacon}")
+
+
+def _signed(c: Certificate, signatures: Sequence[str]) -> None:
+    for signature, (beacon, value) in _said(c, signatures):
+        check_signature(beacon, value, signature)
+
+
+def _said(c: Certificate, given: Sequence[str]) -> Iterator[tuple[str, tuple[str, str]]]:
+    """What is given of each beacon, with its name and the value in the certificate."""
+    require(bool(c.beacons), "the commitment names no beacon")
+    named = ", ".join(c.beacons)
+    require(len(given) == len(c.beacons), f"{len(given)} given, of {len(c.beacons)}: {named}")
+    return zip(given, c.beacons.items(), strict=True)
 
 
 def _classes(c: Certificate, names: Sequence[str]) -> None:

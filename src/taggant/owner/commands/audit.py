@@ -250,6 +250,7 @@ def audit(
     own = FolderLedger.load(ledger)
     if batches:
         own = own.of_batches(parse_counts("--batches", batches))
+    _refuse_waiting(own)
     labels = [entry.label for entry in own.entries if entry.label]
     named = parse_names("--classes", classes)
     pictures = gather_raw(own, raw)
@@ -274,6 +275,17 @@ def audit(
     record = auditing.run(case, pictures, found, out, spending.budget, _progress)
     note(summary(certificate(own, record)))
     note(f"Audit: {out} (keep it to yourself). `taggant certify` makes what you can show.")
+
+
+def _refuse_waiting(own: FolderLedger) -> None:
+    """Refuse batches of which nothing is published yet."""
+    waiting = [one.terms.beacon for one in own.batches if one.awaits_beacon]
+    if waiting:
+        raise ValueError(
+            f"{len(waiting)} batches await {', '.join(waiting)}, and nothing of them is published: "
+            "give --batches with the others (`taggant status` shows which), or `taggant mark "
+            "--beacon-value`"
+        )
 
 
 def _published(

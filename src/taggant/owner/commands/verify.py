@@ -30,6 +30,10 @@ def verify(
         list[str] | None,
         typer.Option(help="what the beacon said, as you looked it up; of each in turn"),
     ] = None,
+    beacon_signature: Annotated[
+        list[str] | None,
+        typer.Option(help="of a drand round, as drand gives it; of each in turn"),
+    ] = None,
     timestamp: Annotated[
         list[Path] | None,
         typer.Option(help="an RFC 3161 reply about a commitment, FILE.tsr; of each batch"),
@@ -55,6 +59,7 @@ def verify(
         _content(page) if page.exists() else None,
         [_content(one) for one in commitment or ()],
         beacon_value or (),
+        beacon_signature or (),
         named or None,
     )
     checks, c = list(found.checks), found.certificate
@@ -80,7 +85,7 @@ def verify(
         page=page.exists(),
         public=len(commitment or ()),
         stamped=len(stamps),
-        beacon=bool(beacon_value),
+        beacon=bool(beacon_value or beacon_signature),
         model=bool(model),
         classes=bool(classes),
     )
