@@ -92,7 +92,8 @@ def _signed(number: int, signature: bytes) -> bool:
     from py_ecc.bls.hash_to_curve import hash_to_G1
     from py_ecc.bls.point_compression import decompress_G1, decompress_G2
     from py_ecc.bls.typing import G1Compressed, G2Compressed
-    from py_ecc.optimized_bls12_381 import G2, curve_order, is_inf, multiply, pairing
+    from py_ecc.optimized_bls12_381.optimized_curve import G2, curve_order, is_inf, multiply
+    from py_ecc.optimized_bls12_381.optimized_pairing import pairing
 
     halves = int.from_bytes(PUBLIC_KEY[:48], "big"), int.from_bytes(PUBLIC_KEY[48:], "big")
     key = decompress_G2(G2Compressed(halves))
@@ -103,5 +104,5 @@ def _signed(number: int, signature: bytes) -> bool:
     if is_inf(point) or not is_inf(multiply(point, curve_order)):
         return False
     message = hashlib.sha256(number.to_bytes(8, "big")).digest()
-    same: bool = pairing(G2, point) == pairing(key, hash_to_G1(message, DOMAIN, hashlib.sha256))
-    return same
+    hashed = hash_to_G1(message, DOMAIN, hashlib.sha256)  # type: ignore[arg-type]  # a constructor
+    return pairing(G2, point) == pairing(key, hashed)
