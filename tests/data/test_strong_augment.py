@@ -1,7 +1,11 @@
 """Augmentations beyond shifts and mirror images."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
 
 from taggant.data.augment import CropFlip
 from taggant.data.batches import Augment
@@ -13,6 +17,9 @@ EVERY: dict[str, Augment] = {
     "randaugment": RandAugmented(),
     "chain": Chain([CropFlip(2), Jitter(0.4)]),
 }
+
+
+CONFIGS = sorted(Path("conf/victim/augment").glob("*.yaml"))
 
 
 def images() -> torch.Tensor:
@@ -60,3 +67,12 @@ def test_a_value_that_is_not_accepted(make: object, says: str) -> None:
     assert callable(make)
     with pytest.raises(ValueError, match=says):
         make()
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_configs_augment_as_part_of_a_victim(config: Path) -> None:
+    victim = OmegaConf.create({"_target_": "builtins.dict", "augment": OmegaConf.load(config)})
+    augment: Augment = instantiate(victim)["augment"]
+    made = augment(images(), torch.Generator().manual_seed(0))
+    assert made.shape == images().shape
+    assert not torch.equal(made, images())
