@@ -43,7 +43,7 @@ def test_every_public_module_is_in_the_reference():
 
 def test_what_a_module_defines_is_found():
     names = SITE.defined("taggant.extras")
-    assert names == ["taggant.extras.library"]
+    assert names == ["taggant.extras.has", "taggant.extras.library"]
 
 
 def test_a_notebook_becomes_a_page_with_its_code():
