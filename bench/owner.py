@@ -55,7 +55,7 @@ MODEL = '''
 import torch
 def model(images):
     """Two logits that follow from the mean colour."""
-    mean = images.sum((1, 2, 3), dtype=torch.int64) / images[0].numel() / 255
+    mean = torch.from_numpy(images.numpy().mean((1, 2, 3)) / 255).float()
     return torch.stack([mean, -mean], 1)
 '''
 

@@ -64,7 +64,7 @@ def test_a_large_picture_is_shown_small_and_measured_in_the_middle():
     raw = tensor(photos.scene(1, 3000, 1400))
     own = Look.of(raw, True)
     assert own.small.size == (750, 350)
-    assert torch.equal(own.middle, raw[:, 444:956, 1244:1756])
+    assert torch.equal(own.middle, raw[:, 572:828, 1372:1628])
 
 
 def test_the_page_is_whole_in_itself():

@@ -19,7 +19,7 @@ from taggant.owner.case import BLOCK, Case
 from taggant.owner.gather import FoundPicture, imageset_of
 from taggant.owner.journal import Journal
 from taggant.owner.members import Questions
-from taggant.owner.picture_file import PictureFiles
+from taggant.owner.picture_file import PictureFiles, stacked
 from taggant.owner.record import SCHEMA, MemberScore, Record, ScoredPicture
 from taggant.owner.requests import Requests
 from taggant.owner.scheme import as_marked, as_sent
@@ -184,8 +184,8 @@ def instances_of(case: Case, raw: PictureFiles, group: Sequence[FoundPicture]) -
 def _instances(ledger: Batch, scheme: Scheme, group: Sequence[FoundPicture]) -> Instances:
     """Pictures of one shape, as they were marked and published."""
     ids = tuple(one.entry.id for one in group)
-    marked = imageset_of(torch.stack([one.raw for one in group]), ids)
-    images = torch.stack([one.published for one in group])
+    marked = imageset_of(stacked([one.raw for one in group]), ids)
+    images = stacked([one.published for one in group])
     return Instances(marked, scheme, ledger, _published(ledger, images, ids))
 
 

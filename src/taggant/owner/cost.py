@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from taggant.auditing.controls import CONTROLS, PERIOD, most_controls
 from taggant.auditing.engine import PATIENCE
@@ -19,6 +20,7 @@ from taggant.owner.requests import Requests
 from taggant.owner.scheme import as_marked, as_sent
 from taggant.score.remote import png
 from taggant.stats import NULL
+from taggant.urls import is_address
 
 SAMPLED = 3
 """Pictures of which an image's bytes and seconds are taken."""
@@ -34,16 +36,17 @@ class Cost:
         Mean queries if no picture was used, and if all were (as strongly as the test is made for).
     most : int
         Never more than this.
-    bytes_sent : float
-        Of one image in a request, as PNG in base64; mean over a sample of the pictures.
+    bytes_asked : float
+        Of one image: in a request, as PNG in base64, or as pixels for a model that is here; mean
+        over a sample of the pictures.
     seconds : float
-        To make and pack one image on this machine, likewise: what the model takes is not in it.
+        Of the processor, to make one image and pack it: what the model takes is not in it.
     """
 
     unused: float
     used: float
     most: int
-    bytes_sent: float = 0.0
+    bytes_asked: float = 0.0
     seconds: float = 0.0
 
     @property
@@ -88,14 +91,16 @@ def _one_image(case: Case, raw: PictureFiles) -> tuple[float, float]:
     It makes version 0 of each, which is as large as any.
     """
     ids = list(raw)[:: max(1, len(raw) // SAMPLED)][:SAMPLED]
-    scheme = as_sent(as_marked(case.ledger), case.setup.steps, raw)
-    device, sizes, taken = case.ledger.batches[0].made.build(), [], []
+    scheme = as_sent(as_marked(case.ledger), case.setup.steps, PictureFiles(raw.files))
+    device, remote = case.ledger.batches[0].made.build(), is_address(case.model.spec)
+    sizes, taken = [], []
+    nothing = torch.zeros(1, 1, 1, 1, dtype=torch.uint8)  # pixels are those of the files
     for image_id in ids:
-        images, secret = raw[image_id][None], case.ledger.draws(image_id).secret
-        start = time.perf_counter()
-        made = device.versions(scheme, [secret], images, [image_id], np.zeros((1, 1), np.int64))
-        sizes.append(len(png(made[0, 0])))
-        taken.append(time.perf_counter() - start)
+        secret = case.ledger.draws(image_id).secret
+        start = time.process_time()
+        made = device.versions(scheme, [secret], nothing, [image_id], np.zeros((1, 1), np.int64))
+        sizes.append(len(png(made[0, 0])) if remote else made.numel())
+        taken.append(time.process_time() - start)
     return sum(sizes) / len(sizes), sum(taken) / len(taken)
 
 

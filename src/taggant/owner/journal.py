@@ -135,8 +135,9 @@ class Journal:
         return torch.stack([answer for answer in answers if answer is not None])
 
     def _key(self, image: Tensor) -> tuple[bytes, int]:
-        content = str(list(image.shape)).encode() + image.cpu().contiguous().numpy().tobytes()
-        digest = hashlib.sha256(content).digest()
+        content = hashlib.sha256(str(list(image.shape)).encode())
+        content.update(image.cpu().contiguous().numpy().data)
+        digest = content.digest()
         self.asked[digest] += 1
         return digest, self.asked[digest]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from taggant.marking.quality import Quality, quality
 from taggant.owner import pictures
 
-LARGEST_COMPARED = 512
+LARGEST_COMPARED = 256
 """Quality is measured on a square of at most this side, in the middle of what is seen."""
 SHOWN = 640
 """Longer side of a picture of the contact sheet, about."""

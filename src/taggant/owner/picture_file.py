@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from taggant.owner import pictures
@@ -69,6 +70,11 @@ class PictureFiles(Mapping[str, Tensor]):
         self.files = files
         self._held: OrderedDict[str, Tensor] = OrderedDict()
 
+    @property
+    def capacity(self) -> int:
+        """How many pictures are held, if all are as large as the largest."""
+        return max(1, HELD // max((one.bytes for one in self.files.values()), default=1))
+
     def __getitem__(self, image_id: str) -> Tensor:
         pixels = self._held.pop(image_id, None)
         if pixels is None:
@@ -84,3 +90,8 @@ class PictureFiles(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self.files)
+
+
+def stacked(alike: Sequence[Tensor]) -> Tensor:
+    """Pictures of one shape as one tensor [B, C, H, W]; a single one is not copied."""
+    return alike[0][None] if len(alike) == 1 else torch.stack(list(alike))

@@ -17,6 +17,7 @@ from taggant.owner.batch import Batch
 from taggant.owner.commitments import PictureDescription, Terms
 from taggant.owner.jpeg import JpegSettings
 from taggant.owner.ledger import FolderLedger
+from taggant.owner.picture_file import PictureFiles, stacked
 from taggant.owner.pictures import to_image, to_tensor
 
 
@@ -92,7 +93,7 @@ def compressed(settings: JpegSettings, pixels: Tensor) -> Tensor:
         return to_tensor(image)
 
 
-def as_sent(marked: Scheme, steps: Sequence[Step], raw: Mapping[str, Tensor]) -> Scheme:
+def as_sent(marked: Scheme, steps: Sequence[Step], raw: PictureFiles) -> Scheme:
     """Versions as a model is asked about them, made of the raw pictures of their ids.
 
     Parameters
@@ -101,7 +102,7 @@ def as_sent(marked: Scheme, steps: Sequence[Step], raw: Mapping[str, Tensor]) ->
         Makes them as they were published.
     steps : sequence of callable
         What happened to them since.
-    raw : mapping of id to Tensor, uint8 [C, H, W]
+    raw : PictureFiles
     """
     scheme: Scheme = FromFiles(marked, raw)
     for step in steps:
@@ -119,7 +120,7 @@ class FromFiles(Scheme):
     They may be smaller, or of several sizes, as a later step makes them equal.
     """
 
-    def __init__(self, scheme: Scheme, raw: Mapping[str, Tensor]) -> None:
+    def __init__(self, scheme: Scheme, raw: PictureFiles) -> None:
         self.scheme, self.raw = scheme, raw
         self.n = scheme.n
 
@@ -132,7 +133,7 @@ class FromFiles(Scheme):
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`."""
-        raw = torch.stack([self.raw[image_id] for image_id in ids]).to(images.device)
+        raw = stacked([self.raw[image_id] for image_id in ids]).to(images.device)
         return self.scheme.versions(secrets, raw, ids, indices, labels)
 
     def parameters(self) -> Parameters:
@@ -140,8 +141,8 @@ class FromFiles(Scheme):
         return self.scheme.parameters()
 
     def cache_capacity(self, image: Tensor) -> int:
-        """See `Scheme.cache_capacity`."""
-        return self.scheme.cache_capacity(image)
+        """See `Scheme.cache_capacity`: pictures whose raw pixels are held as well."""
+        return min(self.scheme.cache_capacity(image), self.raw.capacity)
 
 
 class Transformed(Scheme):

@@ -12,7 +12,6 @@ from PIL import Image
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from taggant.data.decode import to_image
 from taggant.owner import pictures
 from taggant.owner.jpeg import JpegSettings
 from taggant.owner.schema import GrownSchema, SchemaError
@@ -145,7 +144,9 @@ class Transform(GrownSchema):
         ValueError
             If JPEG would have to hold transparency.
         """
-        return pictures.to_tensor(self._encoded(self._resized(self._cut(to_image(pixels)))))
+        return pictures.to_tensor(
+            self._encoded(self._resized(self._cut(pictures.to_image(pixels))))
+        )
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
         """What is left of a picture after cropping: left, top, right and bottom in pixels."""
@@ -190,7 +191,9 @@ def closeness(copy: Tensor, made: Tensor) -> float:
     if any(abs(one - other) > 1 for one, other in sizes) or len(copy) != len(made):
         return float("-inf")
     if copy.shape != made.shape:
-        shown = to_image(made).resize((copy.shape[2], copy.shape[1]), Image.Resampling.BICUBIC)
+        shown = pictures.to_image(made).resize(
+            (copy.shape[2], copy.shape[1]), Image.Resampling.BICUBIC
+        )
         made = pictures.to_tensor(shown)
     error = (copy.float() - made.float()).square().mean()
     return float(10 * torch.log10(255**2 / error.clamp(min=255**2 / 1e10)))

@@ -186,7 +186,7 @@ class Spending(OptionGroup):
             held = len(case.ledger.withheld)
             note(
                 f"{pictures} published pictures and {held} withheld ones: {self._priced(most)}. "
-                f"Failed requests come on top. {self._each(cost)}"
+                f"Failed requests come on top. {self._each(case, cost)}"
             )
         else:
             self._say_by_test(case, cost, pictures, most)
@@ -198,17 +198,18 @@ class Spending(OptionGroup):
             f"{pictures} pictures, test {case.rule.test} of level {case.rule.level}: on average "
             f"{self._priced(cost.unused)} if none was used, {self._priced(cost.used)} if all were "
             f"(as strongly as the test is made for); never more than {self._priced(most)}. Failed "
-            f"requests come on top. {self._each(cost)}"
+            f"requests come on top. {self._each(case, cost)}"
         )
 
-    def _each(self, cost: Cost) -> str:
+    def _each(self, case: Case, cost: Cost) -> str:
         """Megabytes and minutes of what was said in queries."""
         likely = sorted({cost.unused, cost.used})
-        megabytes = " to ".join(f"{queries * cost.bytes_sent / 1e6:,.0f}" for queries in likely)
+        packed = ", as PNG in requests" if is_address(case.model.spec) else ""
+        megabytes = " to ".join(f"{queries * cost.bytes_asked / 1e6:,.0f}" for queries in likely)
         minutes = " to ".join(f"{queries * cost.seconds / 60:,.1f}" for queries in likely)
         return (
-            f"That is {megabytes} MB of pictures, as PNG in requests, and {minutes} minutes of one "
-            "core to make them; the model's own time and the network's are not in it."
+            f"That is {megabytes} MB of pictures{packed}, and {minutes} minutes of one core to "
+            "make them; the model's own time and the network's are not in it."
         )
 
     def _priced(self, queries: float) -> str:
