@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from taggant.answers import evaluating, log_probability, padded
+from taggant.answers import evaluating, padded
 from taggant.data.imageset import ImageSet
 from taggant.extras import library
 from taggant.optim import trained_parameters
-from taggant.victim.captioner import PADDING, ROWS, per_caption
 from taggant.victim.tokens import Tokenizer, tokenizer
-from taggant.victim.victim import Victim
+from taggant.victim.writing import PADDING, ROWS, Writing, per_caption
 
 WORDS = "ViT-B-32"
 """open_clip's architecture whose tokenizer a small model has."""
@@ -24,7 +23,7 @@ MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.2757
 """Of the pixels that BLIP's own weights were trained on."""
 
 
-class Blip(Victim):
+class Blip(Writing):
     """A captioner that is trained by the loss of writing captions alone.
 
     The image's answer is what its decoder looks at; what it is compared with is its caption, as
@@ -60,7 +59,6 @@ class Blip(Victim):
     smoothing.
     """
 
-    answers: ClassVar[str] = "tokens"
     against: ClassVar[str | None] = "captions"
 
     def __init__(
@@ -110,31 +108,11 @@ class Blip(Victim):
     def batch_loss(self, batch: tuple[Tensor, ...]) -> Tensor:
         """Mean loss of a token of the batch's captions, the mean over captions."""
         images, tokens = batch
-        logits = self._decode(self(images), tokens).transpose(1, 2)
+        logits = self.decoded(self(images), tokens).transpose(1, 2)
         return per_caption(cross_entropy(logits, tokens[:, 1:], reduction="none"), tokens).mean()
 
-    @torch.no_grad()
-    def captioning_loss(self, seen: Tensor, tokens: Tensor) -> Tensor:
-        """Mean negative log-likelihood of a caption's tokens, float32 [B], in eval mode.
-
-        All rows are computed in one shape.
-
-        Parameters
-        ----------
-        seen : Tensor [B, T, D]
-            Answers to images.
-        tokens : Tensor, int64 [B, context]
-        """
-        rows = [padded(part.to(self.device), ROWS) for part in (seen, tokens)]
-        with evaluating(self):
-            parts = [
-                per_caption(-log_probability(self._decode(*part), part[1][:, 1:]), part[1])
-                for part in zip(*(side.split(ROWS) for side in rows), strict=True)
-            ]
-        return torch.cat(parts)[: len(seen)]
-
-    def _decode(self, seen: Tensor, tokens: Tensor) -> Tensor:
-        """Logits float32 [B, context - 1, vocabulary] of the second token onwards."""
+    def decoded(self, seen: Tensor, tokens: Tensor) -> Tensor:
+        """See `Writing.decoded`; float32."""
         logits: Tensor = self.net.text_decoder(
             input_ids=tokens,
             attention_mask=(tokens != PADDING).long(),
@@ -152,15 +130,12 @@ class Blip(Victim):
 
     @torch.no_grad()
     def measures(self, data: ImageSet) -> dict[str, float]:
-        """``caption_loss``, mean over held-out captions, and ``utility``."""
+        """``utility``, what chance reaches, and ``caption_loss``: mean over held-out captions."""
         loss = float(self._losses(data, data).mean())
-        return {"utility": self._told_apart(data), "caption_loss": loss}
+        return {"utility": self.utility(data), "utility_baseline": 0.5, "caption_loss": loss}
 
     def utility(self, data: ImageSet) -> float:
         """How often a held-out caption is likelier from its image than from the next one."""
-        return self._told_apart(data)
-
-    def _told_apart(self, data: ImageSet) -> float:
         others = data.select([*range(1, len(data)), 0])
         return float((self._losses(data, data) < self._losses(others, data)).float().mean())
 

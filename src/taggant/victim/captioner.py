@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from taggant.answers import evaluating, log_probability, padded
+from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
 from taggant.victim.clip import Clip, contrastive
-
-PADDING = 0
-"""Number of the token behind a caption's end, which nobody has to write."""
-ROWS = 64
+from taggant.victim.writing import Writing, per_caption
 
 
-class Captioner(Clip):
+class Captioner(Writing, Clip):
     """An image-text model that also writes captions, word piece by word piece.
 
     The image's answer is what its decoder looks at; what it is compared with is its caption, as
@@ -41,8 +38,6 @@ class Captioner(Clip):
     Source: Yu et al., "CoCa: Contrastive captioners are image-text foundation models" (2022); the
     weights 1 and 2 are open_clip's.
     """
-
-    answers: ClassVar[str] = "tokens"
 
     def __init__(
         self,
@@ -81,27 +76,8 @@ class Captioner(Clip):
         )
         return pairs + self.caption_weight * per_caption(words, tokens)
 
-    @torch.no_grad()
-    def captioning_loss(self, seen: Tensor, tokens: Tensor) -> Tensor:
-        """Mean negative log-likelihood of a caption's tokens, float32 [B], in eval mode.
-
-        All rows are computed in one shape.
-
-        Parameters
-        ----------
-        seen : Tensor [B, T, D]
-            Answers to images.
-        tokens : Tensor, int64 [B, context]
-        """
-        rows = [padded(part.to(self.device), ROWS) for part in (seen, tokens)]
-        with evaluating(self):
-            parts = [
-                per_caption(-log_probability(self._decode(*part).float(), part[1][:, 1:]), part[1])
-                for part in zip(*(side.split(ROWS) for side in rows), strict=True)
-            ]
-        return torch.cat(parts)[: len(seen)]
-
-    def _decode(self, seen: Tensor, tokens: Tensor) -> Tensor:
+    def decoded(self, seen: Tensor, tokens: Tensor) -> Tensor:
+        """See `Writing.decoded`."""
         read: Tensor = self.net.text(tokens)[1]
         logits: Tensor = self.net.text_decoder(seen, read[:, :-1])
         return logits
@@ -113,19 +89,6 @@ class Captioner(Clip):
             seen = torch.cat([self(part) for part in self._padded(data.images)])[: len(data)]
         losses = self.captioning_loss(seen, self.tokens(data))
         return {**super().measures(data), "caption_loss": float(losses.mean())}
-
-
-def per_caption(losses: Tensor, tokens: Tensor) -> Tensor:
-    """Mean loss of each caption's tokens but the first, float32 [B].
-
-    Parameters
-    ----------
-    losses : Tensor [B, context - 1]
-        Of the second token onwards.
-    tokens : Tensor, int64 [B, context]
-    """
-    there = tokens[:, 1:] != PADDING
-    return losses.where(there, 0).sum(1) / there.sum(1)
 
 
 def completed(config: Mapping[str, Any], decoder: Mapping[str, Any]) -> dict[str, Any]:
