@@ -11,7 +11,10 @@ from pathlib import Path
 
 
 def write_atomically(
-    path: Path, content: bytes | Iterable[bytes | memoryview], mode: int = 0o666
+    path: Path,
+    content: bytes | Iterable[bytes | memoryview],
+    mode: int = 0o666,
+    durable: bool = False,
 ) -> None:
     """Write `content` beside `path` and rename it into place.
 
@@ -24,6 +27,9 @@ def write_atomically(
         Whole, or in parts that are made when their turn comes.
     mode : int
         The file's rights, before the umask takes its share; 0o600 for secrets.
+    durable : bool
+        Whether the file's name is on the disk as well before this returns, so that nothing that is
+        written later outlives it when the power fails.
 
     Raises
     ------
@@ -35,6 +41,20 @@ def write_atomically(
         _write(path, [content] if isinstance(content, bytes) else content, mode)
     except OSError as error:  # which names the draft, or nothing where the disk is full
         raise OSError(error.errno, error.strerror, str(path)) from error
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:  # Windows opens no folders
+        return
+    try:
+        with contextlib.suppress(OSError):  # some network file systems sync none
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write(path: Path, content: Iterable[bytes | memoryview], mode: int) -> None:

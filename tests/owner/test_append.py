@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from tests.owner.forged import (
     split_folder,
     two_batches,
 )
-from tests.owner.test_mark import fresh
+from tests.owner.test_mark import fresh, spoilt
 from tests.owner.test_split import drawn
 from typer.testing import CliRunner
 
@@ -124,6 +125,15 @@ def test_a_picture_marked_before_is_left_alone_under_any_name(first):
     assert (first / "own.ledger").read_bytes() != kept
 
 
+def test_many_pictures_marked_before_are_counted(first, monkeypatch):
+    monkeypatch.setattr("taggant.owner.append.LISTED", 1)
+    os.link(first / "week1" / "IMG_0.png", first / "week1" / "z.png")
+    told = marked(first, 1, append=True).notes
+    assert "2 pictures (the first: IMG_0.png) were marked before, left alone" in told
+    assert "z.png: marked before (batch 1 as IMG_0.png), left alone" in told
+    assert not any(note.startswith("IMG") for note in told)
+
+
 def test_a_growing_folder_can_be_appended_from_and_gone_on_with(first):
     for k in range(2):
         (first / "week2" / f"IMG_{k}.png").rename(first / "week1" / f"new{k}.png")
@@ -185,6 +195,9 @@ def test_each_batch_has_a_beacon_of_its_own(first):
     assert marked(first, 3, append=True).written == 2  # while the second one waits
     with pytest.raises(ValueError, match="no batch of this folder awaits"):
         marked(first, 3, append=True, beacon_value="beef")
+    with pytest.raises(ValueError, match="--beacon pulse 8: no batch of this folder awaits its"):
+        marked(first, 2, fresh(beacon="pulse 8"), append=True, beacon_value="cafe")
+    assert FolderLedger.load(first / "own.ledger").batches[1].awaits_beacon
     late = marked(first, 2, pulse, append=True, beacon_value="beef")
     assert ([part.number for part in late.parts], late.written) == ([2], 2)
     assert [one.value for one in FolderLedger.load(first / "own.ledger").batches] == [
@@ -321,6 +334,31 @@ def test_a_picture_in_two_batches_is_refused(two, tmp_path):
     (tmp_path / "l").chmod(0o600)
     with pytest.raises(ValueError, match="a picture is in two batches"):
         FolderLedger.load(tmp_path / "l")
+
+
+def test_every_spoilt_batch_is_named(two, tmp_path):
+    root, _ = two
+    body = json.loads((root / "ledger").read_text())
+    path = tmp_path / "own.ledger"
+    for text in list(spoilt(json.dumps(body["further"][0]))):
+        path.write_text(json.dumps({**body, "further": "PLACE"}).replace('"PLACE"', f"[{text}]"))
+        path.chmod(0o600)
+        with contextlib.suppress(ValueError):
+            assert FolderLedger.load(path)  # other software, say, which nothing follows from
+            continue
+        with pytest.raises(ValueError, match=r"own\.ledger: (no ledger|the ledger was)"):
+            FolderLedger.load(path)
+
+
+def test_a_ledger_is_on_the_disk_before_what_it_stands_for(first, monkeypatch):
+    """Its folder is synced after its name is there, and before the first published file."""
+    done, sync, write = [], files._sync_folder, files._write
+    monkeypatch.setattr(files, "_sync_folder", lambda f: (done.append("synced"), sync(f)))
+    monkeypatch.setattr(files, "_write", lambda p, *a: (done.append(p.name), write(p, *a)))
+    marked(first, 2, append=True)
+    assert done[:2] == ["own.ledger", "synced"]
+    assert done[-2:] == ["own.ledger", "synced"]
+    assert done.index("IMG_0-2.png") > 1
 
 
 def test_withheld_pictures_are_compared_within_their_batch(tmp_path):

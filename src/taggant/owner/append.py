@@ -14,7 +14,8 @@ from taggant.owner.schema import LARGEST_FILE, OWN_FILES, parse
 MARK, SKIP = "mark", "skip"
 COPIES = (MARK, SKIP)
 """What may be done with copies; neither is done unasked."""
-LISTED = 10
+LISTED = 20
+"""Lines of one kind."""
 
 
 def new_pictures(
@@ -35,11 +36,7 @@ def new_pictures(
     ValueError
         If some look like copies of pictures that were marked before, and nothing was wished.
     """
-    notes = [
-        f"{one.name}: marked before ({_as_known(ledger, one)}), left alone"
-        for one in entries
-        if one.id in ledger.files
-    ]
+    notes = list(_marked_before([one for one in entries if one.id in ledger.files], ledger))
     new = [one for one in entries if one.id not in ledger.files]
     alike = _copies(new, ledger.entries)
     if alike and not wish:
@@ -89,10 +86,17 @@ def _copies(new: Sequence[Entry], known: Sequence[Entry]) -> Mapping[str, Entry]
     return {one.name: others[k] for one, k in zip(seen, found, strict=True) if k is not None}
 
 
-def _as_known(ledger: FolderLedger, one: Entry) -> str:
-    before = ledger.files[one.id]
-    name = "" if before.name == one.name else f" as {before.name}"
-    return f"batch {ledger.number_of[one.id]}{name}"
+def _marked_before(entries: Sequence[Entry], ledger: FolderLedger) -> Iterator[str]:
+    """Notes on pictures that are left alone; of very many under their old names a count."""
+    same = [one for one in entries if ledger.files[one.id].name == one.name]
+    if len(same) > LISTED:
+        yield f"{len(same)} pictures (the first: {same[0].name}) were marked before, left alone"
+    for one in entries:
+        before, number = ledger.files[one.id].name, ledger.number_of[one.id]
+        if before != one.name:
+            yield f"{one.name}: marked before (batch {number} as {before}), left alone"
+        elif len(same) <= LISTED:
+            yield f"{one.name}: marked before (batch {number}), left alone"
 
 
 def _question(alike: Mapping[str, Entry]) -> str:

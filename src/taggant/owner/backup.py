@@ -181,7 +181,7 @@ def restore(backup: Backup, folder: Path) -> list[str]:
             )
     missing = [name for name in contents if name not in there]
     for name in missing:
-        write_atomically(folder / name, contents[name], mode=0o600)
+        write_atomically(folder / name, contents[name], mode=0o600, durable=True)
     return missing
 
 

@@ -183,6 +183,8 @@ class Call:
                 f"--beacon-value: batches {', '.join(map(str, named))} await different beacons; "
                 "name the one that said this with --beacon"
             )
+        if asked and not named:
+            raise ValueError(f"--beacon {asked}: no batch of this folder awaits its value")
         for number in named or numbers[:1]:
             batch = ledger.batches[number - 1].with_value(self.beacon_value)
             ledger = ledger.with_batch(number, batch)

@@ -172,11 +172,11 @@ class FolderLedger:
         return np.array([self.index(image_id) for image_id in ids], dtype=np.int64)
 
     def save(self, path: Path) -> None:
-        """Write with mode 0600, atomically."""
+        """Write with mode 0600, atomically; it is on the disk when this returns."""
         first, *others = (one.written() for one in self.batches)
         further = tuple(BatchFile.from_values(**one) for one in others)
         stored = LedgerFile.from_values(schema=SCHEMA, **first, further=further)
-        write_atomically(path, to_json(stored), mode=0o600)
+        write_atomically(path, to_json(stored), mode=0o600, durable=True)
 
     @classmethod
     def load(cls, path: Path) -> FolderLedger:

@@ -28,7 +28,7 @@ def export(
         raise ValueError(f"--out {out} is there already; it is not overwritten")
     beside = belonging(ledger)
     content = backup.export(ledger, beside, _passphrase(confirmed=True))
-    write_atomically(out, content, mode=0o600)
+    write_atomically(out, content, mode=0o600, durable=True)
     note(
         f"{out}: {ledger.name} and {len(beside)} files that belong to it. Keep it on another disk, "
         "and the passphrase elsewhere: nobody can find it again. Raw pictures are not in it; keep "
