@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
+import itertools
 import json
 import os
 import resource
@@ -15,12 +17,14 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
+from rich.console import Console
 from tests.owner import containers, photos
 from typer.testing import CliRunner
 
 from taggant.owner import kinds, pictures
 from taggant.owner.batch import Batch
 from taggant.owner.cli import app
+from taggant.owner.commands import console
 from taggant.owner.commands.compose import compose_marking
 from taggant.owner.journal import RunningError
 from taggant.owner.ledger import FolderLedger
@@ -205,6 +209,29 @@ def test_every_spoilt_ledger_is_named_with_its_path(tmp_path):
             continue
         with pytest.raises(ValueError, match=r"own\.ledger: (no ledger|the ledger was|its schema)"):
             FolderLedger.load(path)
+
+
+def test_progress_is_told_by_bytes_of_the_raw_files(tmp_path):
+    told = {"reading": [], "publishing": []}
+    note = {stage: (lambda *one, to=list_: to.append(one)) for stage, list_ in told.items()}
+    marked(tmp_path, progress=note["publishing"], reading=note["reading"])
+    sizes = sorted(path.stat().st_size for path in (tmp_path / "raw").rglob("*.*"))
+    for calls in told.values():
+        assert calls[-1] == (sum(sizes), sum(sizes))
+        done = [0, *(one for one, _ in calls)]
+        assert sorted(b - a for a, b in itertools.pairwise(done)) == sizes
+
+
+def test_bars_are_drawn_on_terminals(monkeypatch):
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(console, "console", terminal)
+    with console.ByteProgress() as bars:
+        first, second = bars.stage("reading"), bars.stage("publishing")
+        first(500, 1000)
+        second(2000, 4000)
+    drawn = terminal.file.getvalue()
+    assert "reading" in drawn
+    assert "2.0/4.0 kB" in drawn
 
 
 def test_two_calls_on_one_ledger_do_not_run_at_once(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 """The owner's own tool: mark a folder, publish it, audit a model, hand over a certificate.
 
 - The command line: `cli`, and a file for each command in `commands`.
-- Marking: `mark` (a folder), `publisher` (its files), `pictures`, `metadata` and `xmp` (what is in
-  a file), `labels`, `scheme` (versions), `commitments`, `ledger`, `contact_sheet`.
-- Asking a model: `case` (an audit before its first query), `gather` (its pictures), `cost`,
+- Marking: `mark` (a folder), `survey` (what it holds), `kinds` (of files), `publisher` (published
+  files), `streaming` (several at once), `pictures`, `jpeg`, `metadata` and `xmp` (what is in a
+  file), `labels`, `scheme` (versions), `commitments`, `ledger`, `looks` and `contact_sheet`.
+- Asking a model: `case` (an audit before its first query), `gather` (its pictures), `picture_file`
+  (which stay on the disk), `requests` (how much at once), `cost`,
   `audit`, `journal` (answers so far), `record` (what was found), `decision` (what is claimed),
   `transform` (what a platform does to files); `models` opens run folders, and `taggant.models` all
   else that ``--model`` may name.

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from torch import Tensor
-
-from taggant.data.imageset import content_ids
 from taggant.files import write_atomically
-from taggant.marking.publish import raw_sha256
 from taggant.marking.quality import Quality
-from taggant.owner import kinds, pictures
-from taggant.owner.batch import Batch, Entry
+from taggant.owner.batch import Batch
 from taggant.owner.batches import Call, Draw
 from taggant.owner.commitments import PublicCommitment
 from taggant.owner.contact_sheet import draw, page
 from taggant.owner.journal import RunningError
-from taggant.owner.jpeg import JPEG, JpegSettings
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import FolderLedger
-from taggant.owner.likeness import likeness
-from taggant.owner.metadata import Metadata
 from taggant.owner.publisher import Progress, Publisher
-from taggant.owner.schema import SchemaError, to_json
+from taggant.owner.schema import to_json
 from taggant.owner.secret_paths import inside, refuse_inside
-from taggant.owner.streaming import streamed
+from taggant.owner.survey import survey
 from taggant.store.lock import locked
 
 
@@ -96,6 +87,7 @@ def mark(
     file_format: str,
     beacon_value: str = "",
     progress: Progress = lambda *_: None,
+    reading: Progress = lambda *_: None,
     keep_location: bool = True,
     labelling: Labelling | None = None,
     own_quality: bool = False,
@@ -122,6 +114,8 @@ def mark(
         What the named beacon said.
     progress : callable
         Called after each picture, with the bytes of raw files done, and of all.
+    reading : callable
+        Likewise, while all pictures are read for the first time.
     keep_location : bool
         Whether published files say where they were taken, as far as the raw ones do.
     labelling : Labelling, optional
@@ -147,9 +141,9 @@ def mark(
     """
     _refuse_overlap(folder, out)
     refuse_inside("--ledger", ledger_path, {"--out": out, "the raw folder": folder})
-    survey = _survey(folder, file_format, keep_location, own_quality)
+    found = survey(folder, file_format, keep_location, own_quality, reading)
     call = Call(
-        ledger_path, survey.entries, draw_batch, file_format, labelling, beacon_value, copies
+        ledger_path, found.entries, draw_batch, file_format, labelling, beacon_value, copies
     )
     lock = ledger_path.with_name(f".{ledger_path.name}.lock")
     with locked(lock, partial(_refuse_running, ledger_path)):
@@ -157,7 +151,7 @@ def mark(
             ledger, numbers, told = call.append()
         else:
             ledger, numbers, told = call.begin_or_go_on()
-        notes = (*survey.notes, *told)
+        notes = (*found.notes, *told)
         parts = []
 
         def publisher(batch: Batch) -> Publisher:
@@ -172,7 +166,7 @@ def mark(
             ledger.save(ledger_path)
             notes += told
             parts.append(part)
-    return Marked(ledger, tuple(parts), notes, survey.skipped)
+    return Marked(ledger, tuple(parts), notes, found.skipped)
 
 
 def _publish(
@@ -245,97 +239,3 @@ def write_commitment(public: PublicCommitment, path: Path) -> None:
 def _refuse_overlap(folder: Path, out: Path) -> None:
     if inside(folder, out) or inside(out, folder):
         raise ValueError(f"{out} and {folder} overlap: published files need a folder of their own")
-
-
-def _survey(folder: Path, file_format: str, keep_location: bool, own_quality: bool) -> _Survey:
-    """Every picture of a folder that can be read; all that cannot be marked are named at once."""
-    found = kinds.find(folder)
-    if not found.pictures:
-        named = "".join(f"\n  {name}: {advice}" for name, advice in found.unread.items())
-        raise ValueError(f"{folder}: no pictures ({', '.join(sorted(kinds.SUFFIXES))}){named}")
-    entries: list[Entry] = []
-    failures: list[str] = []
-    copied = file_format == pictures.RAW_FORMAT
-    left_out: Counter[str] = Counter()
-    located = 0
-    notes = []
-    if found.others:
-        count, first = len(found.others), found.others[0]
-        notes.append(f"{count} files that are no pictures are left alone (the first: {first})")
-    surveyed = streamed(
-        lambda name: _surveyed(folder / name, name),
-        found.pictures,
-        lambda name: pictures.size_of(folder / name),
-    )
-    for name, one in zip(found.pictures, surveyed, strict=True):
-        if isinstance(one, str):
-            failures.append(one)
-            continue
-        own = one.jpeg if own_quality and file_format == JPEG else None
-        entries.append(one.entry.replace(jpeg=own))
-        if not copied:
-            notes += [f"{name}: {note}" for note in one.notes]
-            left_out.update(one.kept.left_out)
-        located += one.kept.has_location
-    if failures:
-        raise ValueError(
-            f"{len(failures)} of {len(found.pictures)} pictures cannot be marked; move them "
-            "elsewhere:\n  " + "\n  ".join(failures)
-        )
-    return _Survey(entries, (*notes, *_on_metadata(left_out, located, keep_location)), found.unread)
-
-
-@dataclass(frozen=True)
-class _Surveyed:
-    """What is kept of a picture once its pixels were looked at."""
-
-    entry: Entry
-    kept: Metadata
-    notes: tuple[str, ...]
-    jpeg: JpegSettings | None
-
-
-@dataclass(frozen=True)
-class _Survey:
-    """What a folder holds: entries, notes, and the pictures that cannot be read."""
-
-    entries: list[Entry]
-    notes: tuple[str, ...]
-    skipped: dict[str, str]
-
-
-def _surveyed(path: Path, name: str) -> _Surveyed | str:
-    """What is to be kept of a picture, or why it cannot be marked."""
-    try:
-        picture = pictures.read(path)
-        entry = _entry(name, picture.pixels)
-        return _Surveyed(entry, picture.kept, picture.notes, picture.jpeg)
-    except (pictures.PictureError, SchemaError) as error:
-        return str(error)
-
-
-def _on_metadata(left_out: Counter[str], located: int, keep_location: bool) -> Iterator[str]:
-    if left_out:
-        named = ", ".join(f"{what} ({count} files)" for what, count in sorted(left_out.items()))
-        yield f"not published, as it can hold the picture without its mark: {named}"
-    if located and keep_location:
-        yield (
-            f"{located} files say where they were taken (GPS), and their published versions do; "
-            "--strip-gps leaves it out"
-        )
-    elif located:
-        yield f"where {located} files were taken (GPS) is left out"
-
-
-def _entry(name: str, pixels: Tensor) -> Entry:
-    one = pixels[None]
-    return Entry.from_values(
-        name=name,
-        id=content_ids(one)[0],
-        raw_sha256=raw_sha256(one)[0],
-        label="",
-        caption="",
-        published=name,
-        pixels=None,
-        likeness=likeness(pixels),
-    )

@@ -98,11 +98,11 @@ class Publisher:
             entries,
             lambda entry: pictures.size_of(self.folder / entry.name),
         )
-        past = 0
+        past, total = 0, sum(sizes)
         for done, size in zip(finished, sizes, strict=True):
             self.done.append(done)
             past += size
-            progress(past, sum(sizes))
+            progress(past, total)
         return [done.entry for done in self.done]
 
     def _publish(self, entry: Entry, is_shown: bool) -> Done:

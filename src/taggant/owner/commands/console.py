@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -16,17 +17,21 @@ def note(text: str, style: str | None = None) -> None:
 
 
 class ByteProgress:
-    """A bar of bytes done, on terminals only; called with (bytes done, bytes of all)."""
+    """Bars of bytes done, on terminals only, one a stage."""
 
-    def __init__(self, title: str) -> None:
-        columns = TextColumn(title), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-        self._bar = Progress(
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bars = Progress(
             *columns, console=console, transient=True, disable=not console.is_terminal
         )
-        self._task = self._bar.add_task(title, total=None, start=False)
 
     def __enter__(self) -> ByteProgress:
-        self._bar.start()
+        self._bars.start()
         return self
 
     def __exit__(
@@ -35,8 +40,11 @@ class ByteProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bar.stop()
+        self._bars.stop()
 
-    def __call__(self, done: int, total: int) -> None:
-        self._bar.start_task(self._task)
-        self._bar.update(self._task, completed=done, total=total)
+    def stage(self, title: str) -> Callable[[int, int], None]:
+        """A bar, which is told the bytes done, and of all."""
+        task = self._bars.add_task(title, total=None, visible=False)
+        return lambda done, total: self._bars.update(
+            task, completed=done, total=total, visible=True
+        )

@@ -224,7 +224,7 @@ def mark(
             "all of it.",
             style="yellow",
         )
-    with ByteProgress("publishing") as progress:
+    with ByteProgress() as progress:
         marked = marking.mark(
             folder,
             out,
@@ -232,7 +232,8 @@ def mark(
             fresh,
             file_format,
             public.beacon_value,
-            progress,
+            progress.stage("publishing"),
+            progress.stage("reading"),
             keep_location=not files.strip_gps,
             labelling=contents.labelling,
             own_quality=files.quality is None,
