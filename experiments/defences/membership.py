@@ -42,7 +42,11 @@ VEHICLES = ("airplane", "automobile", "ship", "truck")
 OTHERS: dict[str, Callable[[Tensor], Tensor]] = {"blurred": Blur(1.0), "enlarged": Resize(0.5)}
 SAME = "same"
 ANIMALS_BY_VEHICLES, VEHICLES_BY_ANIMALS = "animals by vehicles", "vehicles by animals"
-TRAINED = {None: "as they are", "crop_flip": "shifted and mirrored"}
+TRAINED = {
+    "defences/membership_plain": "as they are",
+    "defences/membership_augmented": "shifted and mirrored",
+}
+RUNS = tuple(TRAINED)
 
 EXPECTED: list[Expected] = []
 
@@ -76,7 +80,7 @@ def _rows(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
         cells[name] = [one.of(some) for one, some in zip(signals, rows, strict=True)]
     for calibrated, parts in cells.items():
         facts = {
-            "augment": TRAINED[run["victim/augment"]],
+            "augment": TRAINED[run["experiment"]],
             "calibrated": calibrated,
             "known": len(parts[2].margin),
             "asked": len(parts[1].margin),
