@@ -19,7 +19,7 @@ import torch
 from experiments.defences._attacks import ATTACKS, Signals, claimed
 from experiments.experiment import ROOT
 from experiments.plots import MARKERS, PALETTE
-from experiments.power._seeds import student
+from experiments.power._seeds import GROUPS, pooled
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
@@ -47,6 +47,9 @@ TRAINED = {
     "defences/membership_augmented": "shifted and mirrored",
 }
 RUNS = tuple(TRAINED)
+SHOWN = (SAME, *OTHERS, ANIMALS_BY_VEHICLES, VEHICLES_BY_ANIMALS)
+LEAST = 1e-4
+"""Rates below are drawn there."""
 
 EXPECTED: list[Expected] = []
 
@@ -57,11 +60,9 @@ def collect(runs: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for names, cell in found.group_by(keys, maintain_order=True):
         row: dict[str, Any] = {**dict(zip(keys, names, strict=True)), "seeds": len(cell)}
-        for rate in ("detection_rate", "false_detection_rate"):
-            mean, half = student(cell[rate].to_numpy())
-            row |= {rate: mean, f"{rate}_low": max(0.0, mean - half)}
-            row |= {f"{rate}_high": min(1.0, mean + half)}
-        rows.append(row | {"known": cell["known"].min(), "asked": cell["asked"].min()})
+        for rate, group in GROUPS:
+            row |= pooled(cell, rate, group)
+        rows.append(row | {"known": cell["known"].min()})
     return pl.DataFrame(rows).with_columns(date=pl.lit(runs["date"].max()))
 
 
@@ -82,8 +83,9 @@ def _rows(run: dict[str, Any]) -> Iterator[dict[str, Any]]:
         facts = {
             "augment": TRAINED[run["experiment"]],
             "calibrated": calibrated,
+            "used": len(parts[0].margin),
+            "unused": len(parts[1].margin),
             "known": len(parts[2].margin),
-            "asked": len(parts[1].margin),
         }
         for attack, score in ATTACKS.items():
             members, unused, known = (score(one, parts[2]) for one in parts)
@@ -148,19 +150,21 @@ def _vehicles(images: ImageSet) -> NDArray[np.bool_]:
 
 
 def draw(table: pl.DataFrame) -> Figure:
-    fig = Figure(figsize=(style.WIDTH, 5.2))
+    fig = Figure(figsize=(1.4 * style.WIDTH, 5.6))
     every = fig.subplots(len(LEVELS), len(TRAINED), sharey="row", sharex=True)
     for line, level in zip(every, LEVELS, strict=True):
+        line[0].set_ylabel(f"rate, nominally {level:g}")
         for ax, trained in zip(line, TRAINED.values(), strict=True):
             rows = table.filter(level=level, augment=trained)
             for name, colour, marker in zip(ATTACKS, PALETTE, MARKERS, strict=False):
                 of = rows.filter(attack=name)
-                rates = of["false_detection_rate"].clip(1e-4)
+                rates = of["false_detection_rate"].clip(LEAST)
                 ax.plot(of["calibrated"], rates, marker, color=colour, label=name)
-            ax.axhline(level, color=style.FAINT, linestyle="--")
+            ax.axhline(level, color=style.INK, linestyle=style.DASHED, linewidth=1)
             ax.set_yscale("log")
-            ax.tick_params(axis="x", rotation=30)
-            ax.set_title(f"photos {trained}, nominal rate {level:.1%}")
-    every[0][0].legend(loc="best")
-    fig.supylabel("false-detection rate")
+    for ax, trained in zip(every[0], TRAINED.values(), strict=True):
+        ax.set_title(f"photos {trained}")
+    for ax in every[-1]:
+        ax.set_xticks(range(len(SHOWN)), SHOWN, rotation=30, ha="right")
+    fig.legend(*every[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return fig
