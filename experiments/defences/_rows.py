@@ -11,7 +11,11 @@ from experiments.power._seeds import over_seeds, student
 
 
 def rows(
-    runs: pl.DataFrame, by: str, reference: str, sets: Sequence[tuple[int, float]]
+    runs: pl.DataFrame,
+    by: str,
+    reference: str,
+    sets: Sequence[tuple[int, float]],
+    levels: Sequence[float] = (),
 ) -> pl.DataFrame:
     """Rates over seeds with their intervals; an audit that is void claims nothing.
 
@@ -25,22 +29,26 @@ def rows(
         The value with which the others are compared.
     sets : sequence of (int, float)
         Sizes of sets of one owner, with the level at which they are claimed.
+    levels : sequence of float
+        Other levels at which single images are claimed.
     """
     claims = pl.col("detection_rate", "false_detection_rate").fill_null(0.0)  # where void
     runs = runs.with_columns(claims)
-    more = [
-        {by: key, **_more(cell, sets)} for (key,), cell in runs.group_by(by, maintain_order=True)
-    ]
+    cells = runs.group_by(by, maintain_order=True)
+    more = [{by: key, **_more(cell, sets, levels)} for (key,), cell in cells]
     return over_seeds(runs, by, reference).join(pl.DataFrame(more), on=by)
 
 
-def _more(cell: pl.DataFrame, sets: Sequence[tuple[int, float]]) -> dict[str, Any]:
-    """Rates at the other level, and of sets."""
+def _more(
+    cell: pl.DataFrame, sets: Sequence[tuple[int, float]], levels: Sequence[float]
+) -> dict[str, Any]:
+    """Rates at other levels, and of sets."""
     row: dict[str, Any] = {}
     claims = [_table(folder, "claims.csv") for folder in cell["folder"]]
     tables = [_table(folder, "sets.csv") for folder in cell["folder"]]
     for group, rate in (("used", "detection_rate"), ("unused", "false_detection_rate")):
-        row |= _spread(f"{rate}_at_1", [_value(table, rate, p=0.01) for table in claims])
+        for p in levels:
+            row |= _spread(f"{rate}_at_{100 * p:g}", [_value(one, rate, p=p) for one in claims])
         for size, p in sets:
             of = {"size": size, "group": group, "p": p, "evidence": "versions"}
             values = [_value(table, "claimed", **of) for table in tables]

@@ -28,13 +28,14 @@ ROWS = {
 }
 """The column that each of the runs sweeps, and what its rows are called."""
 RUNS = tuple(f"defences/{name}" for name in ROWS)
+LEVELS = (0.01,)
 SETS = ((10, 0.05), (10, 0.001), (50, 0.05), (50, 0.001))
 
 EXPECTED: list[Expected] = []
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    table = rows(runs.with_columns(defence=_names(runs)), "defence", NONE, SETS)
+    table = rows(runs.with_columns(defence=_names(runs)), "defence", NONE, SETS, LEVELS)
     bare = table.filter(pl.col("defence") == NONE)["utility"].item()
     return table.with_columns(accuracy_lost=bare - pl.col("utility"))
 

@@ -18,6 +18,26 @@ SCORES = [
 LEVELS = [Full(), TopK(2), Rounded(2), Label()]
 
 
+def test_votes_count_views_whose_label_is_right():
+    labels = torch.tensor([1, 1, 1])
+    shown = torch.tensor([[1, 0, 1, 1], [1, 1, 0, 1], [0, 0, 0, 1]])
+    logs = torch.nn.functional.one_hot(shown, 2).float().clamp(min=1e-5).log()
+    found = membership.votes(logs, labels)
+    assert found.tolist() == pytest.approx([0.75, 0.75, 0.25], abs=0.1)
+    assert found[0] != found[1]  # one vote each way, of different views
+
+
+def test_more_votes_are_more_whichever_views_they_are_of():
+    """However weights fall, those with one right view more score higher."""
+    draws = torch.rand(400, 64, generator=torch.Generator().manual_seed(0)) < 0.5
+    logs = torch.nn.functional.one_hot(draws.long(), 2).float()
+    found = membership.votes(logs, torch.ones(400, dtype=torch.int64))
+    counts = draws.sum(1)
+    order = found.argsort()
+    assert (counts[order].diff() >= 0).all()
+    assert len(found.unique()) > 390
+
+
 def test_values_on_a_hand_made_row():
     p = torch.tensor([[0.7, 0.2, 0.1]])
     y = torch.tensor([0])

@@ -12,6 +12,9 @@ from torch.nn.functional import logsigmoid
 
 from taggant.answers import log_odds, log_probability
 
+GOLDEN = 0.6180339887498949
+"""Its multiples are spread evenly over 0..1, and no two sums of some are alike."""
+
 
 def loss(log_confidences: Tensor, labels: Tensor) -> Tensor:
     """Minus the cross-entropy of the true label."""
@@ -47,6 +50,18 @@ def modified_entropy(log_confidences: Tensor, labels: Tensor) -> Tensor:
     own = _of(log_rest, labels).exp() * _of(log_p, labels)
     others = (log_p.exp() * log_rest).scatter(1, labels[:, None], 0.0)
     return own + others.sum(1)
+
+
+def votes(log_confidences: Tensor, labels: Tensor) -> Tensor:
+    """Share of views [B, K, classes] whose likeliest class is the true label.
+
+    Views weigh a little differently, by less than a vote in all, so that versions tie only if the
+    same views are right of both: ties cost an audit power.
+    """
+    right = (log_confidences.argmax(2) == labels[:, None]).double()
+    place = torch.arange(1, right.shape[1] + 1, dtype=torch.float64, device=right.device)
+    weights = 1 + (place * GOLDEN).frac() / len(place)
+    return (right @ weights / weights.sum()).float()
 
 
 def _both(log_confidences: Tensor) -> tuple[Tensor, Tensor]:

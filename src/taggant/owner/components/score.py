@@ -59,6 +59,13 @@ class ModifiedEntropy(Confidences):
     factory = staticmethod(membership.modified_entropy)
 
 
+class Votes(Confidences):
+    """Of labels of several views."""
+
+    kind: Literal["votes"]
+    factory = staticmethod(membership.votes)
+
+
 class Cosine(FunctionComponent):
     """Of a picture's embedding with its caption's."""
 
@@ -153,7 +160,15 @@ class GridViews(Component):
 
 
 Statistic = (
-    Loss | Margin | Hinge | Entropy | ModifiedEntropy | Cosine | NearestView | PairwiseCosine
+    Loss
+    | Margin
+    | Hinge
+    | Entropy
+    | ModifiedEntropy
+    | Votes
+    | Cosine
+    | NearestView
+    | PairwiseCosine
 )
 Access = Full | Label | Rounded | TopK | Embedding
 Augment = CropFlip | ResizedCrop | Probe
