@@ -182,3 +182,41 @@ def test_a_picture_larger_than_memory_is_refused_unread(raw, monkeypatch):
         with pytest.raises(pictures.PictureError, match="decompression bomb"):
             pictures.read(raw / name)
         assert pictures.size_of(raw / name) == 0
+
+
+@pytest.mark.parametrize("form", ["HEIF", "AVIF", "WEBP"])
+def test_every_damaged_file_is_named(tmp_path, form):
+    small = SCENE.resize((32, 32))
+    whole = heic(small) if form == "HEIF" else encoded(small, form)
+    rng, path, refused = np.random.default_rng(3), tmp_path / "a", 0
+    for _ in range(60):
+        content = bytearray(whole)
+        for place in rng.integers(0, min(len(content), 700), 4):
+            content[place] = rng.integers(0, 256)
+        path.write_bytes(content)
+        assert pictures.size_of(path) >= 0
+        refused += not readable(path)
+    assert refused > 20
+
+
+def readable(path):
+    """Whether a picture can be read; no other error than the one that says so."""
+    try:
+        pictures.read(path)
+    except pictures.PictureError:
+        return False
+    return True
+
+
+def test_a_picture_of_a_phone_is_found_in_a_colour_profile():
+    for content in (heic(SCENE), encoded(SCENE, "AVIF")):
+        assert metadata.holds_picture(b"profile" * 9 + content)
+        assert not metadata.holds_picture(b"profile" * 9 + content[:40])
+
+
+def test_transparent_pictures_are_named_before_anything_is_made(raw):
+    photos.write(raw / "a.png", photos.in_mode(SCENE, "RGBA"))
+    photos.write(raw / "b.jpg", SCENE)
+    result = mark(raw, "--format", "jpeg")
+    assert "a.png: has transparency, which JPEG cannot hold" in str(result.exception)
+    assert not (raw.parent / "own.ledger").exists()

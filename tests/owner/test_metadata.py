@@ -196,10 +196,11 @@ def test_the_owners_word_on_data_mining_is_written(tmp_path, name):
     photos.write(tmp_path / name, photos.scene(1, 30, 20))
     raw = pictures.read(tmp_path / name)
     image = pictures.to_image(raw.pixels)
-    for kind in ("png", "webp", "tiff", "jpeg"):
+    for kind in FORMS:
+        jpeg = JpegSettings(quality=95) if kind == "jpeg" else None
         for kept in (raw.kept, raw.kept.without_mining()):
             target = tmp_path / f"out{pictures.SUFFIX_OF[kind]}"
-            target.write_bytes(pictures.encode(image, kept, kind))
+            target.write_bytes(pictures.encode(image, kept, kind, jpeg))
             found = pictures.read(target).kept
             assert found.forbids_mining == kept.forbids_mining == (kept is not raw.kept)
     again = pictures.encode(image, found.without_mining(), "png")  # it stands there once

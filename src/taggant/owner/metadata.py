@@ -19,7 +19,7 @@ from typing import Any
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from taggant.data.decode import DAMAGED, orientation
-from taggant.owner import xmp
+from taggant.owner import kinds, xmp
 
 Base, IFD = ExifTags.Base, ExifTags.IFD
 Values = dict[int, object]
@@ -87,7 +87,9 @@ OTHER = {
     "metadata": "other metadata",
 }
 """Of what Pillow finds in a file: what is left out, by its name for people."""
-SIGNATURES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8|II\*\0|MM\0\*", re.DOTALL)
+SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|RIFF....WEBP|GIF8|II\*\0|MM\0\*|....ftyp(?:avi|he|mi|ms)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -256,9 +258,9 @@ def holds_picture(content: bytes) -> bool:
     """Whether bytes hold a picture file, anywhere."""
     for found in SIGNATURES.finditer(content):
         try:
-            with Image.open(io.BytesIO(content[found.start() :])) as image:
+            with Image.open(io.BytesIO(content[found.start() :]), formats=kinds.formats()) as image:
                 image.load()
-        except (UnidentifiedImageError, Image.DecompressionBombError, *DAMAGED):
+        except (RuntimeError, UnidentifiedImageError, Image.DecompressionBombError, *DAMAGED):
             continue
         return True
     return False

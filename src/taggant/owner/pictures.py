@@ -44,6 +44,8 @@ PARTLY = frozenset({"MPO", "HEIF"})
 ROWS_AT_ONCE = 4 << 20
 """Bytes of a picture that are handed over at once."""
 
+BROKEN = (UnidentifiedImageError, RuntimeError, *UNREADABLE)
+"""What Pillow and its decoders raise on files that are truncated, damaged or no pictures."""
 SUBFILE_TYPE = 254
 BELONGS_TO_ANOTHER = 0b101
 """A TIFF tag, and its bits for pictures that belong to another one: a preview, a mask."""
@@ -105,7 +107,7 @@ def read(path: Path, keep_location: bool = True) -> Picture:
             return _picture(path, image, keep_location)
     except PictureError:
         raise
-    except (UnidentifiedImageError, *UNREADABLE) as error:
+    except BROKEN as error:
         what_to_do = kinds.advice(path)
         raise PictureError(f"{path}: {what_to_do or f'no readable picture ({error})'}") from error
 
@@ -119,7 +121,7 @@ def size_of(path: Path) -> int:
     try:
         with _opened(path) as image:
             return int(image.width * image.height) * len(image.getbands())
-    except (UnidentifiedImageError, *UNREADABLE):
+    except BROKEN:
         return 0
 
 
@@ -252,16 +254,9 @@ def encode(
     kind : str
         png, webp or tiff, lossless; plays no part with `jpeg`.
     jpeg : JpegSettings, optional
-        Makes it a JPEG file.
-
-    Raises
-    ------
-    PictureError
-        If the format cannot hold the picture (alpha in a JPEG).
+        Makes it a JPEG file, which holds no transparency.
     """
     if jpeg is not None:  # compressed as it is seen, as hidden versions are
-        if image.mode in ("LA", "RGBA"):
-            raise PictureError("has transparency, which JPEG cannot hold; accepted is png")
         return jpeg.encoded(image, **replace(kept, orientation=1).options(JPEG))
     if kind == "tiff":  # where the orientation belongs to the layout of the pixels
         kept = replace(kept, orientation=1)

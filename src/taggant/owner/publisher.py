@@ -145,10 +145,7 @@ class Publisher:
             return _Made(raw, digest, source.read_bytes())
         image = pictures.to_image(version)
         del version
-        try:
-            content = pictures.encode(image, kept, kind, self.ledger.terms.jpeg_of(entry))
-        except pictures.PictureError as error:
-            raise pictures.PictureError(f"{source}: {error}") from error
+        content = pictures.encode(image, kept, kind, self.ledger.terms.jpeg_of(entry))
         return _Made(raw, digest, content)
 
     def _version(self, image_id: str, raw: Tensor) -> Tensor:

@@ -79,7 +79,7 @@ def survey(
         count, first = len(found.others), found.others[0]
         notes.append(f"{count} files that are no pictures are left alone (the first: {first})")
     surveyed = streamed(
-        lambda name: _surveyed(folder / name, name),
+        lambda name: _surveyed(folder / name, name, file_format),
         found.pictures,
         lambda name: pictures.size_of(folder / name),
     )
@@ -109,10 +109,12 @@ def _bytes_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0  # a link may lead nowhere
 
 
-def _surveyed(path: Path, name: str) -> _Surveyed | str:
+def _surveyed(path: Path, name: str, file_format: str) -> _Surveyed | str:
     """What is to be kept of a picture, or why it cannot be marked."""
     try:
         picture = pictures.read(path)
+        if file_format == JPEG and pictures.has_alpha(picture.pixels):
+            return f"{path}: has transparency, which JPEG cannot hold; accepted is png"
         entry = _entry(name, picture.pixels)
         return _Surveyed(entry, picture.kept, picture.notes, picture.jpeg)
     except (pictures.PictureError, SchemaError) as error:
