@@ -28,7 +28,7 @@ test-slow:  ## Run every test, the long ones and all launchers too
 
 test-browser: setup  ## Measure a report of each kind in Chromium (Debian's, installed if need be)
 	@tools/browser.sh
-	OMP_NUM_THREADS=1 $(PY) -m pytest -m browser tests/report
+	OMP_NUM_THREADS=1 $(PY) -m pytest -m browser tests/report tests/owner/app
 
 lint: setup  ## ruff: style and formatting; import-linter: no import runs up
 	$(PY) -m ruff check .

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from taggant import __version__
 from taggant.cli import EXPECTED
+from taggant.owner.commands.app import app as local_page
 from taggant.owner.commands.audit import audit
 from taggant.owner.commands.backup import export, import_
 from taggant.owner.commands.certify import certify
@@ -29,6 +30,7 @@ app = typer.Typer(
 for command in (mark, status, audit, certify, verify, plan, serve, export):
     app.command()(grouped(command))
 app.command("import")(import_)
+app.command("app")(local_page)
 
 
 def _show_version(asked: bool) -> None:

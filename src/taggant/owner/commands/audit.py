@@ -14,7 +14,7 @@ from taggant.owner import audit as auditing
 from taggant.owner.case import Case
 from taggant.owner.certify import certificate
 from taggant.owner.commands.compose import compose_score
-from taggant.owner.commands.console import console, note
+from taggant.owner.commands.console import confirm, note, note_progress
 from taggant.owner.commands.model_options import EndpointAccess, ModelKind, model_options, opened
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice, parse_counts, parse_decimal, parse_names
@@ -190,7 +190,7 @@ class Spending(OptionGroup):
             )
         else:
             self._say_by_test(case, cost, pictures, most)
-        if not self.yes and not typer.confirm("Start?"):
+        if not self.yes and not confirm("Start?"):
             raise typer.Abort
 
     def _say_by_test(self, case: Case, cost: Cost, pictures: int, most: int) -> None:
@@ -319,4 +319,4 @@ def _refuse_secrets_in_folders(
 
 
 def _progress(done: int, paid: int, count: int) -> None:
-    console.print(f"{done} of {count} pictures, {paid} queries answered", style="dim")
+    note_progress(f"{done} of {count} pictures, {paid} queries answered", done, count)
