@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
 
 import pytest
@@ -11,9 +12,11 @@ from tests.owner.test_mark import fresh
 from typer.testing import CliRunner
 
 from taggant.owner import drand
+from taggant.owner.certificate import Certificate
 from taggant.owner.certify import certificate, write
 from taggant.owner.cli import app
 from taggant.owner.mark import commitment_path, mark
+from taggant.owner.schema import SchemaError, parse
 
 NAME = "drand quicknet round 1000"
 RANDOMNESS = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd"
@@ -26,6 +29,17 @@ SIGNATURE = (
 
 def test_what_drand_signed_is_accepted():
     drand.check_signature(NAME, RANDOMNESS, SIGNATURE)
+
+
+def test_json_that_is_nested_deeply_is_refused_afterwards_as_before(monkeypatch):
+    """The library raises the limit of recursion when it is imported: a crash, where it stays."""
+    before = sys.getrecursionlimit()
+    for name in [name for name in sys.modules if f"{name}.".startswith("py_ecc.")]:
+        monkeypatch.delitem(sys.modules, name)
+    drand.check_signature(NAME, RANDOMNESS, SIGNATURE)
+    assert sys.getrecursionlimit() == before
+    with pytest.raises(SchemaError, match="nested too deeply"):
+        parse(Certificate, b"[" * 100_000)
 
 
 def test_another_round_is_refused():

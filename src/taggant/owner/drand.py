@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from datetime import datetime, timedelta, timezone
 
 from taggant.extras import library
@@ -88,7 +89,9 @@ def check_signature(beacon: str, value: str, signature: str) -> None:
 
 
 def _signed(number: int, signature: bytes) -> bool:
+    depth = sys.getrecursionlimit()
     library("py_ecc", "--beacon-signature")
+    sys.setrecursionlimit(depth)  # it raises it, and JSON nested deeply would end the process
     from py_ecc.bls.hash_to_curve import hash_to_G1
     from py_ecc.bls.point_compression import decompress_G1, decompress_G2
     from py_ecc.bls.typing import G1Compressed, G2Compressed
