@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 from taggant.marking import ledger as run_ledger
-from taggant.owner import certificate, commitments, ledger, record
+from taggant.owner import backup, certificate, commitments, ledger, record
 from taggant.report import folder
 
 PAGE = (ROOT / "docs" / "formats.md").read_text()
@@ -19,7 +19,8 @@ NAMED = re.compile(r"\"(taggant [a-z ]+ \d+)\"")
 def test_every_number_of_the_owners_files_is_on_the_page():
     sources = (ROOT / "src" / "taggant").rglob("*.py")
     written = {name for path in sources for name in NAMED.findall(path.read_text())}
-    expected = {module.SCHEMA for module in (certificate, commitments, ledger, record)}
+    expected = {module.SCHEMA for module in (backup, certificate, commitments, ledger, record)}
+    expected.add(commitments.JOINT_SCHEMA)
     assert written == expected
     assert set(re.findall(r"`(taggant [a-z ]+ \d+)`", PAGE)) == expected
 
