@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 
 from taggant.report import style
 
 SIZE = 6.5
 """Of names, in points."""
-WIDE = 0.6
-"""Of a letter, in its size."""
 Box = tuple[float, float, float, float]
 
 
@@ -63,19 +62,16 @@ def _call(ax: Axes, points: Sequence[tuple[float, float, str]]) -> None:
     scale = ax.figure.dpi / 72
     taken: list[Box] = [(x - 3, y - 3, x + 3, y + 3) for x, y in dots]
     for (x, y), (across, up, name) in zip(dots, points, strict=True):
-        wide, high = WIDE * SIZE * len(name) * scale, 1.2 * SIZE * scale
+        arrow = {"arrowstyle": "-", "linewidth": 0.4, "color": style.FAINT, "shrinkB": 2}
+        at = float(across), float(up)
+        text = ax.annotate(name, at, at, fontsize=SIZE, va="bottom", arrowprops=arrow)
+        wide, high = Text.get_window_extent(text).size  # without its arrow
         spots = ((x + dx * scale, y + dy * scale) for dx, dy in _near(wide / scale))
         boxes = ((left, low, left + wide, low + high) for left, low in spots)
         box = next(b for b in boxes if not any(map(_meets, [b] * len(taken), taken)))
         taken.append(box)
         left, low = ax.transData.inverted().transform(box[:2])
-        ax.annotate(
-            name,
-            (across, up),
-            (left, low),
-            fontsize=SIZE,
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": style.FAINT, "shrinkB": 2},
-        )
+        text.set_position((float(left), float(low)))
 
 
 def _near(wide: float) -> Iterator[tuple[float, float]]:

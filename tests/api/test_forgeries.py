@@ -56,9 +56,3 @@ def test_a_label_that_is_chosen_by_the_published_version_multiplies_the_size(lab
     best = np.min(ranks, axis=0)  # the label that suits the published one, whichever it is
     assert (best <= test.claim[-1]).mean() == claimed
     assert all((rank <= test.claim[-1]).mean() == 0.05 for rank in ranks)
-
-
-def test_an_index_that_is_chosen_after_the_model_says_nothing():
-    scores = np.random.default_rng(0).permutation(100)
-    chosen = scores.argmax()
-    assert (scores > scores[chosen]).sum() <= stats.rank(100, 0.01).claim[-1]

@@ -7,6 +7,9 @@ import polars as pl
 import pytest
 from experiments.defences import bench
 from experiments.defences._attacks import ATTACKS, Signals, claimed, lira, rmia
+from experiments.defences._pareto import pareto
+from experiments.defences._rows import rows
+from matplotlib.text import Text
 
 
 def signals(count: int, learned: float, seed: int) -> Signals:
@@ -76,3 +79,49 @@ def test_a_row_of_the_bench_is_called_by_what_its_experiment_sweeps():
         "smoothed labels 0.1",
         "early stopping 2",
     ]
+
+
+def test_rates_are_means_over_seeds_and_a_void_audit_claims_nothing(tmp_path):
+    told = tmp_path / "told"
+    told.mkdir()
+    sets = {"size": [10, 10], "group": ["used", "unused"], "evidence": ["versions"] * 2}
+    pl.DataFrame({**sets, "p": [0.05] * 2, "claimed": [0.8, 0.0]}).write_csv(told / "sets.csv")
+    claims = {"p": [0.01], "detection_rate": [0.4], "false_detection_rate": [0.0]}
+    pl.DataFrame(claims).write_csv(told / "claims.csv")
+    facts = {"p": 0.05, "used": 10, "unused": 10, "date": "2026-01-01"}
+    facts |= dict.fromkeys(("psnr", "ssim", "linf", "train_loss", "utility"), 0.5)
+    facts |= {"mean_queries_used": 40.0}
+    cells = [("none", 0, 0.9, told), ("none", 1, 0.7, told), ("fresh", 0, None, tmp_path)]
+    runs = pl.DataFrame(
+        [
+            {
+                **facts,
+                "defence": name,
+                "seed": seed,
+                "detection_rate": rate,
+                "false_detection_rate": None if rate is None else 0.0,
+                "folder": str(folder),
+            }
+            for name, seed, rate, folder in cells
+        ]
+    )
+    table = rows(runs, "defence", "none", [(10, 0.05)], [0.01])
+    found = {row["defence"]: row for row in table.to_dicts()}
+    shown = ("detection_rate", "detection_rate_at_1", "sets_of_10_at_0.05_used")
+    assert [found["none"][key] for key in shown] == pytest.approx([0.8, 0.4, 0.8])
+    assert [found["fresh"][key] for key in shown] == [0.0, 0.0, 0.0]
+
+
+def test_names_of_points_lie_clear_of_each_other():
+    """Also where the points do not."""
+    draws = np.random.default_rng(0)
+    names = [f"defence number {i}" for i in range(15)]
+    near = {"lost": draws.normal(0, 0.002, 15), "power": draws.normal(0.9, 0.01, 15)}
+    far = pl.DataFrame({"name": ["far"], "lost": [0.2], "power": [0.1]})
+    table = pl.concat([pl.DataFrame({"name": names, **near}), far])
+    figure = pareto(table, "name", "lost", [("power", "claimed")])
+    figure.draw_without_rendering()
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts] == [*names, "far"]
+    boxes = [Text.get_window_extent(text) for text in texts]  # without its arrow
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
