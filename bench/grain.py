@@ -1,8 +1,8 @@
 """What shrinking leaves of a mark: by cells, size of the original and size that a model reads.
 
-    python bench/grain.py PHOTOS [--small] [--detection 32 64] [--json FILE]
+    python bench/grain.py [PHOTOS] [--small] [--detection 32 64] [--json FILE]
 
-PHOTOS is a folder of real photographs. Three tables:
+PHOTOS is a folder of real photographs, CLASS/NAME.jpg; left out: the embedded emoji. Three tables:
 
 * signal: published minus raw, both shrunk as models shrink (bilinear, antialiased, rounded to 8
   bits), beside the mark before: the ratio of their standard deviations, mean over the photographs,
@@ -30,6 +30,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 
 from common import environment, show
+from taggant.data import emoji
+from taggant.data.decode import to_image
 from taggant.marking.strategies.scaled_sign import ScaledSign
 from taggant.owner.grain import cells_for
 from taggant.owner.pictures import to_tensor
@@ -44,16 +46,24 @@ N, MOST = 40, 1
 """Versions of a picture, and hidden ones that may beat the published one: p = 2/40."""
 
 
-def photographs(folder: Path, count: int, side: int) -> tuple[Tensor, list[str]]:
-    """Square photographs, uint8 [B, 3, side, side], and their classes: the folders' names."""
-    files = sorted(folder.rglob("*.jpg"))
-    chosen = [files[k] for k in np.random.default_rng(0).permutation(len(files))[:count]]
-    images = []
-    for path in chosen:
-        with Image.open(path) as image:
-            large = image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC)
-        images.append(to_tensor(large))
-    return torch.stack(images), [path.parent.name for path in chosen]
+def photographs(folder: Path | None, count: int, side: int) -> tuple[Tensor, list[str]]:
+    """Square pictures, uint8 [B, 3, side, side], and their classes: the folders' names."""
+    if folder is None:
+        data = emoji.load(labels="category").train
+        assert data.labels is not None
+        images = [to_image(one) for one in data.images]
+        names = [data.class_names[label] for label in data.labels.tolist()]
+    else:
+        files = sorted(folder.rglob("*.jpg"))
+        images, names = files, [path.parent.name for path in files]
+    chosen = np.random.default_rng(0).permutation(len(images))[:count]
+    return torch.stack([enlarged(images[k], side) for k in chosen]), [names[k] for k in chosen]
+
+
+def enlarged(picture: Image.Image | Path, side: int) -> Tensor:
+    """A picture, or a file of one, as a square of so many pixels, uint8 [3, side, side]."""
+    image = Image.open(picture) if isinstance(picture, Path) else picture
+    return to_tensor(image.convert("RGB").resize((side, side), Image.Resampling.BICUBIC))
 
 
 def shrink(images: Tensor, side: int) -> Tensor:
@@ -62,7 +72,7 @@ def shrink(images: Tensor, side: int) -> Tensor:
     return small.round().clamp(0, 255)
 
 
-def signal(folder: Path, small: bool) -> list[dict[str, Any]]:
+def signal(folder: Path | None, small: bool) -> list[dict[str, Any]]:
     """What is left of a mark's standard deviation."""
     rows = []
     for original in ORIGINALS[:1] if small else ORIGINALS:
@@ -80,7 +90,7 @@ def signal(folder: Path, small: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def platforms(folder: Path, small: bool) -> list[dict[str, Any]]:
+def platforms(folder: Path | None, small: bool) -> list[dict[str, Any]]:
     """What is left of a mark on a platform, and how it agrees with that of whole pictures."""
     raw, _ = photographs(folder, 1 if small else 3, 600 if small else 2400)
     index = np.zeros((len(raw), 1), np.int64)
@@ -106,7 +116,7 @@ def platforms(folder: Path, small: bool) -> list[dict[str, Any]]:
 class Shown:
     """Versions of photographs as a model of one size reads them, half of them learned."""
 
-    def __init__(self, folder: Path, side: int, each: int) -> None:
+    def __init__(self, folder: Path | None, side: int, each: int) -> None:
         self.side = side
         self.raw, names = photographs(folder, 2 * each * len(PIXELS), 8 * side)
         classes = sorted(set(names))
@@ -178,7 +188,7 @@ def claimed(net: nn.Module, shown: Shown, places: Tensor) -> float:
     return claims / len(places)
 
 
-def detection(folder: Path, side: int, shift: int, small: bool) -> list[dict[str, Any]]:
+def detection(folder: Path | None, side: int, shift: int, small: bool) -> list[dict[str, Any]]:
     """Claims by pixels of a cell, of one network."""
     shown = Shown(folder, side, 25 if small else 100)
     net, loss = learn(shown, 2 if small else 60 if not shift else 150, shift)
@@ -197,7 +207,7 @@ def detection(folder: Path, side: int, shift: int, small: bool) -> list[dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", type=Path, help="a folder of real photographs")
+    parser.add_argument("photos", type=Path, nargs="?", help="a folder of real photographs")
     parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
     parser.add_argument("--detection", type=int, nargs="*", default=[], help="sizes of models")
     parser.add_argument("--json", type=Path)
