@@ -220,6 +220,24 @@ def test_a_step_that_cannot_be_says_why(browser, quick, tmp_path, monkeypatch, v
     assert any(line.startswith(says) for line in state["lines"]), state
 
 
+def test_a_date_needs_an_authority(browser, quick, tmp_path):
+    raw = photos.folder(tmp_path / "raw", 1)
+    state = browser.run("date", marking(raw, authority=" "))
+    assert state["failed"]
+    assert state["lines"] == ["error: name an authority's address, or post the digits yourself"]
+    assert not (tmp_path / "raw published").exists()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_step_that_breaks_has_failed(served):
+    served.job.start("mark", lambda: 1 / 0)
+    while served.job.running:
+        time.sleep(0.01)
+    state = served.job.state()
+    assert state["failed"]
+    assert state["lines"][-1].startswith("It ended unexpectedly")
+
+
 def test_of_two_steps_at_once_the_second_is_refused(browser, tmp_path):
     end = threading.Event()
     browser.app.job.start("mark", end.wait)

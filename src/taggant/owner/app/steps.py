@@ -32,7 +32,7 @@ from taggant.owner.commands.mark import (
 from taggant.owner.commands.model_options import EndpointAccess, ModelKind
 from taggant.owner.schema import Line, NonEmptyLine, Schema
 
-FOLDER = Annotated[NonEmptyLine, StringConstraints(strip_whitespace=True)]
+Typed = Annotated[NonEmptyLine, StringConstraints(strip_whitespace=True)]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Home:
 class Pictures(Schema):
     """A folder of pictures."""
 
-    folder: FOLDER
+    folder: Typed
 
     @property
     def home(self) -> Home:
@@ -115,14 +115,22 @@ class Dating(Marking):
     authority: Line
 
     def run(self) -> None:
-        """Have the commitments timestamped by an authority."""
+        """Have the commitments timestamped by an authority.
+
+        Raises
+        ------
+        ValueError
+            If none is named.
+        """
+        if not self.authority.strip():
+            raise ValueError("name an authority's address, or post the digits yourself")
         self.call(InPublic(timestamp=self.authority))
 
 
 class Asking(Pictures):
     """The third step."""
 
-    model: FOLDER
+    model: Typed
     classes: Line
     fdr: NonEmptyLine
     platform_copies: Line
