@@ -105,7 +105,9 @@ def test_pictures_are_marked_audited_certified_and_verified(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("cat", "dog", "horse")):
         photos.write(Path("photos", name, "one.png"), photos.scene(number, 32, 24))
-    said = {"https://example.org/classify": [model, "--yes"]}
+    monkeypatch.setenv("TAGGANT_PASSPHRASE", "a long passphrase")
+    said = {"https://example.org/classify": [model, "--yes"], "app": ["app", "--help"]}
+    said["/elsewhere/photos.backup"] = ["photos.backup"]
     for words in starting("taggant"):
         if words == ["--help"]:
             continue
@@ -113,6 +115,7 @@ def test_pictures_are_marked_audited_certified_and_verified(tmp_path, monkeypatc
         result = CliRunner().invoke(app, here, catch_exceptions=False)
         assert result.exit_code == 0, result.output
     assert Path("certificate.json").exists()
+    assert Path("photos.backup").exists()
 
 
 def test_the_readmes_new_method_is_the_tried_one():
