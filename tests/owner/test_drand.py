@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from datetime import datetime, timezone
+from hashlib import sha256
 
 import pytest
 from tests.owner import authority, photos
@@ -15,8 +17,11 @@ from taggant.owner import drand
 from taggant.owner.certificate import Certificate
 from taggant.owner.certify import certificate, write
 from taggant.owner.cli import app
+from taggant.owner.ledger import FolderLedger
 from taggant.owner.mark import commitment_path, mark
-from taggant.owner.schema import SchemaError, parse
+from taggant.owner.schema import SchemaError, parse, to_json
+from taggant.owner.unchecked import Given, unchecked
+from taggant.owner.verify import verify
 
 NAME = "drand quicknet round 1000"
 RANDOMNESS = "fe290beca10872ef2fb164d2aa4442de4566183ec51c56ff3cd603d930e54fdd"
@@ -44,7 +49,7 @@ def test_json_that_is_nested_deeply_is_refused_afterwards_as_before(monkeypatch)
 
 def test_another_round_is_refused():
     with pytest.raises(drand.BeaconError, match="did not sign drand quicknet round 1001"):
-        drand.check_signature("drand quicknet round 1001", SIGNATURE, SIGNATURE)
+        drand.check_signature("drand quicknet round 1001", RANDOMNESS, SIGNATURE)
 
 
 @pytest.mark.parametrize(
@@ -54,11 +59,12 @@ def test_another_round_is_refused():
         (NAME, RANDOMNESS, SIGNATURE[:-1], "96 hex digits"),
         (NAME, RANDOMNESS, SIGNATURE.upper(), "96 hex digits"),
         (NAME, RANDOMNESS, "0" * 96, "does not follow"),
+        (NAME, SIGNATURE, SIGNATURE, "does not follow"),
         ("pulse 7", RANDOMNESS, SIGNATURE, "accepted are names"),
         (NAME + " ", RANDOMNESS, SIGNATURE, "accepted are names"),
         ("drand quicknet round 99999999999", RANDOMNESS, SIGNATURE, "accepted are names"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_values_that_do_not_follow_are_refused(beacon, value, signature, said):
     with pytest.raises(drand.BeaconError, match=said):
@@ -69,7 +75,7 @@ def test_values_that_do_not_follow_are_refused(beacon, value, signature, said):
 def test_what_is_no_point_of_the_group_is_no_signature(signature):
     """Zero, a number beyond the field, the point at infinity, one outside the subgroup."""
     with pytest.raises(drand.BeaconError, match="did not sign"):
-        drand.check_signature(NAME, signature, signature)
+        drand.check_signature(NAME, sha256(bytes.fromhex(signature)).hexdigest(), signature)
 
 
 def test_rounds_have_dates():
@@ -112,6 +118,33 @@ def test_the_beacons_signature_is_verified_with_the_certificate(home):
     told = CliRunner().invoke(app, [*words, "--beacon-signature", "0" * 96])
     assert told.exit_code == 1
     assert "WRONG the beacon's signature" in told.output
+
+
+@pytest.mark.parametrize("value", [SIGNATURE, RANDOMNESS.upper(), RANDOMNESS[:8]])
+def test_a_round_has_one_value_so_that_nobody_chooses_between_its_forms(home, value):
+    ledger = FolderLedger.load(home / "ledger")
+    waiting = dataclasses.replace(ledger.batches[0], value="")
+    with pytest.raises(drand.BeaconError, match="accepted is its randomness"):
+        waiting.with_value(value)
+    assert waiting.with_value(RANDOMNESS).value == RANDOMNESS
+    told = dataclasses.replace(waiting, value=value)  # by another tool than this one
+    forged = certificate(FolderLedger((told,)), record_of(FolderLedger((told,))))
+    found = verify(to_json(forged), beacon_values=[value])
+    assert "accepted is its randomness" in found.checks[-1].wrong
+
+
+def test_what_no_timestamp_shows_of_a_beacon_has_to_be_believed(home):
+    ledger = FolderLedger.load(home / "ledger")
+    made = certificate(ledger, record_of(ledger))
+
+    def believed(c: Certificate, **given: int) -> bool:
+        return any("before the beacons" in one.text for one in unchecked(c, Given(**given)))
+
+    assert believed(made, public=1, beacon=True)
+    assert not believed(made, stamped=1, beacon=True)
+    pulse = made.replace(terms=made.terms.replace(beacon="pulse 7"))
+    assert believed(pulse, stamped=1, beacon=True)
+    assert not believed(made.replace(terms=made.terms.replace(beacon=""), value=""))
 
 
 def test_a_timestamp_that_is_younger_than_the_round_is_refused(home, tmp_path):

@@ -16,6 +16,7 @@ from taggant.marking.draws import Draws
 from taggant.marking.ledger import Ledger
 from taggant.marking.scheme import Scheme
 from taggant.marking.stream import KEY_BYTES
+from taggant.owner import drand
 from taggant.owner.commitments import (
     PictureDescription,
     PublicCommitment,
@@ -236,6 +237,8 @@ class Batch:
             raise ValueError("the commitment names no beacon: its value cannot be used now")
         if self.value not in ("", value):
             raise ValueError(f"the ledger already holds the beacon value {self.value!r}")
+        if not self.value:
+            drand.check_value(self.terms.beacon, value)
         return replace(self, value=value)
 
     @property

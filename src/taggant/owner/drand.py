@@ -23,6 +23,7 @@ PUBLIC_KEY = bytes.fromhex(
 )
 DOMAIN = b"BLS_SIG_BLS12381G1_XMD:SHA-256_SSWU_RO_NUL_"
 SIGNATURE = re.compile(r"[0-9a-f]{96}")
+RANDOMNESS = re.compile(r"[0-9a-f]{64}")
 LAST = 10**10
 """Of the rounds that a date is told of; it is out in the year 2974."""
 
@@ -59,6 +60,21 @@ def refuse_known(beacon: str) -> None:
         )
 
 
+def check_value(beacon: str, value: str) -> None:
+    """Refuse what is not the randomness of a round: whoever may take another form of it chooses.
+
+    Raises
+    ------
+    BeaconError
+        If the beacon is a round, and the value has another form.
+    """
+    if round_of(beacon) is not None and not RANDOMNESS.fullmatch(value):
+        raise BeaconError(
+            f"the value {value!r} of {beacon}: accepted is its randomness, 64 hex digits in lower "
+            "case (the SHA-256 of its signature)"
+        )
+
+
 def check_signature(beacon: str, value: str, signature: str) -> None:
     """Check that a beacon's value is the one that drand signed.
 
@@ -67,7 +83,7 @@ def check_signature(beacon: str, value: str, signature: str) -> None:
     beacon : str
         Its name.
     value : str
-        What it is said to have given: the round's randomness, or its signature, in hex.
+        What it is said to have given: the round's randomness, in hex.
     signature : str
         As drand gives it, in hex.
 
@@ -82,7 +98,7 @@ def check_signature(beacon: str, value: str, signature: str) -> None:
     if not SIGNATURE.fullmatch(signature):
         raise BeaconError("--beacon-signature: accepted are 96 hex digits, as drand gives them")
     content = bytes.fromhex(signature)
-    if value not in (signature, hashlib.sha256(content).hexdigest()):
+    if value != hashlib.sha256(content).hexdigest():
         raise BeaconError(f"the value {value} does not follow from this signature of {beacon}")
     if not _signed(number, content):
         raise BeaconError(f"drand did not sign {beacon} like that")

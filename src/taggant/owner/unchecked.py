@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from taggant.owner.certificate import Certificate
 from taggant.owner.controlled import ASSUMPTION
+from taggant.owner.drand import round_of
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ SAID = (
         "further.made.name",
     )),
     Note("that the address or file asked is the model meant", ("model.spec",)),
-    Note("how many models, scores, tests and commitments the owner tried"),
+    Note("how many models, scores, tests, commitments and choices of batches the owner tried"),
     Note("who owns the pictures, and whether their use was allowed"),
 )  # fmt: skip
 """Never checked."""
@@ -89,6 +90,11 @@ def _of_the_draw(c: Certificate, given: Given) -> Iterator[Note]:
     if c.beacons and not given.beacon:
         said = " and ".join(f"{beacon} said {value}" for beacon, value in c.beacons.items())
         yield Note(f"that {said} (--beacon-value)", ("value", "further.value"))
+    if c.beacons and not _older_than_the_beacons(c, given):
+        yield Note(
+            "that the commitments were public before the beacons that they name spoke, else the "
+            "owner could have chosen the published versions (--timestamp, of rounds of drand)"
+        )
     without = sum(not one.terms.beacon for one in c.batches)
     some = "" if without == batches else f" (in {without} of {batches} batches)"
     if without:
@@ -103,6 +109,11 @@ def _of_the_draw(c: Certificate, given: Given) -> Iterator[Note]:
             "that the owner drew by lot which pictures are published: without a public beacon she "
             f"could have chosen those that any model finds easy{some}"
         )
+
+
+def _older_than_the_beacons(c: Certificate, given: Given) -> bool:
+    """Whether timestamps showed it: of all batches, and beacons whose date is known."""
+    return given.stamped == len(c.batches) and None not in map(round_of, c.beacons)
 
 
 def _of_the_model(c: Certificate) -> Iterator[Note]:

@@ -25,7 +25,7 @@ from taggant.owner.commitments import (
 )
 from taggant.owner.controlled import judge, size_of
 from taggant.owner.decision import Verdict
-from taggant.owner.drand import check_signature
+from taggant.owner.drand import check_signature, check_value
 from taggant.owner.page import page
 from taggant.owner.record import Targets
 from taggant.owner.schema import SchemaError, parse, printable, to_json
@@ -273,6 +273,7 @@ def _public(c: Certificate, contents: Sequence[bytes]) -> None:
 def _beacon(c: Certificate, values: Sequence[str]) -> None:
     for value, (beacon, own) in _said(c, values):
         require(value == own, f"the certificate has {own!r} of {beacon}")
+        check_value(beacon, value)
 
 
 def _signed(c: Certificate, signatures: Sequence[str]) -> None:
