@@ -14,6 +14,8 @@ from tests.owner import photos
 from tests.owner.app.test_server import PALE
 from tests.report.browser import chromium
 
+from taggant.marking.quality import Quality
+from taggant.owner import contact_sheet
 from taggant.owner.app.server import App
 
 pytestmark = pytest.mark.browser
@@ -90,6 +92,27 @@ def test_the_four_steps(page, tmp_path):
         page.click("#certificate")
     popup.value.wait_for_load_state()
     assert "Certificate of data use" in popup.value.title()
+
+
+def test_the_contact_pages_slider_is_as_wide_as_its_picture(tmp_path):
+    """Else its thumb is not where the line is, and a long name widens the page."""
+    from playwright.sync_api import sync_playwright
+
+    name = "long words " * 30 + "x" * 200
+    pictures = photos.scene(1, 400, 300), photos.scene(2, 400, 300)
+    sheet = tmp_path / "contact.html"
+    sheet.write_bytes(contact_sheet.page([contact_sheet.Row(name, *pictures, Quality(30, 0.9, 9))]))
+    alone = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=alone)
+        for width, least in ((1280, 400), (360, 300)):
+            opened = browser.new_page(viewport={"width": width, "height": 900})
+            opened.goto(sheet.as_uri())
+            picture, slider = (opened.locator(one).bounding_box() for one in (".pair", "input"))
+            assert (slider["x"], slider["width"]) == (picture["x"], picture["width"])
+            assert least <= picture["width"] <= 400
+            assert opened.evaluate("document.documentElement.scrollWidth") == width
+        browser.close()
 
 
 def test_what_is_wrong_is_said_where_it_was_filled_in(page):
