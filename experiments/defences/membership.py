@@ -51,7 +51,22 @@ SHOWN = (SAME, *OTHERS, ANIMALS_BY_VEHICLES, VEHICLES_BY_ANIMALS)
 LEAST = 1e-4
 """Rates below are drawn there."""
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected(
+        {"augment": augment, "attack": attack, "calibrated": calibrated, "level": 0.05},
+        "false_detection_rate",
+        value,
+        0.03,
+    )
+    for augment, attack, calibrated, value in (
+        ("as they are", "LOSS", "same", 0.059),
+        ("as they are", "LOSS", "vehicles by animals", 0.168),
+        ("as they are", "LiRA", "same", 0.050),
+        ("shifted and mirrored", "LOSS", "blurred", 0.181),
+        ("shifted and mirrored", "LOSS", "enlarged", 0.210),
+        ("shifted and mirrored", "LiRA", "same", 0.051),
+    )
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
