@@ -68,7 +68,8 @@ def _call(ax: Axes, points: Sequence[tuple[float, float, str]]) -> None:
         wide, high = Text.get_window_extent(text).size  # without its arrow
         spots = ((x + dx * scale, y + dy * scale) for dx, dy in _near(wide / scale))
         boxes = ((left, low, left + wide, low + high) for left, low in spots)
-        box = next(b for b in boxes if not any(map(_meets, [b] * len(taken), taken)))
+        inside = (b for b in boxes if ax.bbox.x0 < b[0] and b[2] < ax.bbox.x1)
+        box = next(b for b in inside if not any(map(_meets, [b] * len(taken), taken)))
         taken.append(box)
         left, low = ax.transData.inverted().transform(box[:2])
         text.set_position((float(left), float(low)))

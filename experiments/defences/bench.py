@@ -31,7 +31,18 @@ RUNS = tuple(f"defences/{name}" for name in ROWS)
 LEVELS = (0.01,)
 SETS = ((10, 0.05), (10, 0.001), (50, 0.05), (50, 0.001))
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"defence": defence}, column, value, tolerance)
+    for defence, column, value, tolerance in (
+        (NONE, "detection_rate", 0.932, 0.06),
+        (NONE, "false_detection_rate", 0.055, 0.03),
+        ("noise", "detection_rate", 0.265, 0.1),
+        ("crop_flip", "detection_rate", 0.215, 0.1),
+        ("split ensemble, without 2", "detection_rate", 0.078, 0.06),
+        ("mixup", "sets_of_10_at_0.001_used", 0.810, 0.2),
+        ("label_only", "detection_rate", 0.0, 0.01),
+    )
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
