@@ -163,7 +163,10 @@ def test_copies_are_asked_about(first, kind):
     skipped = marked(first, 2, append=True, copies="skip")
     assert skipped.written == 2
     assert any("left out" in note for note in skipped.notes)
-    assert marked(first, 2, append=True, copies="mark").written == 1
+    assert not any("warning" in note for note in skipped.notes)
+    both = marked(first, 2, append=True, copies="mark")
+    assert both.written == 1
+    assert any("Publish one marked version" in note for note in both.notes)
 
 
 def test_old_ledgers_are_appended_to_and_their_copies_not_noticed(first):

@@ -16,6 +16,10 @@ COPIES = (MARK, SKIP)
 """What may be done with copies; neither is done unasked."""
 LISTED = 20
 """Lines of one kind."""
+ONE_VERSION = (
+    "Publish one marked version of a picture only: whoever has two can find the marks by comparing "
+    "them"
+)
 
 
 def new_pictures(
@@ -44,6 +48,8 @@ def new_pictures(
     for name, original in alike.items():
         done = "marked as a picture of its own" if wish == MARK else "left out"
         notes.append(f"{name}: looks like {original.name}, which was marked before; {done}")
+    if alike and wish == MARK:
+        notes.append(f"warning: {len(alike)} of these pictures look like others. {ONE_VERSION}")
     if wish == SKIP:
         new = [one for one in new if one.name not in alike]
     blind = sum(one.likeness is None for one in ledger.files.values())
@@ -73,8 +79,7 @@ def in_other_ledgers(path: Path, entries: Sequence[Entry]) -> Iterator[str]:
         if found:
             yield (
                 f"warning: {len(found)} of these pictures (the first: {min(found)}) are in the "
-                f"ledger {other} already, as they are or as a copy. Publish one marked version of "
-                "a picture only: whoever has two can find the marks by comparing them"
+                f"ledger {other} already, as they are or as a copy. {ONE_VERSION}"
             )
 
 
