@@ -170,13 +170,13 @@ def _ask_group(
 def instances_of(case: Case, raw: PictureFiles, group: Sequence[FoundPicture]) -> Instances:
     """Pictures of a batch that are sent in one shape, as the engine takes them: as sent."""
     ledger, scheme = case.ledger.batch_of(group[0].entry.id), as_marked(case.ledger)
-    if not case.setup.steps:
+    if case.setup.as_published:
         return _instances(ledger, scheme, group)
     for one in group:  # as marked, at their own size; what follows only resembles it
         device = check_published(_instances(ledger, scheme, [one]))
     ids = tuple(one.entry.id for one in group)
     images = imageset_of(torch.stack([case.setup.sent(one.raw) for one in group]), ids)
-    shown = as_sent(scheme, case.setup.steps, raw)
+    shown = as_sent(scheme, case.setup, raw)
     published = published_versions(shown, ledger, images, device)
     return Instances(images, shown, ledger, _published(ledger, published, ids))
 

@@ -18,13 +18,12 @@ from taggant.auditing.membership import image_scores
 from taggant.auditing.published import AuditError
 from taggant.marking.draws import Drawn, seed_of_all
 from taggant.marking.instances import Population
-from taggant.marking.scheme import Scheme
 from taggant.models.model import Model, Target
 from taggant.owner.gather import imageset_of
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import AuditSetup
 from taggant.owner.requests import Requests
-from taggant.owner.scheme import as_sent
+from taggant.owner.scheme import AsPublished, as_sent
 from taggant.score import AnyOracle, Score
 
 ORDER = "members/order"
@@ -39,7 +38,7 @@ class Questions:
     ----------
     model, oracle, score
         Answers, and how they become one number.
-    marked : Scheme
+    marked : AsPublished
         Makes versions as they were published.
     setup : AuditSetup
         What happens to them until the model is asked.
@@ -54,7 +53,7 @@ class Questions:
     model: Model
     oracle: AnyOracle
     score: Score
-    marked: Scheme
+    marked: AsPublished
     setup: AuditSetup
     ledger: Drawn
     targets: Mapping[str, Target]
@@ -90,7 +89,7 @@ class Questions:
     def _of_one_shape(self, ids: Sequence[str], raw: PictureFiles) -> dict[str, float]:
         images = imageset_of(torch.stack([self.setup.sent(raw[i]) for i in ids]), tuple(ids))
         nobody = np.zeros(len(ids), bool)  # who is published is not looked at
-        scheme = as_sent(self.marked, self.setup.steps, raw)
+        scheme = as_sent(self.marked, self.setup, raw)
         population = Population(images, scheme, self.ledger, nobody)
         targets = self.model.targets([self.targets[i] for i in ids])
         values = image_scores(self.oracle, self.score, population, targets, self.asked)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from taggant.owner import pictures
+from taggant.owner.transform import shrunk
 
 HELD = 192 << 20
 """Bytes of pixels that are held of all files together; of a larger picture, that one."""
@@ -64,24 +65,33 @@ class PictureFiles(Mapping[str, Tensor]):
     Parameters
     ----------
     files : mapping of id to PictureFile
+    side : int, optional
+        Larger pictures are shrunk to this longer side, and held so.
     """
 
-    def __init__(self, files: Mapping[str, PictureFile]) -> None:
-        self.files = files
+    def __init__(self, files: Mapping[str, PictureFile], side: int | None = None) -> None:
+        self.files, self.side = files, side
         self._held: OrderedDict[str, Tensor] = OrderedDict()
 
     @property
     def capacity(self) -> int:
         """How many pictures are held, if all are as large as the largest."""
-        return max(1, HELD // max((one.bytes for one in self.files.values()), default=1))
+        return max(1, HELD // max(map(self._bytes, self.files), default=1))
+
+    def _bytes(self, image_id: str) -> int:
+        """Of a picture as it is held, at most."""
+        file = self.files[image_id]
+        if self.side is None:
+            return file.bytes
+        return min(file.bytes, file.shape[0] * self.side**2)
 
     def __getitem__(self, image_id: str) -> Tensor:
         pixels = self._held.pop(image_id, None)
         if pixels is None:
-            needed = self.files[image_id].bytes
+            needed = self._bytes(image_id)
             while self._held and needed + sum(one.numel() for one in self._held.values()) > HELD:
                 self._held.popitem(last=False)
-            pixels = self.files[image_id].read()
+            pixels = shrunk(self.files[image_id].read(), self.side)
         self._held[image_id] = pixels
         return pixels
 

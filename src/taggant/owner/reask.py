@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.marking.draws import VIEWS, Draws
-from taggant.marking.scheme import Scheme
 from taggant.models.model import Model
 from taggant.owner import pictures
 from taggant.owner.case import check_score
@@ -23,7 +22,7 @@ from taggant.owner.members import Questions
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import Targets, read_indices
 from taggant.owner.requests import Requests
-from taggant.owner.scheme import as_published, as_sent
+from taggant.owner.scheme import AsPublished, as_sent
 from taggant.owner.verify import Check, draws, require, run_checks
 from taggant.score import AnyOracle, Score
 
@@ -114,7 +113,7 @@ def _ask_all(
     require(
         dict(made.parameters()) == c.terms.scheme, "the marker's network has other weights here"
     )
-    scheme = as_published(made, c.terms, {one.id: one for one in c.openings})
+    scheme = AsPublished(made, c.terms, {one.id: one for one in c.openings})
     targets = Targets(c)
     for opened in c.opened:
         target = model.targets([targets.for_picture(opened)])
@@ -152,7 +151,7 @@ def _ask_one(
     target: Tensor,
     score: Score,
     oracle: AnyOracle,
-    scheme: Scheme,
+    scheme: AsPublished,
     raw: PictureFiles,
 ) -> NDArray[np.float32]:
     own, image_id = draws(c, opened), opened.id
@@ -162,7 +161,7 @@ def _ask_one(
     require(pictures.digest(first[0, 0].cpu()) == opened.published_sha256, "other published pixels")
     requests = Requests(c, oracle.batch_size)
     oracle.batch_size = requests.batch_of(raw.files[image_id].shape)
-    shown, image = as_sent(scheme, c.steps, raw), raw[image_id][None]
+    shown, image = as_sent(scheme, c, raw), raw[image_id][None]
     views = score.draw_views([own.seed(VIEWS)])
     parts = []
     step = max(1, oracle.batch_size // score.views)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -33,7 +34,7 @@ from taggant.owner.schema import (
     parse,
     to_json,
 )
-from taggant.owner.transform import Transform
+from taggant.owner.transform import Transform, shrunk
 
 SchemaName = Literal["taggant audit 4"]
 SCHEMA: SchemaName = "taggant audit 4"
@@ -83,8 +84,10 @@ class AuditSetup(GrownSchema):
     transform : Transform
         What a platform did to the published files.
     send : int or None
-        Longer side of the pictures that the model is sent, raw and published ones and hidden
-        versions alike; None sends them as they are.
+        Longer side of the pictures that the model is sent, at most; None sends them in the
+        published size. Raw pictures are shrunk to it first, and all versions that are asked about,
+        the published one too, are made of those: one function of raw picture and version, so the
+        error rate holds whatever it is (`taggant.owner.scheme.as_sent`).
     """
 
     commitment: Hex32
@@ -95,15 +98,24 @@ class AuditSetup(GrownSchema):
     send: Annotated[int, Field(ge=SMALLEST, le=1 << 20)] | None = None
 
     @property
-    def steps(self) -> tuple[Transform, ...]:
-        """What happens to a published picture until the model is asked about it."""
-        return tuple(filter(None, (self.transform, Transform.from_values(side=self.send))))
+    def as_published(self) -> bool:
+        """Whether the model is asked about the published pixels themselves."""
+        return not self.transform and self.send is None
+
+    def after(self, shape: Sequence[int]) -> Transform:
+        """What is done to versions of a raw picture of the shape [C, H, W] when they are made.
+
+        The encoding is left out where the picture is shrunk first: repeated at another size, it
+        would be another one.
+        """
+        shrinks = self.send is not None and max(shape[-2:]) > self.send
+        return self.transform.without_encoding if shrinks else self.transform
 
     def sent(self, pixels: Tensor) -> Tensor:
-        """A published picture, uint8 [C, H, W], as the model is asked about it."""
-        for step in self.steps:
-            pixels = step(pixels)
-        return pixels
+        """A raw picture, uint8 [C, H, W], as the model would be asked about it without a mark."""
+        step = self.after(pixels.shape)
+        small = shrunk(pixels, self.send)
+        return step(small) if step else small
 
     @model_validator(mode="after")
     def _match(self) -> AuditSetup:

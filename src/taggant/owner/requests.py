@@ -37,8 +37,6 @@ class Requests:
 
     def _shape_of(self, shape: Shape) -> Shape:
         """The shape [C, H, W] in which a picture is sent."""
-        if not self.setup.steps:
-            return shape
         return tuple(self.setup.sent(torch.zeros(shape, dtype=torch.uint8)).shape)
 
     def batch_of(self, shape: Shape) -> int:

@@ -19,6 +19,9 @@ from taggant.owner.jpeg import JpegSettings
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.picture_file import PictureFiles, stacked
 from taggant.owner.pictures import to_image, to_tensor
+from taggant.owner.record import AuditSetup
+from taggant.owner.shrunk_marks import can_shrink, for_shrunk
+from taggant.owner.transform import shrunk
 
 
 class ColoursOnly(Scheme):
@@ -69,21 +72,9 @@ Step = Callable[[Tensor], Tensor]
 """What happens to a version, uint8 [C, H, W] -> uint8 [C, H', W']."""
 
 
-def as_marked(ledger: Batch | FolderLedger) -> Scheme:
+def as_marked(ledger: Batch | FolderLedger) -> AsPublished:
     """A ledger's versions as they were published."""
-    return as_published(ledger.scheme, ledger.terms, ledger.files)
-
-
-def as_published(
-    scheme: Scheme, terms: Terms, pictures: Mapping[str, PictureDescription]
-) -> Scheme:
-    """The versions of pictures, which are known by their ids, as they were published."""
-
-    def step_of(image_id: str) -> Step | None:
-        settings = terms.jpeg_of(pictures[image_id])
-        return None if settings is None else partial(compressed, settings)
-
-    return Transformed(ColoursOnly(scheme, terms.spares_clear), step_of)
+    return AsPublished(ledger.scheme, ledger.terms, ledger.files)
 
 
 def compressed(settings: JpegSettings, pixels: Tensor) -> Tensor:
@@ -93,31 +84,35 @@ def compressed(settings: JpegSettings, pixels: Tensor) -> Tensor:
         return to_tensor(image)
 
 
-def as_sent(marked: Scheme, steps: Sequence[Step], raw: PictureFiles) -> Scheme:
+def as_sent(marked: AsPublished, setup: AuditSetup, raw: PictureFiles) -> Scheme:
     """Versions as a model is asked about them, made of the raw pictures of their ids.
+
+    With `setup.send`, marks that can be are made on the raw picture after it was shrunk; of other
+    marks each version is made at its size and then shrunk. Published and hidden versions come out
+    of one function of raw picture and index either way, so they are exchangeable where the
+    published index was drawn at random, and the error rate holds whatever that function is.
 
     Parameters
     ----------
-    marked : Scheme
-        Makes them as they were published.
-    steps : sequence of callable
-        What happened to them since.
+    marked : AsPublished
+    setup : AuditSetup
     raw : PictureFiles
+        In their own size.
     """
-    scheme: Scheme = FromFiles(marked, raw)
-    for step in steps:
-        scheme = Transformed(scheme, _always(step))
-    return scheme
-
-
-def _always(step: Step) -> Callable[[str], Step]:
-    return lambda _: step
+    made: Scheme
+    if setup.send is None:
+        made = FromFiles(marked, raw)
+    elif can_shrink(marked.marks):
+        made = MadeSmall(marked, PictureFiles(raw.files, setup.send))
+    else:
+        made = Transformed(FromFiles(marked, raw), lambda _: partial(shrunk, side=setup.send))
+    return Transformed(made, lambda image_id: setup.after(raw.files[image_id].shape) or None)
 
 
 class FromFiles(Scheme):
     """A scheme that looks raw pictures up by their ids: the images that it is given are not those.
 
-    They may be smaller, or of several sizes, as a later step makes them equal.
+    Those may be of another size, or of several sizes, as a later step makes them equal.
     """
 
     def __init__(self, scheme: Scheme, raw: PictureFiles) -> None:
@@ -191,3 +186,77 @@ class Transformed(Scheme):
     def cache_capacity(self, image: Tensor) -> int:
         """See `Scheme.cache_capacity`."""
         return self.scheme.cache_capacity(image)
+
+
+class AsPublished(Transformed):
+    """Versions of pictures, which are known by their ids, as they were published.
+
+    Parameters
+    ----------
+    marks : Scheme
+        Marks colours.
+    terms : Terms
+    pictures : mapping of id to PictureDescription
+    """
+
+    def __init__(
+        self, marks: Scheme, terms: Terms, pictures: Mapping[str, PictureDescription]
+    ) -> None:
+        self.marks, self.spares_clear = marks, terms.spares_clear
+
+        def step_of(image_id: str) -> Step | None:
+            settings = terms.jpeg_of(pictures[image_id])
+            return None if settings is None else partial(compressed, settings)
+
+        super().__init__(ColoursOnly(marks, self.spares_clear), step_of)
+
+    def for_shrunk(self, height: int, width: int) -> Scheme:
+        """Makes them of raw pictures that were shrunk from this size; JPEG is not repeated."""
+        return ColoursOnly(for_shrunk(self.marks, height, width), self.spares_clear)
+
+
+class MadeSmall(Scheme):
+    """The versions of raw pictures that were shrunk.
+
+    They are made one by one, so that memory does not grow with a request.
+
+    Parameters
+    ----------
+    marked : AsPublished
+        Makes the versions of pictures in their own size.
+    raw : PictureFiles
+        Shrunk ones.
+    """
+
+    def __init__(self, marked: AsPublished, raw: PictureFiles) -> None:
+        self.marked, self.raw = marked, raw
+        self.n = marked.n
+
+    def versions(
+        self,
+        secrets: Sequence[bytes],
+        images: Tensor,
+        ids: Sequence[str],
+        indices: NDArray[np.int64],
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """See `Scheme.versions`; the pictures of one call are of one shrunk size."""
+        made = []
+        for row, column in np.ndindex(*indices.shape):
+            one, index = slice(row, row + 1), indices[row : row + 1, column : column + 1]
+            small = self.raw[ids[row]][None].to(images.device)
+            size = self.raw.files[ids[row]].shape[-2:]
+            same = small.shape[-2:] == size
+            scheme = self.marked if same else self.marked.for_shrunk(*size)
+            label = None if labels is None else labels[one]
+            made.append(scheme.versions(secrets[one], small, ids[one], index, label)[0, 0])
+        stacked: Tensor = torch.stack(made).unflatten(0, indices.shape)
+        return stacked
+
+    def parameters(self) -> Parameters:
+        """See `Scheme.parameters`."""
+        return self.marked.parameters()
+
+    def cache_capacity(self, image: Tensor) -> int:
+        """See `Scheme.cache_capacity`: pictures whose shrunk pixels are held."""
+        return self.raw.capacity

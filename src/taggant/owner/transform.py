@@ -136,6 +136,11 @@ class Transform(GrownSchema):
     def __bool__(self) -> bool:
         return bool(str(self))
 
+    @property
+    def without_encoding(self) -> Transform:
+        """What it does to the size of a picture alone."""
+        return self.replace(quality=None, webp=None, chroma="420")
+
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 [C, H, W] -> uint8 [C, H', W'].
 
@@ -180,6 +185,13 @@ class Transform(GrownSchema):
         else:
             return image
         return Image.open(stream).convert(image.mode)
+
+
+def shrunk(pixels: Tensor, side: int | None) -> Tensor:
+    """A picture, uint8 [C, H, W], with a longer side of at most `side` pixels; None: as it is."""
+    if side is None or max(pixels.shape[-2:]) <= side:
+        return pixels
+    return Transform.from_values(side=side)(pixels)
 
 
 def closeness(copy: Tensor, made: Tensor) -> float:

@@ -50,8 +50,12 @@ class ScaledSign(Strategy):
         epsilon: int,
     ) -> Tensor:
         """Versions uint8 [B, k, C, H, W]; see `Strategy`."""
-        block = -(-min(images.shape[-2:]) // self.cells)
-        return Sign(block, self.mirror)(secrets, images, ids, indices, epsilon)
+        sign = self.sign_for(*images.shape[-2:])
+        return sign(secrets, images, ids, indices, epsilon)
+
+    def sign_for(self, height: int, width: int) -> Sign:
+        """The marks of images of this size."""
+        return Sign(-(-min(height, width) // self.cells), self.mirror)
 
     def parameters(self) -> Parameters:
         """See `Strategy.parameters`."""
