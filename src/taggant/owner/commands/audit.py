@@ -156,7 +156,7 @@ class Sending(OptionGroup):
         int | None,
         typer.Option(
             min=SMALLEST,
-            help="shrink all versions to this longer side first; at least twice what the model "
+            help="make all versions with this longer side; at least twice what the model "
             "reads. Left out: the published size",
         ),
     ] = None
