@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -24,7 +24,29 @@ from taggant.owner.shrunk_marks import can_shrink, for_shrunk
 from taggant.owner.transform import shrunk
 
 
-class ColoursOnly(Scheme):
+class Around(Scheme):
+    """A scheme whose versions are another one's, and what is done to them or to what it is given.
+
+    Parameters
+    ----------
+    scheme : Scheme
+        The other one.
+    """
+
+    def __init__(self, scheme: Scheme) -> None:
+        self.scheme = scheme
+        self.n = scheme.n
+
+    def parameters(self) -> Parameters:
+        """See `Scheme.parameters`."""
+        return self.scheme.parameters()
+
+    def cache_capacity(self, image: Tensor) -> int:
+        """See `Scheme.cache_capacity`."""
+        return self.scheme.cache_capacity(image)
+
+
+class ColoursOnly(Around):
     """A scheme that marks the colours of pictures and leaves their transparency alone.
 
     Parameters
@@ -36,8 +58,8 @@ class ColoursOnly(Scheme):
     """
 
     def __init__(self, scheme: Scheme, spares_clear: bool) -> None:
-        self.scheme, self.spares_clear = scheme, spares_clear
-        self.n = scheme.n
+        super().__init__(scheme)
+        self.spares_clear = spares_clear
 
     def versions(
         self,
@@ -57,10 +79,6 @@ class ColoursOnly(Scheme):
             marked = torch.where(clear, images[:, None, :colours], marked)
         alpha = images[:, None, colours:].expand(-1, marked.shape[1], -1, -1, -1)
         return torch.cat([marked, alpha], 2)
-
-    def parameters(self) -> Parameters:
-        """See `Scheme.parameters`."""
-        return self.scheme.parameters()
 
     def cache_capacity(self, image: Tensor) -> int:
         """See `Scheme.cache_capacity`."""
@@ -109,15 +127,15 @@ def as_sent(marked: AsPublished, setup: AuditSetup, raw: PictureFiles) -> Scheme
     return Transformed(made, lambda image_id: setup.after(raw.files[image_id].shape) or None)
 
 
-class FromFiles(Scheme):
+class FromFiles(Around):
     """A scheme that looks raw pictures up by their ids: the images that it is given are not those.
 
     Those may be of another size, or of several sizes, as a later step makes them equal.
     """
 
     def __init__(self, scheme: Scheme, raw: PictureFiles) -> None:
-        self.scheme, self.raw = scheme, raw
-        self.n = scheme.n
+        super().__init__(scheme)
+        self.raw = raw
 
     def versions(
         self,
@@ -131,16 +149,12 @@ class FromFiles(Scheme):
         raw = stacked([self.raw[image_id] for image_id in ids]).to(images.device)
         return self.scheme.versions(secrets, raw, ids, indices, labels)
 
-    def parameters(self) -> Parameters:
-        """See `Scheme.parameters`."""
-        return self.scheme.parameters()
-
     def cache_capacity(self, image: Tensor) -> int:
         """See `Scheme.cache_capacity`: pictures whose raw pixels are held as well."""
         return min(self.scheme.cache_capacity(image), self.raw.capacity)
 
 
-class Transformed(Scheme):
+class Transformed(Around):
     """A scheme whose versions arrive otherwise than they are made: those of a picture all alike.
 
     They are made one by one, so that no more than one is held as it was.
@@ -154,8 +168,8 @@ class Transformed(Scheme):
     """
 
     def __init__(self, scheme: Scheme, step_of: Callable[[str], Step | None]) -> None:
-        self.scheme, self.step_of = scheme, step_of
-        self.n = scheme.n
+        super().__init__(scheme)
+        self.step_of = step_of
 
     def versions(
         self,
@@ -169,23 +183,15 @@ class Transformed(Scheme):
         steps = [self.step_of(image_id) for image_id in ids]
         if not any(steps):
             return self.scheme.versions(secrets, images, ids, indices, labels)
+        made = one_by_one(
+            lambda row: (self.scheme, images[row : row + 1]), secrets, ids, indices, labels
+        )
         shown = []
-        for row, column in np.ndindex(*indices.shape):
-            one, step = slice(row, row + 1), steps[row]
-            label = None if labels is None else labels[one]
-            index = indices[one, column : column + 1]
-            made = self.scheme.versions(secrets[one], images[one], ids[one], index, label)[0, 0]
-            shown.append(made if step is None else step(made.cpu()))
+        for row, version in made:
+            step = steps[row]
+            shown.append(version if step is None else step(version.cpu()))
         stacked: Tensor = torch.stack(shown).unflatten(0, indices.shape)
         return stacked
-
-    def parameters(self) -> Parameters:
-        """See `Scheme.parameters`."""
-        return self.scheme.parameters()
-
-    def cache_capacity(self, image: Tensor) -> int:
-        """See `Scheme.cache_capacity`."""
-        return self.scheme.cache_capacity(image)
 
 
 class AsPublished(Transformed):
@@ -215,7 +221,7 @@ class AsPublished(Transformed):
         return ColoursOnly(for_shrunk(self.marks, height, width), self.spares_clear)
 
 
-class MadeSmall(Scheme):
+class MadeSmall(Around):
     """The versions of raw pictures that were shrunk.
 
     They are made one by one, so that memory does not grow with a request.
@@ -229,8 +235,8 @@ class MadeSmall(Scheme):
     """
 
     def __init__(self, marked: AsPublished, raw: PictureFiles) -> None:
+        super().__init__(marked)
         self.marked, self.raw = marked, raw
-        self.n = marked.n
 
     def versions(
         self,
@@ -241,22 +247,40 @@ class MadeSmall(Scheme):
         labels: Tensor | None = None,
     ) -> Tensor:
         """See `Scheme.versions`; the pictures of one call are of one shrunk size."""
-        made = []
-        for row, column in np.ndindex(*indices.shape):
-            one, index = slice(row, row + 1), indices[row : row + 1, column : column + 1]
-            small = self.raw[ids[row]][None].to(images.device)
+
+        def small(row: int) -> tuple[Scheme, Tensor]:
+            image = self.raw[ids[row]][None].to(images.device)
             size = self.raw.files[ids[row]].shape[-2:]
-            same = small.shape[-2:] == size
-            scheme = self.marked if same else self.marked.for_shrunk(*size)
-            label = None if labels is None else labels[one]
-            made.append(scheme.versions(secrets[one], small, ids[one], index, label)[0, 0])
+            same = image.shape[-2:] == size
+            return self.marked if same else self.marked.for_shrunk(*size), image
+
+        made = [one for _, one in one_by_one(small, secrets, ids, indices, labels)]
         stacked: Tensor = torch.stack(made).unflatten(0, indices.shape)
         return stacked
-
-    def parameters(self) -> Parameters:
-        """See `Scheme.parameters`."""
-        return self.marked.parameters()
 
     def cache_capacity(self, image: Tensor) -> int:
         """See `Scheme.cache_capacity`: pictures whose shrunk pixels are held."""
         return self.raw.capacity
+
+
+def one_by_one(
+    of_row: Callable[[int], tuple[Scheme, Tensor]],
+    secrets: Sequence[bytes],
+    ids: Sequence[str],
+    indices: NDArray[np.int64],
+    labels: Tensor | None,
+) -> Iterator[tuple[int, Tensor]]:
+    """Each version, uint8 [C, H, W], with its row of `indices`; no two are held here.
+
+    Parameters
+    ----------
+    of_row : callable
+        The scheme that makes the versions of a row, and its image [1, C, H, W].
+    secrets, ids, indices, labels
+        See `Scheme.versions`.
+    """
+    for row, column in np.ndindex(*indices.shape):
+        one, (scheme, image) = slice(row, row + 1), of_row(row)
+        label = None if labels is None else labels[one]
+        index = indices[one, column : column + 1]
+        yield row, scheme.versions(secrets[one], image, ids[one], index, label)[0, 0]
