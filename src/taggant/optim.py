@@ -36,6 +36,13 @@ def trained_parameters(net: Weighted) -> list[nn.Parameter]:
     return [weight for weight in net.parameters() if weight.requires_grad]
 
 
+def adam(
+    weights: Iterable[nn.Parameter], lr: float, momentum: float, weight_decay: float
+) -> torch.optim.Adam:
+    """Adam, whose first coefficient is the momentum."""
+    return torch.optim.Adam(weights, lr=lr, betas=(momentum, 0.999), weight_decay=weight_decay)
+
+
 def nesterov_sgd(
     weights: Iterable[nn.Parameter], lr: float, momentum: float, weight_decay: float
 ) -> torch.optim.SGD:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from taggant.answers import evaluating, padded
 from taggant.data.imageset import ImageSet
 from taggant.extras import library
-from taggant.optim import trained_parameters
+from taggant.optim import adam, trained_parameters
 from taggant.victim.tokens import Tokenizer, tokenizer
 from taggant.victim.writing import PADDING, ROWS, Writing, per_caption
 
@@ -122,11 +122,8 @@ class Blip(Writing):
 
     def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
         """Adam at `rate` times the learning rate."""
-        betas = (self.momentum, 0.999)
         weights = trained_parameters(self)
-        return torch.optim.Adam(
-            weights, lr=rate * self.lr, betas=betas, weight_decay=self.weight_decay
-        )
+        return adam(weights, rate * self.lr, self.momentum, self.weight_decay)
 
     @torch.no_grad()
     def measures(self, data: ImageSet) -> dict[str, float]:

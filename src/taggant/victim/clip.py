@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy, normalize
 from taggant.answers import evaluating, padded
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
-from taggant.optim import trained_parameters
+from taggant.optim import adam, trained_parameters
 from taggant.victim.tokens import tokenizer
 from taggant.victim.victim import Victim
 
@@ -182,13 +182,8 @@ class Clip(Victim):
 
     def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
         """Adam at `rate` times the learning rate."""
-        betas = (self.momentum, 0.999)
-        return torch.optim.Adam(
-            trained_parameters(self),
-            lr=rate * self.lr,
-            betas=betas,
-            weight_decay=self.weight_decay,
-        )
+        weights = trained_parameters(self)
+        return adam(weights, rate * self.lr, self.momentum, self.weight_decay)
 
     def targets(self, data: ImageSet) -> Tensor:
         """`caption_embeddings`."""

@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 
 from taggant.data.batches import Batches
 from taggant.data.imageset import ImageSet
-from taggant.optim import trained_parameters
+from taggant.optim import adam, trained_parameters
 from taggant.victim.generative import samples
 from taggant.victim.victim import EVAL_BATCH, Victim
 
@@ -116,11 +116,8 @@ class Denoiser(Victim):
 
     def optimizer(self, rate: float = 1.0) -> torch.optim.Optimizer:
         """Adam at `rate` times the learning rate."""
-        betas = (self.momentum, 0.999)
         weights = trained_parameters(self)
-        return torch.optim.Adam(
-            weights, lr=rate * self.lr, betas=betas, weight_decay=self.weight_decay
-        )
+        return adam(weights, rate * self.lr, self.momentum, self.weight_decay)
 
     @torch.no_grad()
     def utility(self, data: ImageSet) -> float:
