@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from safetensors.torch import load_file, save
@@ -50,14 +50,41 @@ def export(weights: Path, file: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
+
+    def write(weights: Path, run: Path, file: Path) -> None:
+        export(weights, file)
+
+    said = "to write, ending in .safetensors"
+    return of_a_run(arguments, "taggant.victim.export", __doc__, "file", said, write)
+
+
+def of_a_run(
+    arguments: Sequence[str] | None,
+    module: str,
+    about: str | None,
+    target: str,
+    said: str,
+    write: Callable[[Path, Path, Path], None],
+) -> int:
+    """Run a command line that writes something of a finished run.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+    module, about, target, said : str
+        What it is called, what it does, and what is written where.
+    write : callable
+        Given the weights, the run's folder and the target.
+    """
     store = Path(os.environ.get("TAGGANT_ROOT", ".")) / "store"
-    parser = argparse.ArgumentParser(prog="python -m taggant.victim.export", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     parser.add_argument("run", type=Path, help="folder of a finished run, with its result.json")
-    parser.add_argument("file", type=Path, help="to write, ending in .safetensors")
+    parser.add_argument(target, type=Path, help=said)
     parser.add_argument("--store", type=Path, default=store, help="folder of the store")
     options = parser.parse_args(arguments)
     try:
-        export(options.store / "train" / trained(options.run) / FINAL, options.file)
+        weights = options.store / "train" / trained(options.run) / FINAL
+        write(weights, options.run, getattr(options, target))
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -6,9 +6,7 @@ In diffusers' format, for ``victim.vae`` of other runs and for marks that are ma
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +14,8 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from taggant.configs import Plain
-from taggant.victim.export import trained
+from taggant.victim.export import of_a_run
 from taggant.victim.generative.latent import untrained
-from taggant.victim.training import FINAL
 
 NETWORK = "vae."
 FIRST = "encoder.conv_in.weight"
@@ -53,22 +50,12 @@ def export(weights: Path, victim: Plain, folder: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    store = Path(os.environ.get("TAGGANT_ROOT", ".")) / "store"
-    parser = argparse.ArgumentParser(
-        prog="python -m taggant.victim.generative.export_vae", description=__doc__
-    )
-    parser.add_argument("run", type=Path, help="folder of a finished run, with its result.json")
-    parser.add_argument("folder", type=Path, help="to write")
-    parser.add_argument("--store", type=Path, default=store, help="folder of the store")
-    options = parser.parse_args(arguments)
-    try:
-        weights = options.store / "train" / trained(options.run) / FINAL
-        victim = json.loads((options.run / "config.json").read_text())["victim"]
-        export(weights, victim, options.folder)
-    except (ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+    def write(weights: Path, run: Path, folder: Path) -> None:
+        export(weights, json.loads((run / "config.json").read_text())["victim"], folder)
+
+    module = "taggant.victim.generative.export_vae"
+    return of_a_run(arguments, module, __doc__, "folder", "to write", write)
 
 
 if __name__ == "__main__":
