@@ -14,8 +14,6 @@ from torch.nn.functional import mse_loss
 from taggant.unlearning.method import Descent, Method
 from taggant.unlearning.request import Request, Unlearnable
 
-TIMESTEPS = 1000
-
 
 @runtime_checkable
 class Denoising(Unlearnable, Protocol):
@@ -69,11 +67,12 @@ class ESD(Method):
         for model in (start, known):
             model.to(request.device)
             model.eval()
+        count = victim.schedule.config.num_train_timesteps
         step = Descent(request, self.rate * self.strength)
         for images, condition in request.batches(request.forget, self.epochs):
             with torch.no_grad():
                 latents = victim(images)
-                timesteps = torch.randint(TIMESTEPS, (len(latents),), device=latents.device)
+                timesteps = torch.randint(count, (len(latents),), device=latents.device)
                 noisy = victim.schedule.add_noise(latents, torch.randn_like(latents), timesteps)
                 first, now = (one.noise(noisy, timesteps, condition) for one in (start, known))
                 target = first - self.guidance * (now - first)
