@@ -106,9 +106,9 @@ def test_a_batch_has_a_commitment_of_its_own_and_changes_no_other(first):
 
 
 def test_published_names_of_a_batch_meet_none_before():
-    named = published_names(["a.jpg", "b.png"], "keep", {"a.png", "a-3.png"}, 3)
+    named = published_names({"a.jpg": "keep", "b.png": "keep"}, {"a.png", "a-3.png"}, 3)
     assert named == {"a.jpg": "a-4.png", "b.png": "b.png"}
-    assert published_names(["A.png"], "raw", {"a.png"}, 2) == {"A.png": "A-2.png"}
+    assert published_names({"A.png": "raw"}, {"a.png"}, 2) == {"A.png": "A-2.png"}
 
 
 def test_a_picture_marked_before_is_left_alone_under_any_name(first):

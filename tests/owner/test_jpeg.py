@@ -10,8 +10,11 @@ import torch
 from PIL import Image, JpegImagePlugin
 from tests.owner import photos
 from tests.owner.forged import N, record_of
+from tests.owner.test_audit import SIDE, Learnt, arguments, call, served
 from tests.owner.test_mark import fresh
 
+from taggant.data.decode import square, to_image
+from taggant.owner import pictures
 from taggant.owner.certify import certificate, with_digest
 from taggant.owner.gather import gather, gather_raw
 from taggant.owner.jpeg import JpegSettings, quality_of, settings_of
@@ -69,6 +72,77 @@ def test_the_quality_of_a_published_file_is_committed_to(folder):
     kept = [forged if one == opened else one for one in made.opened]
     found = verify(to_json(with_digest(made.replace(opened=tuple(kept)))))
     assert "does not open" in found.checks[-1].wrong
+
+
+# --- transparent pictures among JPEG files -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Two weeks of photographs and transparent pictures, and what the calls said."""
+    root = tmp_path_factory.mktemp("mixed")
+    options = ("--ledger", root / "ledger", "--format", "jpeg", "--n", N)
+    told = []
+    for week, more in enumerate(([], ["--append"])):
+        for k, mode in enumerate(("RGB", "RGBA", "LA", "CMYK")):
+            suffix = {"RGB": "jpg", "CMYK": "tif"}.get(mode, "png")
+            image = photos.in_mode(photos.scene(10 * week + k, 80, 60), mode)
+            photos.write(root / "raw" / "class0" / f"{week}{k}.{suffix}", image)
+        told.append(call("mark", root / "raw", "--out", root / "out", *options, *more))
+    return root, told
+
+
+def test_transparent_pictures_are_published_as_png_and_it_is_said_once(mixed):
+    root, told = mixed
+    ledger = FolderLedger.load(root / "ledger")
+    kinds = {entry.published[7:]: entry.format for entry in ledger.entries}
+    jpeg = {f"{week}{k}.jpg": None for week in (0, 1) for k in (0, 3)}
+    assert kinds == jpeg | {f"{week}{k}.png": "png" for week in (0, 1) for k in (1, 2)}
+    for entry in ledger.entries:
+        with Image.open(root / "out" / entry.published) as image:
+            assert image.format == ("JPEG" if entry.format is None else "PNG")
+    assert [said.exit_code for said in told] == [0, 0]
+    for week, said in enumerate(told):
+        words = " ".join(said.output.split())
+        assert words.count("transparency, which JPEG cannot hold: they are published as PNG") == 1
+        assert f"{2 + 2 * week} pictures have transparency" in words
+        assert "(the first: class0/01.png)" in words
+
+
+def test_a_mixed_folder_is_audited_and_every_version_made_again(mixed):
+    root, _ = mixed
+    ledger = FolderLedger.load(root / "ledger")
+    seen = [pictures.read(root / "out" / one.published).pixels for one in ledger.entries]
+    known = torch.stack([square(to_image(one), SIDE) for one in seen])
+    with served(Learnt(known)) as url:
+        done = call(*arguments(root, url, root / "a.json", "--fdr", "0.2"))
+        assert done.exit_code == 0
+        words = ("--ledger", root / "ledger", "--audit", root / "a.json")
+        assert call("certify", *words, "--out", root / "c.json", "--open-all").exit_code == 0
+        checked = call("verify", root / "c.json", "--model", url, "--raw", root / "raw")
+    assert checked.exit_code == 0
+    assert "the model gives the scores" in checked.output
+    content = (root / "c.json").read_bytes()
+    assert content.count(b'"format": "png"') == 4
+    made = verify(content).certificate
+    assert made is not None
+    assert sum(one.claim for one in made.pictures) == 8
+
+
+def test_which_picture_is_png_is_committed_to(mixed):
+    ledger = FolderLedger.load(mixed[0] / "ledger")
+    made = certificate(ledger, record_of(ledger), everything=True)
+    for value in ("png", None):
+        opened = next(one for one in made.opened if one.format != value)
+        kept = [one.replace(format=value) if one == opened else one for one in made.opened]
+        found = verify(to_json(with_digest(made.replace(opened=tuple(kept)))))
+        assert "does not open" in found.checks[-1].wrong
+
+
+def test_a_transparent_picture_is_never_compressed():
+    transparent = photos.in_mode(photos.scene(1, 20, 20), "RGBA")
+    with pytest.raises(ValueError, match="JPEG holds no transparency"):
+        JpegSettings.from_values(quality=90).encoded(transparent)
 
 
 def test_a_cameras_own_tables_get_a_quality_that_is_nowhere_coarser():

@@ -212,11 +212,3 @@ def test_a_picture_of_a_phone_is_found_in_a_colour_profile():
     for content in (heic(SCENE), encoded(SCENE, "AVIF")):
         assert metadata.holds_picture(b"profile" * 9 + content)
         assert not metadata.holds_picture(b"profile" * 9 + content[:40])
-
-
-def test_transparent_pictures_are_named_before_anything_is_made(raw):
-    photos.write(raw / "a.png", photos.in_mode(SCENE, "RGBA"))
-    photos.write(raw / "b.jpg", SCENE)
-    result = mark(raw, "--format", "jpeg")
-    assert "a.png: has transparency, which JPEG cannot hold" in str(result.exception)
-    assert not (raw.parent / "own.ledger").exists()

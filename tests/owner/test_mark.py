@@ -334,7 +334,7 @@ def test_published_files_of_an_earlier_version_with_previews_are_told(tmp_path):
 def test_published_names_never_meet():
     from taggant.owner.batches import published_names
 
-    names = published_names(["a.jpg", "a.png", "b.webp", "c.JPG"], "keep")
+    names = published_names(dict.fromkeys(["a.jpg", "a.png", "b.webp", "c.JPG"], "keep"))
     assert names == {
         "a.jpg": "a.jpg.png",
         "a.png": "a.png.png",

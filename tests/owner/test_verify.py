@@ -167,6 +167,8 @@ FORGERIES = {
     "another name": put(*OPENED, "name", value="class0/other.png"),
     "a network": put("terms", "network", value={"marker": "a", "weights": "0" * 32}),
     "another format": put("terms", "format", value="jpeg"),
+    "another format of a picture": put(*OPENED, "format", value="png"),
+    "no such format of a picture": put(*OPENED, "format", value="jpeg"),
     "another quality": put("terms", "quality", **less_one),
     "marking from elsewhere": put(
         "terms", "marking", "strategy", value={"_target_": "os.system", "command": "true"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -251,40 +251,47 @@ def _named(
 ) -> list[Entry]:
     """The entries of a batch with their published names, which no earlier batch has."""
     taken = {one.published.lower() for one in earlier}
-    names = published_names([one.name for one in entries], file_format, taken, number)
+    formats = {one.name: one.format or file_format for one in entries}
+    names = published_names(formats, taken, number)
     return [one.replace(published=names[one.name]) for one in entries]
 
 
 def published_names(
-    names: Sequence[str], file_format: str, taken: Collection[str] = (), number: int = 2
+    formats: Mapping[str, str], taken: Collection[str] = (), number: int = 2
 ) -> dict[str, str]:
     """Published name of each file; the old suffix stays in it where two would meet.
 
     Parameters
     ----------
-    names : sequence of str
-        Of the raw files.
-    file_format : str
+    formats : mapping of str to str
+        Names of the raw files, and in which format each is published.
     taken : collection of str
         Published names of earlier batches, in lower case.
     number : int
         Of the batch; it enters a name that would meet one of those.
     """
-    if file_format == pictures.RAW_FORMAT:
-        plain = {name: name for name in names}
-    else:
-        suffix = {name: pictures.SUFFIX_OF[pictures.format_of(name, file_format)] for name in names}
-        short = {name: str(Path(name).with_suffix(suffix[name]).as_posix()) for name in names}
-        same = Counter(target.lower() for target in short.values())
-        plain = {
-            name: target if same[target.lower()] == 1 else name + suffix[name]
-            for name, target in short.items()
-        }
+    suffix = {name: _suffix(name, wanted) for name, wanted in formats.items()}
+    short = {
+        name: Path(name).with_suffix(own).as_posix() if own else name
+        for name, own in suffix.items()
+    }
+    same = Counter(target.lower() for target in short.values())
+    plain = {
+        name: target if same[target.lower()] == 1 else name + suffix[name]
+        for name, target in short.items()
+    }
     used = {*taken, *(target.lower() for target in plain.values() if target.lower() not in taken)}
     return {
         name: _free(target, number, used) if target.lower() in taken else target
         for name, target in plain.items()
     }
+
+
+def _suffix(name: str, wanted: str) -> str:
+    """Of the published file; nothing where the raw one's name stays."""
+    if wanted == pictures.RAW_FORMAT:
+        return ""
+    return pictures.SUFFIX_OF[pictures.format_of(name, wanted)]
 
 
 def _free(target: str, number: int, used: set[str]) -> str:

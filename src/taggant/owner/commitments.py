@@ -21,6 +21,7 @@ from taggant.marking.scheme import Scheme
 from taggant.marking.stream import tagged
 from taggant.owner.components.marking import Marking
 from taggant.owner.jpeg import JPEG, JpegSettings
+from taggant.owner.pictures import format_of
 from taggant.owner.schema import (
     MOST_PICTURES,
     Caption,
@@ -60,7 +61,8 @@ class Terms(GrownSchema):
     marking : Marking
     network : MarkerNetwork or None
     format : str
-        In which format files are published; raw: copied as they are.
+        In which format files are published, but for those that say another one
+        (`PictureDescription`); raw: copied as they are.
     quality : int
         Of published JPEG files that have none of their own (`PictureDescription`).
     beacon : str
@@ -119,9 +121,13 @@ class Terms(GrownSchema):
         """Versions per picture."""
         return self.marking.n
 
+    def format_of(self, picture: PictureDescription) -> str:
+        """In which format a picture's file is published: png, webp, tiff, jpeg or raw."""
+        return format_of(picture.name, picture.format or self.format)
+
     def jpeg_of(self, picture: PictureDescription) -> JpegSettings | None:
         """What a picture's published file is compressed with; None for all of its pixels."""
-        if self.format != JPEG:
+        if self.format_of(picture) != JPEG:
             return None
         return picture.jpeg or JpegSettings.from_values(quality=self.quality)
 
@@ -168,6 +174,9 @@ class PictureDescription(GrownSchema):
         were seen, they would claim what was not used.
     jpeg : JpegSettings or None
         How its published file is compressed, where files are JPEG and each keeps its own quality.
+    format : {"png"} or None
+        In which format its file is published, where that is another one than its folder's: of a
+        transparent picture among JPEG files.
     """
 
     id: ContentId
@@ -176,6 +185,7 @@ class PictureDescription(GrownSchema):
     label: Label
     caption: Caption
     jpeg: JpegSettings | None = None
+    format: Literal["png"] | None = None
 
     @property
     def description(self) -> PictureDescription:

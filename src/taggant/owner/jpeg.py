@@ -33,7 +33,15 @@ class JpegSettings(Schema):
     subsampling: Literal[0, 1, 2] = 2
 
     def encoded(self, image: Image.Image, **options: object) -> bytes:
-        """An image as a JPEG file, with further options of Pillow's."""
+        """An image as a JPEG file, with further options of Pillow's.
+
+        Raises
+        ------
+        ValueError
+            If it has transparency.
+        """
+        if image.mode in ("LA", "RGBA"):
+            raise ValueError("JPEG holds no transparency: this picture was published otherwise")
         stream = io.BytesIO()
         image.save(stream, "JPEG", quality=self.quality, subsampling=self.subsampling, **options)
         return stream.getvalue()

@@ -109,7 +109,7 @@ def mark(
     draw_batch : callable
         Makes a new batch of entries.
     file_format : str
-        keep, png, webp, tiff or jpeg.
+        keep, png, webp, tiff or jpeg, which leaves transparent pictures to png.
     beacon_value : str
         What the named beacon said.
     progress : callable

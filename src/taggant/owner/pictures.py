@@ -254,7 +254,7 @@ def encode(
     kind : str
         png, webp or tiff, lossless; plays no part with `jpeg`.
     jpeg : JpegSettings, optional
-        Makes it a JPEG file, which holds no transparency.
+        Makes it a JPEG file.
     """
     if jpeg is not None:  # compressed as it is seen, as hidden versions are
         return jpeg.encoded(image, **replace(kept, orientation=1).options(JPEG))

@@ -129,7 +129,7 @@ class Publisher:
         return Done(entry.replace(pixels=pixels), measured, row, not there, old)
 
     def _kind(self, entry: Entry) -> str:
-        return pictures.format_of(entry.name, self.ledger.terms.format)
+        return self.ledger.terms.format_of(entry)
 
     def _make(self, entry: Entry, is_shown: bool, with_content: bool) -> _Made:
         kind, source = self._kind(entry), self.folder / entry.name

@@ -72,6 +72,7 @@ def survey(
     entries: list[Entry] = []
     failures: list[str] = []
     copied = file_format == pictures.RAW_FORMAT
+    transparent = []
     left_out: Counter[str] = Counter()
     located = 0
     notes = []
@@ -93,6 +94,8 @@ def survey(
             continue
         own = one.jpeg if own_quality and file_format == JPEG else None
         entries.append(one.entry.replace(jpeg=own))
+        if one.entry.format is not None:
+            transparent.append(name)
         if not copied:
             notes += [f"{name}: {note}" for note in one.notes]
             left_out.update(one.kept.left_out)
@@ -101,6 +104,11 @@ def survey(
         raise ValueError(
             f"{len(failures)} of {len(found.pictures)} pictures cannot be marked; move them "
             "elsewhere:\n  " + "\n  ".join(failures)
+        )
+    if transparent:
+        notes.append(
+            f"{len(transparent)} pictures have transparency, which JPEG cannot hold: they are "
+            f"published as PNG (the first: {transparent[0]})"
         )
     return Survey(entries, (*notes, *_on_metadata(left_out, located, keep_location)), found.unread)
 
@@ -113,9 +121,9 @@ def _surveyed(path: Path, name: str, file_format: str) -> _Surveyed | str:
     """What is to be kept of a picture, or why it cannot be marked."""
     try:
         picture = pictures.read(path)
-        if file_format == JPEG and pictures.has_alpha(picture.pixels):
-            return f"{path}: has transparency, which JPEG cannot hold; accepted is png"
         entry = _entry(name, picture.pixels)
+        if file_format == JPEG and pictures.has_alpha(picture.pixels):
+            entry = entry.replace(format="png")
         return _Surveyed(entry, picture.kept, picture.notes, picture.jpeg)
     except (pictures.PictureError, SchemaError) as error:
         return str(error)

@@ -175,8 +175,6 @@ class Transform(GrownSchema):
 
     def _encoded(self, image: Image.Image) -> Image.Image:
         if self.quality is not None:
-            if image.mode in ("LA", "RGBA"):
-                raise ValueError("JPEG holds no transparency: this picture was published otherwise")
             chroma = CHROMA.index(self.chroma)
             settings = JpegSettings.from_values(quality=self.quality, subsampling=chroma)
             stream = io.BytesIO(settings.encoded(image))
