@@ -398,7 +398,7 @@ def test_batches_are_audited_certified_and_verified_from_the_command_line(tmp_pa
         photos.folder(tmp_path / f"week{number}", 4, classes=1, first=4 * number)
         mark(
             tmp_path / f"week{number}",
-            tmp_path / "out",
+            tmp_path / f"out{number}",
             tmp_path / "own.ledger",
             fresh(n=test_audit.N),
             "keep",
@@ -406,11 +406,9 @@ def test_batches_are_audited_certified_and_verified_from_the_command_line(tmp_pa
         )
     ledger = FolderLedger.load(tmp_path / "own.ledger")
     used = [one.entries[k] for one in ledger.batches for k in (0, 1)]
-    shown = [pictures.read(tmp_path / "out" / one.published).pixels for one in used]
+    where = [tmp_path / f"out{ledger.number_of[one.id]}" / one.published for one in used]
+    shown = [pictures.read(path).pixels for path in where]
     squares = [square(to_image(pixels), test_audit.SIDE) for pixels in shown]
-    (tmp_path / "raw").mkdir()
-    for number in (1, 2):
-        (tmp_path / f"week{number}").rename(tmp_path / "raw" / f"week{number}")
     monkeypatch.chdir(tmp_path)
 
     def call(*words):
@@ -418,7 +416,8 @@ def test_batches_are_audited_certified_and_verified_from_the_command_line(tmp_pa
 
     with test_audit.served(test_audit.Learnt(torch.stack(squares))) as url:
         model = ("--model", url, "--classes", "class0,class1")
-        asked = ("audit", "--ledger", "own.ledger", "--raw", "raw", "--published", "out", *model)
+        raw, out = ("--raw", "week1", "--raw", "week2"), ("--published", "out1")
+        asked = ("audit", "--ledger", "own.ledger", *raw, *out, "--published", "out2", *model)
         for name, more in (("all", ()), ("one", ("--batches", "2"))):
             told = call(*asked, "--yes", "--p", "0.1", *more, "--out", f"{name}.json")
             assert told.exit_code == 0, told.output
@@ -429,19 +428,33 @@ def test_batches_are_audited_certified_and_verified_from_the_command_line(tmp_pa
             ("all", (*public, "--commitment", "own.commitment.json")),
             ("one", public),
         ):
-            told = call("verify", f"{name}.cert.json", *more, *model, "--raw", "raw")
+            told = call("verify", f"{name}.cert.json", *more, *model, *raw)
             assert told.exit_code == 0, told.output
             assert "ok    the model gives the scores" in told.output
+        assert call("verify", "all.cert.json", *model, *raw[:2]).exit_code == 1
         assert call("verify", "one.cert.json", "--commitment", "own.commitment.json").exit_code == 1
     body = json.loads((tmp_path / "all.cert.json").read_text())
     assert {one.id for one in used} <= {one["id"] for one in body["opened"]}
     assert body["further"][0]["pictures"] == 4
     photos.folder(tmp_path / "week3", 2, classes=1, first=20)
-    where = tmp_path / "week3", tmp_path / "out", tmp_path / "own.ledger"
-    mark(*where, fresh("pulse 3", n=test_audit.N), "keep", append=True)
+    week3 = tmp_path / "week3", tmp_path / "out3", tmp_path / "own.ledger"
+    mark(*week3, fresh("pulse 3", n=test_audit.N), "keep", append=True)
     with pytest.raises(ValueError, match=r"1 batches await pulse 3, .* give --batches"):
         call(*asked, "--yes", "--out", "x.json")
     with pytest.raises(ValueError, match="batch 4: accepted are 1 to 3"):
         call(*asked, "--batches", "4", "--yes", "--out", "x.json")
     with pytest.raises(ValueError, match="--batches 0: accepted are numbers from 1 on"):
         call(*asked, "--batches", "0", "--yes", "--out", "x.json")
+    ending = ("--batches", "1,2", "--yes", "--out", "x.json")
+    asked = ("audit", "--ledger", "own.ledger", *model)
+    with pytest.raises(
+        ValueError, match=r"4 of 8 raw pictures .* week2 .* --raw of its own, or le"
+    ):
+        call(*asked, "--raw", "week2", *out, *ending)
+    with pytest.raises(
+        ValueError, match=r"4 published files in out1 are .* --published of its own"
+    ):
+        call(*asked, *raw, *out, *ending)
+    for option in ("--raw", "--published"):
+        with pytest.raises(ValueError, match=f"--out out3/x.json lies in {option} out3"):
+            call(*asked, *raw, *out, option, "out3", "--out", "out3/x.json")

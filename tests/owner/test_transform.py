@@ -162,6 +162,16 @@ def publish(home, text, found) -> None:
             image.save(target)
 
 
+def test_copies_may_lie_in_several_folders(home):
+    found = found_of(home)
+    publish(home, "jpeg:82", found)
+    (home / "more" / "a").mkdir(parents=True)
+    (home / "copy/a/p1.jpg").rename(home / "more/a/p1.jpg")
+    copies = copies_of(found, home / "copy", home / "more")
+    assert [path.parts[-3] for path in copies] == ["copy", "more", "copy"]
+    check_copies(found, copies, Transform(quality=82))
+
+
 @pytest.mark.parametrize("text", ["jpeg:82", "crop:5,2,5,2+resize:50+jpeg:91/444"])
 def test_a_platforms_transform_is_fitted_and_its_audit_runs(home, monkeypatch, text):
     publish(home, text, found_of(home))

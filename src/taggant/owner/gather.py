@@ -46,7 +46,7 @@ class FoundPicture:
         return self.published_file.read()
 
 
-def gather(ledger: FolderLedger, raw: PictureFiles, published: Path) -> list[FoundPicture]:
+def gather(ledger: FolderLedger, raw: PictureFiles, *published: Path) -> list[FoundPicture]:
     """The published pictures of a ledger, found by content wherever they were moved to.
 
     Parameters
@@ -54,7 +54,8 @@ def gather(ledger: FolderLedger, raw: PictureFiles, published: Path) -> list[Fou
     ledger : FolderLedger
     raw : PictureFiles
         See `gather_raw`.
-    published : Path
+    *published : Path
+        Folders.
 
     Raises
     ------
@@ -74,15 +75,16 @@ def gather(ledger: FolderLedger, raw: PictureFiles, published: Path) -> list[Fou
         found[entry.id] = FoundPicture(entry, raw.files[entry.id], file)
     if edited:
         raise ValueError(
-            f"{len(edited)} published files in {published} are missing or were edited since they "
-            f"were marked (the first: {edited[0]}). Put the files of `taggant mark` back (the same "
-            "command makes missing ones again), or, if a platform re-encoded them, give "
+            f"{len(edited)} published files in {_named(published)} are missing or were edited "
+            f"since they were marked (the first: {edited[0]}). Put the files of `taggant mark` "
+            "back (the same command makes missing ones again), or name every folder that holds "
+            "some, each with a --published of its own, or, if a platform re-encoded them, give "
             "--published the files as marked and --published-copy the platform's"
         )
     return [found[image_id] for image_id in ledger.shown]
 
 
-def gather_raw(ledger: FolderLedger, folder: Path) -> PictureFiles:
+def gather_raw(ledger: FolderLedger, *folders: Path) -> PictureFiles:
     """Raw pictures of a ledger by id, withheld ones too, found by content under any name.
 
     Raises
@@ -90,27 +92,29 @@ def gather_raw(ledger: FolderLedger, folder: Path) -> PictureFiles:
     ValueError
         Naming what is missing.
     """
-    found = find_raw(folder, ledger.files)
+    found = find_raw(folders, ledger.files)
     missing = [entry.name for image_id, entry in ledger.files.items() if image_id not in found]
     if missing:
+        others = ", or leave their batches out with --batches" if ledger.batches[1:] else ""
         raise ValueError(
-            f"{len(missing)} of {len(ledger.files)} raw pictures are not in {folder} (the first: "
-            f"{missing[0]}): moved away or edited. They are found by content under any name; give "
-            "the folder that holds them with --raw"
+            f"{len(missing)} of {len(ledger.files)} raw pictures are not in {_named(folders)} (the "
+            f"first: {missing[0]}): moved away or edited. They are found by content under any "
+            "name; name every folder that holds some, each with a --raw of its own"
+            f"{others}"
         )
     return found
 
 
-def find_raw(folder: Path, wanted: Mapping[str, PictureDescription]) -> PictureFiles:
-    """Raw pictures below a folder by id, found by content under whatever name.
+def find_raw(folders: Sequence[Path], wanted: Mapping[str, PictureDescription]) -> PictureFiles:
+    """Raw pictures below some folders by id, found by content under whatever name.
 
     Parameters
     ----------
-    folder : Path
+    folders : sequence of Path
     wanted : mapping of id to PictureDescription
         Those not found are missing from what is returned.
     """
-    paths = [folder / name for name in kinds.find(folder).pictures]
+    paths = [path for folder in folders for path in _below(folder)]
     read = streamed(partial(_recognised, wanted), paths, pictures.size_of)
     return PictureFiles(dict(one for one in read if one is not None))
 
@@ -153,23 +157,32 @@ def imageset_of(images: Tensor, ids: tuple[str, ...]) -> ImageSet:
 class _Published:
     """Published files by name; where one is not there, by content."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = folders
         self.others: dict[str, PictureFile] | None = None
 
     def find(self, entry: Entry) -> PictureFile | None:
-        path = self.folder / entry.published
-        if path.exists():
-            file = _file(path)
-            return file if file is not None and file.digest == entry.pixels else None
+        there = [folder / entry.published for folder in self.folders]
+        there = [path for path in there if path.exists()]
+        if there:
+            files = filter(None, map(_file, there))
+            return next((file for file in files if file.digest == entry.pixels), None)
         if self.others is None:
             self.others = self._scan()
         return None if entry.pixels is None else self.others.get(entry.pixels)
 
     def _scan(self) -> dict[str, PictureFile]:
-        paths = [self.folder / name for name in kinds.find(self.folder).pictures]
+        paths = [path for folder in self.folders for path in _below(folder)]
         files = streamed(_file, paths, pictures.size_of)
         return {file.digest: file for file in files if file is not None}
+
+
+def _below(folder: Path) -> list[Path]:
+    return [folder / name for name in kinds.find(folder).pictures]
+
+
+def _named(folders: Sequence[Path]) -> str:
+    return " or ".join(map(str, folders))
 
 
 def _file(path: Path) -> PictureFile | None:
@@ -178,7 +191,7 @@ def _file(path: Path) -> PictureFile | None:
     return None if pixels is None else PictureFile.of(path, pixels)
 
 
-def copies_of(found: Sequence[FoundPicture], folder: Path) -> list[Path]:
+def copies_of(found: Sequence[FoundPicture], *folders: Path) -> list[Path]:
     """A platform's copy of each published file: the same name but for the suffix.
 
     Raises
@@ -186,14 +199,17 @@ def copies_of(found: Sequence[FoundPicture], folder: Path) -> list[Path]:
     ValueError
         If some are not there.
     """
-    names = kinds.find(folder).pictures
-    by_stem = {str(Path(name).with_suffix("")): folder / name for name in names}
+    by_stem = {
+        str(path.relative_to(folder).with_suffix("")): path
+        for folder in folders
+        for path in _below(folder)
+    }
     stems = [str(Path(one.entry.published).with_suffix("")) for one in found]
     missing = [stem for stem in stems if stem not in by_stem]
     if missing:
         raise ValueError(
-            f"{len(missing)} of {len(stems)} published pictures have no copy in {folder} (the "
-            f"first: {missing[0]}): copies keep the published files' names"
+            f"{len(missing)} of {len(stems)} published pictures have no copy in {_named(folders)} "
+            f"(the first: {missing[0]}): copies keep the published files' names"
         )
     return [by_stem[stem] for stem in stems]
 

@@ -30,7 +30,7 @@ NEAR = 1e-3
 """Largest difference of a score that another machine's arithmetic explains, relative to 1 + |s|."""
 
 
-def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
+def verify_scores(c: Certificate, model: Model, *raw: Path) -> list[Check]:
     """Make the versions of the opened pictures again, ask the model every score, and decide again.
 
     Scores are held to `NEAR` only, so that another machine's arithmetic fails no honest
@@ -42,8 +42,8 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
     c : Certificate
         That `verify` found nothing wrong with.
     model : Model
-    raw : Path
-        Folder with the raw pictures; found by content.
+    *raw : Path
+        Folders with the raw pictures; found by content.
     """
     same = model.fingerprint == c.model.fingerprint
     fresh: dict[int, NDArray[np.float32]] = {}
@@ -59,11 +59,12 @@ def verify_scores(c: Certificate, model: Model, raw: Path) -> list[Check]:
     )
 
 
-def _raw(c: Certificate, folder: Path) -> PictureFiles:
+def _raw(c: Certificate, folders: Sequence[Path]) -> PictureFiles:
     wanted = {opened.id: opened for opened in c.openings}
-    found = find_raw(folder, wanted)
+    found = find_raw(folders, wanted)
     missing = [opened.name for i, opened in wanted.items() if i not in found]
-    require(not missing, f"{len(missing)} raw pictures are not in {folder}: {missing[:3]}")
+    where = " or ".join(map(str, folders))
+    require(not missing, f"{len(missing)} raw pictures are not in {where}: {missing[:3]}")
     return found
 
 
@@ -92,7 +93,7 @@ def _claims(
 def _ask_all(
     c: Certificate,
     model: Model,
-    folder: Path,
+    raw_folders: Sequence[Path],
     fresh: dict[int, NDArray[np.float32]],
     whole: dict[int, float],
 ) -> None:
@@ -105,7 +106,7 @@ def _ask_all(
     whole : dict
         Gets that of the whole picture, where pictures are compared with each other.
     """
-    raw = _raw(c, folder)
+    raw = _raw(c, raw_folders)
     score = c.score.build()
     check_score(score, model)
     oracle = model.oracle(score.access)

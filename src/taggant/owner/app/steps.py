@@ -149,10 +149,10 @@ class Asking(Pictures):
     def run(self) -> None:
         """`taggant audit`."""
         home = self.home
-        copies = Path(self.platform_copies).expanduser() if self.platform_copies else None
+        copies = [Path(self.platform_copies).expanduser()] if self.platform_copies else None
         audit(
             home.ledger,
-            home.photos,
+            [home.photos],
             self.model,
             self.record,
             ModelKind(),
@@ -162,7 +162,7 @@ class Asking(Pictures):
             EndpointAccess(),
             Platform(published_copy=copies),
             Sending(),
-            home.published,
+            [home.published],
             self.classes,
         )
 

@@ -124,7 +124,8 @@ class Platform(OptionGroup):
 
     heading: ClassVar[str] = "A platform that re-encoded the pictures"
     published_copy: Annotated[
-        Path | None, typer.Option(help="the pictures as a platform re-encoded them")
+        list[Path] | None,
+        typer.Option(help="the pictures as a platform re-encoded them; each folder that has some"),
     ] = None
     transform: Annotated[
         str,
@@ -136,9 +137,9 @@ class Platform(OptionGroup):
 
     def explained(self, found: Sequence[FoundPicture]) -> Transform:
         """The transform that explains the platform's copies; none without copies."""
-        if self.published_copy is None:
+        if not self.published_copy:
             return Transform()
-        copies = copies_of(found, self.published_copy)
+        copies = copies_of(found, *self.published_copy)
         published = (one.published for one in found)
         named = self.transform != "fit"
         step = Transform.parse(self.transform) if named else fit(copies, published)
@@ -219,7 +220,9 @@ class Spending(OptionGroup):
 
 def audit(
     ledger: Annotated[Path, typer.Option(help="the secret file of `taggant mark`")],
-    raw: Annotated[Path, typer.Option(help="folder of the raw pictures")],
+    raw: Annotated[
+        list[Path], typer.Option(help="folder of the raw pictures; each one that holds some")
+    ],
     model: Annotated[
         str,
         typer.Option(
@@ -235,8 +238,11 @@ def audit(
     platform: Platform,
     sending: Sending,
     published: Annotated[
-        Path | None,
-        typer.Option(help="folder of the published pictures; not for --evidence controls"),
+        list[Path] | None,
+        typer.Option(
+            help="folder of the published pictures, each one that holds some; not for "
+            "--evidence controls"
+        ),
     ] = None,
     classes: Annotated[
         str,
@@ -254,7 +260,7 @@ def audit(
     _refuse_waiting(own)
     labels = [entry.label for entry in own.entries if entry.label]
     named = parse_names("--classes", classes)
-    pictures = gather_raw(own, raw)
+    pictures = gather_raw(own, *raw)
     rule = claims.rule(len(own.shown), own.terms.n)
     found = _published(own, rule, pictures, published, platform)
     options = model_options(kind, access, len(named), len(classes_of(labels, named)))
@@ -293,29 +299,34 @@ def _published(
     own: FolderLedger,
     rule: DecisionRule,
     raw: PictureFiles,
-    folder: Path | None,
+    folders: Sequence[Path] | None,
     platform: Platform,
 ) -> list[FoundPicture]:
     """The published pictures, where something is compared with them."""
-    if not rule.by_versions and platform.published_copy is None:
+    if not rule.by_versions and not platform.published_copy:
         return []
     if rule.by_versions and own.terms.marking.unmarked:
         raise ValueError(
             "these pictures have no marks, hence no hidden versions to compare with: accepted is "
             "--evidence controls"
         )
-    if folder is None:
+    if not folders:
         raise ValueError("--published: needed, but for --evidence controls without copies")
-    return gather(own, raw, folder)
+    return gather(own, raw, *folders)
 
 
 def _refuse_secrets_in_folders(
-    ledger: Path, out: Path, raw: Path, published: Path | None, copies: Path | None
+    ledger: Path,
+    out: Path,
+    raw: Sequence[Path],
+    published: Sequence[Path] | None,
+    copies: Sequence[Path] | None,
 ) -> None:
-    named = {"--raw": raw, "--published": published, "--published-copy": copies}
-    folders = {option: path for option, path in named.items() if path is not None}
-    for option, path in (("--ledger", ledger), ("--out", out)):
-        refuse_inside(option, path, folders)
+    named = {"--raw": raw, "--published": published or (), "--published-copy": copies or ()}
+    for name, folders in named.items():
+        for folder in folders:
+            refuse_inside("--ledger", ledger, {name: folder})
+            refuse_inside("--out", out, {name: folder})
 
 
 def _progress(done: int, paid: int, count: int) -> None:

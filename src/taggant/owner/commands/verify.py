@@ -43,7 +43,8 @@ def verify(
     ] = None,
     model: Annotated[str, typer.Option(help="ask every score again of this model")] = "",
     raw: Annotated[
-        Path | None, typer.Option(help="folder of the raw pictures, with --model")
+        list[Path] | None,
+        typer.Option(help="folder of the raw pictures, with --model; each one that holds some"),
     ] = None,
     classes: Annotated[
         str, typer.Option(help="the model's classes in its order, by commas, as you know them")
@@ -69,10 +70,10 @@ def verify(
         dated = verify_timestamps(c, replies, _content(authority))
         checks, stamps = [*checks, dated.check], dated.stamps
     if model and c is not None:
-        if raw is None:
+        if not raw:
             raise ValueError("--model needs --raw: versions are made from the raw pictures")
         options = model_options(kind, access, len(named) or len(c.model.classes))
-        checks += verify_scores(c, opened(model, options), raw)
+        checks += verify_scores(c, opened(model, options), *raw)
     for check in checks:
         console.print(f"{'ok   ' if check.ok else 'WRONG'} {check.name}", style=_colour(check))
         if check.wrong:
