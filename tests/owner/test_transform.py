@@ -188,6 +188,50 @@ def test_a_platforms_transform_is_fitted_and_its_audit_runs(home, monkeypatch, t
     assert str(Record.load(home / "a.json").facts.transform) == text
 
 
+def test_batches_of_different_platforms_are_audited_one_by_one(home, monkeypatch):
+    photos.write(home / "later" / "a" / "q.png", photos.scene(9, 64, 48))
+    mark(home / "later", home / "out", home / "ledger", fresh(n=12), "keep", append=True)
+    ledger = FolderLedger.load(home / "ledger")
+    raw = gather_raw(ledger, home / "raw", home / "later")
+    found = gather(ledger, raw, home / "out")
+    for number, text in ((1, "jpeg:82"), (2, "resize:40+webp:70")):
+        own = [one for one in found if ledger.number_of[one.entry.id] == number]
+        publish(home, text, own)
+    monkeypatch.delitem(sys.modules, "pale", raising=False)
+    (home / "pale.py").write_text(PALE)
+    monkeypatch.chdir(home)
+    words = ["audit", "--ledger", "ledger", "--raw", "raw", "--raw", "later", "--published", "out"]
+    words += ["--published-copy", "copy", "--model", "pale:logits", "--classes", "x,a"]
+    words += ["--p", "0.2", "--yes"]
+    both = CliRunner().invoke(app, [*words, "--out", "a.json"])
+    assert "do not agree on one transform (jpeg:82, no JPEG)" in str(both.exception)
+    assert "one by one: --batches 1 with its platform's copies" in " ".join(both.output.split())
+    (home / "copy/a/p1.jpg").rename(home / "p1.jpg")
+    one = CliRunner().invoke(app, [*words, "--out", "a.json", "--batches", "1"])
+    assert "1 of 3 published pictures have no copy" in str(one.exception)
+    assert "one by one" not in one.output
+    (home / "p1.jpg").rename(home / "copy/a/p1.jpg")
+    for number, text in (("1", "jpeg:82"), ("2", "resize:40+webp:70")):
+        done = CliRunner().invoke(app, [*words, "--out", f"{number}.json", "--batches", number])
+        assert done.exit_code == 0
+        assert f"explained by: {text}" in done.output
+
+
+@pytest.mark.parametrize("text", ["jpeg:82", "resize:50+jpeg:91/444"])
+def test_a_transparent_copy_among_jpeg_files_is_explained_as_one_that_is_none(tmp_path, text):
+    """By the same transform: JPEG encodes no transparency, so it is left out."""
+    large = Large.of((300, 200), (300, 200))
+    clear = photos.in_mode(photos.scene(7, 200, 150), "RGBA")
+    entry = SimpleNamespace(published="a/clear.png")
+    large.found.append(SimpleNamespace(entry=entry, published=pictures.to_tensor(clear)))
+    publish(tmp_path, text, large.found[:2])
+    publish(tmp_path, str(Transform.parse(text).without_encoding), large.found[2:])
+    assert str(large.fit(tmp_path)) == text
+    to_image(255 - large.found[2].published).save(tmp_path / "copy/a/clear.png")
+    with pytest.raises(AuditError, match=r"clear\.png: .* does not explain this copy"):
+        check_copies(large.found, copies_of(large.found, tmp_path / "copy"), Transform.parse(text))
+
+
 @dataclass
 class Large:
     """Detailed pictures larger than platforms show, as if they had been published."""

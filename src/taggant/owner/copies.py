@@ -52,11 +52,14 @@ def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
     """
     sizes: list[tuple[Size, Size]] = []
     few: list[Pair] = []
+    opaque = []
     for path, own in zip(copies, published, strict=True):
         copy = pictures.read(path).pixels
         sizes.append((_size(copy), _size(own)))
+        if not pictures.has_alpha(copy):
+            opaque.append(path)
         few = sorted([*few, (copy, own)], key=lambda pair: -pair[0].numel())[:REGISTERED]
-    values = _encoding_of(copies)
+    values = _encoding_of(opaque or copies)  # a transparent copy among JPEG files is none
     found = _sized(values, sizes)
     if found is None or not _explains(found, few):
         found = _sized(values | {"crop": _crop(few)}, sizes)

@@ -60,7 +60,7 @@ class Transform(GrownSchema):
     side : int or None
         The longer side is at most so many pixels: smaller pictures are left alone.
     quality : int or None
-        Of JPEG, 1..100.
+        Of JPEG, 1..100. A transparent picture, which JPEG cannot hold, is not encoded.
     width : int or None
         Instead of `side`: the width is at most so many pixels.
     webp : int or None
@@ -142,13 +142,7 @@ class Transform(GrownSchema):
         return self.replace(quality=None, webp=None, chroma="420")
 
     def __call__(self, pixels: Tensor) -> Tensor:
-        """uint8 [C, H, W] -> uint8 [C, H', W'].
-
-        Raises
-        ------
-        ValueError
-            If JPEG would have to hold transparency.
-        """
+        """uint8 [C, H, W] -> uint8 [C, H', W']."""
         return pictures.to_tensor(
             self._encoded(self._resized(self._cut(pictures.to_image(pixels))))
         )
@@ -174,7 +168,7 @@ class Transform(GrownSchema):
         return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
 
     def _encoded(self, image: Image.Image) -> Image.Image:
-        if self.quality is not None:
+        if self.quality is not None and image.mode not in ("LA", "RGBA"):
             chroma = CHROMA.index(self.chroma)
             settings = JpegSettings.from_values(quality=self.quality, subsampling=chroma)
             stream = io.BytesIO(settings.encoded(image))

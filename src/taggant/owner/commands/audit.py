@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
+from taggant.auditing.published import AuditError
 from taggant.models.model import SCORES
 from taggant.owner import audit as auditing
 from taggant.owner.case import Case
@@ -35,6 +36,12 @@ from taggant.urls import is_address
 VERSIONS = "versions"
 EVIDENCE = {VERSIONS: VERSIONS, "controls": CONTROLS, "both": COMBINED}
 """What ``--evidence`` says, and the tests of a rule."""
+
+ONE_PLATFORM = (
+    "An audit is of one platform. Ask about batches that were published on different ones, or of "
+    "which you have no copies, one by one: --batches 1 with its platform's copies and an --out of "
+    "its own, then --batches 2."
+)
 
 
 @dataclass(frozen=True)
@@ -135,16 +142,25 @@ class Platform(OptionGroup):
         ),
     ] = "fit"
 
-    def explained(self, found: Sequence[FoundPicture]) -> Transform:
-        """The transform that explains the platform's copies; none without copies."""
+    def explained(self, found: Sequence[FoundPicture], batches: int) -> Transform:
+        """The transform that explains the platform's copies of so many batches; none without."""
         if not self.published_copy:
             return Transform()
-        copies = copies_of(found, *self.published_copy)
+        try:
+            step = self._explained(found, self.published_copy)
+        except (ValueError, AuditError):
+            if batches > 1:
+                note(ONE_PLATFORM)
+            raise
+        note(f"The platform's copies are explained by: {str(step) or 'no change'}.")
+        return step
+
+    def _explained(self, found: Sequence[FoundPicture], folders: Sequence[Path]) -> Transform:
+        copies = copies_of(found, *folders)
         published = (one.published for one in found)
         named = self.transform != "fit"
         step = Transform.parse(self.transform) if named else fit(copies, published)
         check_copies(found, copies, step)
-        note(f"The platform's copies are explained by: {str(step) or 'no change'}.")
         return step
 
 
@@ -265,7 +281,7 @@ def audit(
     found = _published(own, rule, pictures, published, platform)
     options = model_options(kind, access, len(named), len(classes_of(labels, named)))
     score_config = choice.config(kind.victim or "classifier")  # what is mistyped costs nothing
-    transform = platform.explained(found)
+    transform = platform.explained(found, len(own.batches))
     asked = opened(model, options)
     if not choice.score:
         score_config = choice.config(asked.kind)
