@@ -22,7 +22,7 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_option_of_the_tutorial_exists(words):
-    command = get_command(app).commands[words[0]]
+    command = get_command(app).commands[words[0]].load()
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 

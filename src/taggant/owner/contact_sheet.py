@@ -15,10 +15,11 @@ from jinja2 import Environment, StrictUndefined
 from PIL import Image, ImageDraw
 
 from taggant.marking.quality import Quality
-from taggant.report.pictures import GAIN
 
 TILE = 192
 LINE = 18
+GAIN = 8
+"""How many times a difference is amplified."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,9 +20,11 @@ from taggant.owner.jpeg import JpegSettings
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.picture_file import PictureFiles, stacked
 from taggant.owner.pictures import to_image, to_tensor
-from taggant.owner.record import AuditSetup
 from taggant.owner.shrunk_marks import can_shrink, for_shrunk
 from taggant.owner.transform import shrunk
+
+if TYPE_CHECKING:
+    from taggant.owner.record import AuditSetup  # all that auditing takes
 
 
 class Around(Scheme):
