@@ -45,15 +45,54 @@ WRITTEN = (
     "width:64",
     "resize:64+jpeg:70",
     "crop:2,0.5,0,12.3456",
+    "white",
+    "resize:64+white+jpeg:70/444",
     "crop:2,2,2,2+width:64+webp:70",
     *PROFILES.values(),
 )
 REFUSED = (
     *("jpeg", "jpeg:0", "jpeg:101", "jpeg:٨٥", "jpeg:85/411", "webp:80/444", "webp:0", "png"),
-    *("jpeg:80+resize:64", "resize:64+crop:2,2,2,2", "jpeg:80+webp:80", "resize:64+width:64"),
+    *(
+        "white:1",
+        "jpeg:80+white",
+        "white+resize:64",
+        "jpeg:80+resize:64",
+        "resize:64+crop:2,2,2,2",
+        "jpeg:80+webp:80",
+        "resize:64+width:64",
+    ),
     *("crop:5", "crop:2,2,2", "crop:41,0,0,0", "crop:-1,0,0,0", "crop:1.00001,0,0,0", "resize:3"),
     *("width:3", "resize:64+", "+jpeg:80", "jpeg:80+jpeg:80", "feed+jpeg:80", "Feed"),
 )
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_transparent_pictures_are_shown_on_white_where_the_platform_does(colours):
+    pixels = torch.full((colours + 1, 32, 32), 40, dtype=torch.uint8)
+    pixels[-1, :, :16], pixels[-1, :, 16:] = 0, 255
+
+    shown = Transform.parse("white+jpeg:95")(pixels)
+
+    assert shown.shape == (colours, 32, 32)
+    assert (shown[:, :, :14] == 255).all()
+    assert (shown[:, :, 18:].int() - 40).abs().max() <= 1
+    assert (Transform.parse("white")(pixels)[:, :, :16] == 255).all()
+    assert torch.equal(Transform.parse("white")(pixels[:colours]), pixels[:colours])
+
+
+@pytest.mark.parametrize("ground", ["white", "black"])
+def test_opaque_copies_of_transparent_pictures_are_explained_on_white_only(tmp_path, ground):
+    clear = photos.scene(7, 200, 150)
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    own, path = pictures.to_tensor(clear), tmp_path / "copy.jpg"
+    Image.alpha_composite(Image.new("RGBA", clear.size, ground), clear).convert("RGB").save(
+        path, quality=90
+    )
+
+    found = fit([path], [own])
+
+    explained = closeness(pictures.read(path).pixels, found(own)) >= CLOSE_ENOUGH
+    assert explained == (str(found) == "white+jpeg:90") == (ground == "white")
 
 
 @pytest.mark.parametrize("text", WRITTEN)

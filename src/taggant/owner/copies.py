@@ -36,7 +36,7 @@ Pair = tuple[Tensor, Tensor]
 
 
 def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
-    """The transform that a platform's copies show: crop, size, and how they are encoded.
+    """The transform that a platform's copies show: crop, size, ground, and how they are encoded.
 
     Parameters
     ----------
@@ -52,14 +52,17 @@ def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
     """
     sizes: list[tuple[Size, Size]] = []
     few: list[Pair] = []
-    opaque = []
+    opaque, white = [], False
     for path, own in zip(copies, published, strict=True):
         copy = pictures.read(path).pixels
         sizes.append((_size(copy), _size(own)))
         if not pictures.has_alpha(copy):
             opaque.append(path)
+            white |= pictures.has_alpha(own)
         few = sorted([*few, (copy, own)], key=lambda pair: -pair[0].numel())[:REGISTERED]
     values = _encoding_of(opaque or copies)  # a transparent copy among JPEG files is none
+    if white:
+        values["white"] = True
     found = _sized(values, sizes)
     if found is None or not _explains(found, few):
         found = _sized(values | {"crop": _crop(few)}, sizes)

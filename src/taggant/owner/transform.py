@@ -35,13 +35,14 @@ PROFILES = {
 """Kinds of platforms, by what they do. Real ones change, so better let their copies be read."""
 ACCEPTED = (
     "accepted are crop:LEFT,TOP,RIGHT,BOTTOM (percent, at most 40 each), resize:LONGER_SIDE or "
-    "width:PIXELS, and jpeg:QUALITY (jpeg:QUALITY/444) or webp:QUALITY, in this order, as "
+    "width:PIXELS, white, and jpeg:QUALITY (jpeg:QUALITY/444) or webp:QUALITY, in this order, as "
     f"resize:1024+jpeg:85; or one of {', '.join(PROFILES)}"
 )
 PERCENT = r"[0-9]{1,2}(?:\.[0-9]{1,4})?"
 STEPS = (
     rf"crop:(?P<crop>{PERCENT}(?:,{PERCENT}){{3}})",
     r"(?:resize:(?P<side>[0-9]{1,9})|width:(?P<width>[0-9]{1,9}))",
+    r"(?P<white>white)",
     r"(?:jpeg:(?P<quality>[0-9]{1,3})(?:/(?P<chroma>444|422|420))?|webp:(?P<webp>[0-9]{1,3}))",
 )
 TEXT = re.compile(r"(?!\+)" + "".join(rf"(?:(?:^|\+){step})?" for step in STEPS))
@@ -70,6 +71,8 @@ class Transform(GrownSchema):
     crop : tuple of int, or None
         Cut off at the left, top, right and bottom: millionths of the width or height, so that
         pictures of all sizes lose the same share.
+    white : bool
+        Whether what is transparent is shown on white.
     """
 
     first: ClassVar[frozenset[str]] = frozenset({"side", "quality"})
@@ -80,6 +83,7 @@ class Transform(GrownSchema):
     webp: Quality | None = None
     chroma: Chroma = "420"
     crop: Margins | None = None
+    white: bool = False
 
     @model_validator(mode="after")
     def _fits(self) -> Transform:
@@ -108,8 +112,10 @@ class Transform(GrownSchema):
         values: dict[str, object] = {
             key: value if key == "chroma" else int(value)
             for key, value in named.items()
-            if key != "crop"
+            if key not in ("crop", "white")
         }
+        if "white" in named:
+            values["white"] = True
         margins = [round(float(part) * MILLION / 100) for part in named.get("crop", "0").split(",")]
         if any(margins):
             values["crop"] = tuple(margins)
@@ -128,6 +134,8 @@ class Transform(GrownSchema):
             yield f"resize:{self.side}"
         if self.width is not None:
             yield f"width:{self.width}"
+        if self.white:
+            yield "white"
         if self.quality is not None:
             yield f"jpeg:{self.quality}" + (f"/{self.chroma}" if self.chroma != "420" else "")
         if self.webp is not None:
@@ -144,7 +152,7 @@ class Transform(GrownSchema):
     def __call__(self, pixels: Tensor) -> Tensor:
         """uint8 [C, H, W] -> uint8 [C, H', W']."""
         return pictures.to_tensor(
-            self._encoded(self._resized(self._cut(pictures.to_image(pixels))))
+            self._encoded(self._ground(self._resized(self._cut(pictures.to_image(pixels)))))
         )
 
     def box(self, width: int, height: int) -> tuple[int, int, int, int]:
@@ -166,6 +174,13 @@ class Transform(GrownSchema):
             return image
         size = [max(1, round(one * most / length)) for one in image.size]
         return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+
+    def _ground(self, image: Image.Image) -> Image.Image:
+        if not self.white or image.mode not in ("LA", "RGBA"):
+            return image
+        ground = Image.new("RGBA", image.size, "white")
+        shown = Image.alpha_composite(ground, image.convert("RGBA"))
+        return shown.convert(image.mode.removesuffix("A"))
 
     def _encoded(self, image: Image.Image) -> Image.Image:
         if self.quality is not None and image.mode not in ("LA", "RGBA"):
