@@ -13,7 +13,12 @@ from matplotlib.figure import Figure
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"epoch": 200, "size": 1, "p": 0.05}, "detection_rate", 0.973, 0.05),
+    Expected({"epoch": 200, "size": 1, "p": 0.01}, "detection_rate", 0.8, 0.1),
+    Expected({"epoch": 200, "size": 10, "p": 0.001}, "detection_rate", 1.0, 0.05),
+    Expected({"epoch": 200, "size": 1, "p": 0.05}, "false_detection_rate", 0.033, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
