@@ -1,11 +1,13 @@
-"""The bench of the owner's tool runs, and measures what it says."""
+"""Benches that no other test runs: they make their tables, and measure what they say."""
 
 from __future__ import annotations
 
 import json
 import sys
 
+import numpy as np
 import pytest
+from PIL import Image
 from tests.conftest import ROOT
 
 
@@ -31,3 +33,40 @@ def test_every_table_of_the_owners_bench_is_made(owner, tmp_path, monkeypatch):
     assert [row["answers"] > 20 for row in auditing] == [True, True]
     assert many[1]["pictures"] == 2
     assert left[0]["kept at 224"] > left[-1]["kept at 224"] > 0.5
+
+
+@pytest.fixture
+def hiding(monkeypatch):
+    """The bench of trainings that hide use, as a module."""
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    monkeypatch.delitem(sys.modules, "defences", raising=False)
+    import defences
+
+    return defences
+
+
+def test_the_bench_of_defences_trains_every_row_of_the_experiment(hiding):
+    named = [name for name, _ in hiding.rows_to_train()]
+
+    assert len(named) == len(set(named)) == 37
+    assert {"defence=autoencoder", "victim/augment=crop_flip", "victim.without=2"} < set(named)
+
+
+def test_trainings_that_hide_use_are_timed_beside_the_plain_one(hiding, tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    for number, pixels in enumerate(generator.integers(256, size=(120, 32, 32, 3), dtype=np.uint8)):
+        path = tmp_path / "photos" / f"class{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    rows = list(hiding.rows_to_train())
+    chosen = [row for row in rows if row[0] in ("victim/augment=crop_flip", "defence=pruning")]
+    monkeypatch.setattr(hiding, "rows_to_train", lambda: chosen)
+    out = tmp_path / "bench.json"
+    arguments = ["defences.py", str(tmp_path / "photos"), "--small", "--json", str(out)]
+    monkeypatch.setattr(sys, "argv", arguments)
+
+    hiding.main()
+
+    made = json.loads(out.read_text())["trainings"]
+    assert [row["training"] for row in made] == [name for name, _ in chosen]
+    assert all(row["CPU s"] > 0 and row["times the plain one"] > 0 for row in made)
