@@ -38,8 +38,11 @@ lint: setup  ## ruff: style and formatting; import-linter: no import runs up
 typecheck: setup  ## mypy --strict on src
 	$(PY) -m mypy
 
-bench: setup  ## Time the hot paths beside their references
-	@for bench in $(filter-out bench/common.py,$(wildcard bench/*.py)); do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
+OF_PHOTOS := bench/defences.py bench/grain.py
+
+bench: setup  ## Time the hot paths beside their references; with PHOTOS=FOLDER what needs class folders of photos too
+	@for bench in $(filter-out bench/common.py $(OF_PHOTOS),$(wildcard bench/*.py)); do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
+	@for bench in $(if $(PHOTOS),$(OF_PHOTOS)); do echo "== $$bench"; $(PY) "$$bench" "$(PHOTOS)" || exit 1; done
 
 mutants: setup  ## Change the code that carries the guarantee, place by place: do the tests notice? (an hour)
 	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) tools/mutants.py
