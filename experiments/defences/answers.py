@@ -19,7 +19,6 @@ WAYS = {
     "once": "once",
     "views": "16 views",
     "probes": "64 with a little noise",
-    "loud": "64 with more noise",
     "votes": "64 votes with much noise",
     "distance": "votes of 8 noises in 8 sizes",
 }
