@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.conftest import ROOT
 
@@ -70,3 +71,55 @@ def test_trainings_that_hide_use_are_timed_beside_the_plain_one(hiding, tmp_path
     made = json.loads(out.read_text())["trainings"]
     assert [row["training"] for row in made] == [name for name, _ in chosen]
     assert all(row["CPU s"] > 0 and row["times the plain one"] > 0 for row in made)
+
+
+@pytest.fixture
+def grain(monkeypatch):
+    """The bench of marks that shrink, as a module."""
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    monkeypatch.delitem(sys.modules, "grain", raising=False)
+    import grain
+
+    monkeypatch.setattr(grain, "ORIGINALS", (320,))
+    monkeypatch.setattr(grain, "N", 4)
+    return grain
+
+
+def test_every_table_of_marks_that_shrink_is_made(grain, tmp_path, monkeypatch):
+    path = tmp_path / "grain.json"
+    words = ["grain.py", "--small", "--detection", "32", "--json", str(path)]
+    monkeypatch.setattr(sys, "argv", words)
+    grain.main()
+    found = json.loads(path.read_text())
+    signal, platforms, *detections = list(found.values())[-4:]
+    coarse, fine = signal[0], signal[-1]
+    assert coarse["32 px"] > 0.9 > 0.5 > fine["32 px"]
+    assert fine["224 px"] > fine["32 px"]
+    agreed = {(row["model reads"], row["platform"]): row["agrees with whole"] for row in platforms}
+    assert agreed[64, "none"] == pytest.approx(1)
+    assert agreed[224, "full"] > 0.9 > 0.6 > agreed[224, "trimmed"]
+    assert [len(rows) for rows in detections] == [len(grain.PIXELS)] * 2
+    assert [rows[0]["training"] for rows in detections] == ["mirrored", "mirrored, shifted by 2"]
+
+
+class Remembers(torch.nn.Module):
+    """The nearer a picture is to one that was learned, the surer of its class."""
+
+    def __init__(self, shown):
+        super().__init__()
+        self.seen, self.labels = shown.published().flatten(1), shown.labels[shown.learned]
+        self.classes = int(shown.labels.max()) + 1
+
+    def forward(self, images):
+        near = -torch.cdist(images.flatten(1).double(), self.seen.double()) / 20
+        found = torch.full((len(images), self.classes), -1e3, dtype=torch.double)
+        return found.scatter_reduce(1, self.labels.expand(len(images), -1), near, "amax")
+
+
+def test_a_network_that_remembers_is_detected_by_the_bench(grain, monkeypatch):
+    monkeypatch.setattr(grain, "N", 8)
+    shown = grain.Shown(None, 32, 4)
+    net = Remembers(shown)
+    assert all(grain.claimed(net, shown, group[0]) == 1 for group in shown.groups.values())
+    others = torch.cat([group[1] for group in shown.groups.values()])
+    assert grain.claimed(net, shown, others) < 0.7  # by chance 2/8
