@@ -256,6 +256,16 @@ def test_batches_of_different_platforms_are_audited_one_by_one(home, monkeypatch
         assert f"explained by: {text}" in done.output
 
 
+@pytest.mark.parametrize("text", ["white+jpeg:82", "crop:5,2,5,2+resize:160+white+jpeg:91/444"])
+def test_a_crop_is_found_in_transparent_pictures_that_were_made_opaque(tmp_path, text):
+    large = Large.of((240, 160))
+    clear = photos.in_mode(to_image(Large.of((320, 240)).found[0].published), "RGBA")
+    entry = SimpleNamespace(published="a/clear.png")
+    large.found.append(SimpleNamespace(entry=entry, published=pictures.to_tensor(clear)))
+    publish(tmp_path, text, large.found)
+    assert str(large.fit(tmp_path)) == text
+
+
 @pytest.mark.parametrize("text", ["jpeg:82", "resize:50+jpeg:91/444"])
 def test_a_transparent_copy_among_jpeg_files_is_explained_as_one_that_is_none(tmp_path, text):
     """By the same transform: JPEG encodes no transparency, so it is left out."""

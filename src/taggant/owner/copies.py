@@ -63,6 +63,7 @@ def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
     values = _encoding_of(opaque or copies)  # a transparent copy among JPEG files is none
     if white:
         values["white"] = True
+        few = [(copy, Transform(white=True)(own)) for copy, own in few]
     found = _sized(values, sizes)
     if found is None or not _explains(found, few):
         found = _sized(values | {"crop": _crop(few)}, sizes)

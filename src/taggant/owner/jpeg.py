@@ -15,6 +15,8 @@ from taggant.owner.schema import Schema
 
 JPEG = "jpeg"
 """The format of published files that is not lossless."""
+TRANSPARENT = ("LA", "RGBA")
+"""Modes of images that it cannot hold."""
 Tables = Mapping[int, Sequence[int]]
 
 
@@ -40,7 +42,7 @@ class JpegSettings(Schema):
         ValueError
             If it has transparency.
         """
-        if image.mode in ("LA", "RGBA"):
+        if image.mode in TRANSPARENT:
             raise ValueError("JPEG holds no transparency: this picture was published otherwise")
         stream = io.BytesIO()
         image.save(stream, "JPEG", quality=self.quality, subsampling=self.subsampling, **options)

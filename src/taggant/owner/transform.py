@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from taggant.owner import pictures
-from taggant.owner.jpeg import JpegSettings
+from taggant.owner.jpeg import TRANSPARENT, JpegSettings
 from taggant.owner.schema import GrownSchema, SchemaError
 
 CLOSE_ENOUGH = 32.0
@@ -176,14 +176,14 @@ class Transform(GrownSchema):
         return image.resize((size[0], size[1]), Image.Resampling.LANCZOS)
 
     def _ground(self, image: Image.Image) -> Image.Image:
-        if not self.white or image.mode not in ("LA", "RGBA"):
+        if not self.white or image.mode not in TRANSPARENT:
             return image
         ground = Image.new("RGBA", image.size, "white")
         shown = Image.alpha_composite(ground, image.convert("RGBA"))
         return shown.convert(image.mode.removesuffix("A"))
 
     def _encoded(self, image: Image.Image) -> Image.Image:
-        if self.quality is not None and image.mode not in ("LA", "RGBA"):
+        if self.quality is not None and image.mode not in TRANSPARENT:
             chroma = CHROMA.index(self.chroma)
             settings = JpegSettings.from_values(quality=self.quality, subsampling=chroma)
             stream = io.BytesIO(settings.encoded(image))
