@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,9 @@ REGISTERED = 4
 """Copies that a crop is looked for in; those with the most pixels."""
 ROUND = (10_000, 5_000, 1_000, 100, 10, 1)
 """Millionths of a side of which a crop is likely a multiple, the likeliest first."""
+TELLING = (3, 1, 4, 2)
+"""Channels of copies whose files say how a platform encodes, the first that there are: grey JPEG
+files have no subsampling, and transparent copies among JPEG files are none."""
 
 Values = Mapping[str, object]
 Size = tuple[int, int]
@@ -52,15 +56,15 @@ def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
     """
     sizes: list[tuple[Size, Size]] = []
     few: list[Pair] = []
-    opaque, white = [], False
+    white, by_channels = False, defaultdict[int, list[Path]](list)
     for path, own in zip(copies, published, strict=True):
         copy = pictures.read(path).pixels
         sizes.append((_size(copy), _size(own)))
-        if not pictures.has_alpha(copy):
-            opaque.append(path)
-            white |= pictures.has_alpha(own)
+        by_channels[len(copy)].append(path)
+        white |= pictures.has_alpha(own) and not pictures.has_alpha(copy)
         few = sorted([*few, (copy, own)], key=lambda pair: -pair[0].numel())[:REGISTERED]
-    values = _encoding_of(opaque or copies)  # a transparent copy among JPEG files is none
+    telling = next(by_channels[count] for count in TELLING if by_channels[count])
+    values = _encoding_of(telling)
     if white:
         values["white"] = True
         few = [(copy, Transform(white=True)(own)) for copy, own in few]
@@ -73,7 +77,7 @@ def fit(copies: Sequence[Path], published: Iterable[Tensor]) -> Transform:
             "the platform's copies do not agree on one size, neither by their longer sides nor by "
             f"their widths ({shown}); name it with --transform"
         )
-    return _with_webp(found, few[-1]) if _is_lossy_webp(copies[0]) else found
+    return _with_webp(found, few[-1]) if _is_lossy_webp(telling[0]) else found
 
 
 def _size(pixels: Tensor) -> Size:

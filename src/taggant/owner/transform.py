@@ -204,8 +204,11 @@ def shrunk(pixels: Tensor, side: int | None) -> Tensor:
 def closeness(copy: Tensor, made: Tensor) -> float:
     """PSNR in dB of a platform's copy against what the transform makes; -inf for other sizes.
 
-    A pixel more or less of a side is another way of rounding, and no other size.
+    A pixel more or less of a side is another way of rounding, and no other size. Grey is compared
+    as the colour that it is: platforms make colour files of it.
     """
+    if len(copy) != len(made):
+        copy, made = _in_colour(copy), _in_colour(made)
     sizes = zip(copy.shape, made.shape, strict=True)
     if any(abs(one - other) > 1 for one, other in sizes) or len(copy) != len(made):
         return float("-inf")
@@ -216,3 +219,9 @@ def closeness(copy: Tensor, made: Tensor) -> float:
         made = pictures.to_tensor(shown)
     error = (copy.float() - made.float()).square().mean()
     return float(10 * torch.log10(255**2 / error.clamp(min=255**2 / 1e10)))
+
+
+def _in_colour(pixels: Tensor) -> Tensor:
+    if len(pixels) > 2:
+        return pixels
+    return torch.cat([pixels[:1].expand(3, -1, -1), pixels[1:]])
