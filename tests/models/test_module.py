@@ -10,8 +10,8 @@ from torch import nn
 
 from taggant.models.load import load
 from taggant.models.model import ModelOptions
-from taggant.models.module import kind_of
 from taggant.models.preprocessing import IMAGENET, Preprocessing
+from taggant.models.victims import kind_of
 from taggant.score.access import Full
 from taggant.score.oracle import QueryError
 from taggant.victim.classifier import Classifier

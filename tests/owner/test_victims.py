@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from taggant.models import checkpoint
 from taggant.models.architectures import of_open_clip
 from taggant.models.model import ModelOptions
-from taggant.models.module import caption_targets
+from taggant.models.victims import caption_targets
 from taggant.owner.cli import app
 from taggant.owner.labels import Labelling
 from taggant.owner.mark import mark

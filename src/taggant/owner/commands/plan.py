@@ -7,13 +7,8 @@ from typing import Annotated
 
 import typer
 
-from taggant.files import write_atomically
-from taggant.models.model import ModelOptions
-from taggant.owner.commands.console import note
-from taggant.owner.commands.model_options import opened
 from taggant.owner.commands.parse import parse_names
 from taggant.owner.labels import FOLDERS, Labelling
-from taggant.owner.pick import BASIS, pick, to_csv
 from taggant.stats import __main__ as planning
 
 
@@ -55,7 +50,9 @@ def plan(
 ) -> None:
     """How many versions and queries a wanted power and error need, before you publish."""
     if pick_from is not None:
-        _pick(pick_from, model, arch, parse_names("--classes", classes), Labelling(labels), csv)
+        from taggant.owner.commands.pick import pick  # torch, which other plans do without
+
+        pick(pick_from, model, arch, parse_names("--classes", classes), Labelling(labels), csv)
         return
     if model or csv:
         raise ValueError("--model and --csv: accepted with --pick only")
@@ -75,31 +72,3 @@ def plan(
     status = planning.main([*arguments, "--mean", str(mean)])
     if status:
         raise typer.Exit(status)
-
-
-SHOWN = 20
-"""Pictures that are listed."""
-
-
-def _pick(
-    folder: Path,
-    spec: str,
-    arch: str,
-    classes: tuple[str, ...],
-    labelling: Labelling,
-    csv: Path | None,
-) -> None:
-    if not spec:
-        raise ValueError("--pick: needs --model, a public classifier that never saw the pictures")
-    if csv is not None and csv.exists():
-        raise ValueError(f"--csv {csv} is there already; it is not overwritten")
-    options = ModelOptions(
-        arch=arch, victim="classifier", classes=len(classes) or None, prefix="--"
-    )
-    found = pick(folder, opened(spec, options), labelling, classes)
-    for rank, one in enumerate(found[:SHOWN], 1):
-        note(f"{rank:4}  margin {one.margin:8.3f}  {one.name} ({one.label})")
-    note(f"{len(found)} pictures, the hardest first.\n{BASIS}")
-    if csv is not None:
-        write_atomically(csv, to_csv(found))
-        note(f"All of them: {csv}")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from taggant.models.load import load
 from taggant.models.model import Model, ModelOptions
-from taggant.owner.models.run_folder import run_folder
 from taggant.urls import is_address
 
 
@@ -19,5 +18,7 @@ def open_model(spec: str, options: ModelOptions) -> Model:
         If nothing of the kinds accepted answers to the name.
     """
     if not is_address(spec) and Path(spec).is_dir():
+        from taggant.owner.models.run_folder import run_folder  # Lightning, open_clip: seconds
+
         return run_folder(Path(spec), options)
     return load(spec, options)

@@ -22,7 +22,7 @@ from taggant.models.model import (
     Model,
     ModelOptions,
 )
-from taggant.models.module import victim_model
+from taggant.models.victims import victim_model
 from taggant.owner.components.victim import Images, VictimConfig, victim_from_config
 from taggant.owner.schema import Hex32, Line, Schema, SchemaError, parse, read_bounded
 from taggant.store.manifest import MANIFEST
