@@ -343,6 +343,18 @@ def test_published_names_never_meet():
     }
 
 
+def test_a_transparent_pictures_name_differs_from_a_jpeg_files_by_more_than_the_suffix():
+    from taggant.owner.batches import published_names
+
+    names = published_names({"a.jpg": "jpeg", "A.png": "png", "b.png": "png", "c.png": "jpeg"})
+    assert names == {
+        "a.jpg": "a.jpg.jpg",
+        "A.png": "A.png.png",
+        "b.png": "b.png",
+        "c.png": "c.jpg",
+    }
+
+
 def test_jpeg_is_possible_and_warned_of(tmp_path):
     photos.write(tmp_path / "raw" / "a.png", photos.scene(1, 40, 40))
     arguments = ["mark", str(tmp_path / "raw"), "--out", str(tmp_path / "out"), "--ledger"]

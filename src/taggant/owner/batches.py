@@ -15,6 +15,8 @@ from taggant.owner.commitments import Terms
 from taggant.owner.labels import Labelling
 from taggant.owner.ledger import FolderLedger
 
+OWN_NAMES = (pictures.KEEP_FORMAT, pictures.RAW_FORMAT)
+"""Formats in which published names may differ in the suffix alone, as raw ones do."""
 Draw = Callable[[Sequence[Entry]], Batch]
 """Makes a new batch of entries."""
 Begun = tuple[FolderLedger, tuple[int, ...], tuple[str, ...]]
@@ -261,6 +263,9 @@ def published_names(
 ) -> dict[str, str]:
     """Published name of each file; the old suffix stays in it where two would meet.
 
+    In a format that was asked for, those meet that differ in the suffix alone (a transparent
+    picture's among JPEG files): a platform's copies of both would have one name.
+
     Parameters
     ----------
     formats : mapping of str to str
@@ -275,9 +280,13 @@ def published_names(
         name: Path(name).with_suffix(own).as_posix() if own else name
         for name, own in suffix.items()
     }
-    same = Counter(target.lower() for target in short.values())
+    met = {
+        name: target if formats[name] in OWN_NAMES else target.removesuffix(suffix[name])
+        for name, target in short.items()
+    }
+    same = Counter(target.lower() for target in met.values())
     plain = {
-        name: target if same[target.lower()] == 1 else name + suffix[name]
+        name: target if same[met[name].lower()] == 1 else name + suffix[name]
         for name, target in short.items()
     }
     used = {*taken, *(target.lower() for target in plain.values() if target.lower() not in taken)}
