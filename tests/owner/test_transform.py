@@ -21,6 +21,7 @@ from taggant.auditing.published import AuditError
 from taggant.data.decode import to_image
 from taggant.owner import pictures
 from taggant.owner.cli import app
+from taggant.owner.commands.platform import Platform
 from taggant.owner.copies import encoding, fit
 from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
 from taggant.owner.ledger import FolderLedger
@@ -246,6 +247,9 @@ def test_batches_of_different_platforms_are_audited_one_by_one(home, monkeypatch
     both = CliRunner().invoke(app, [*words, "--out", "a.json"])
     assert "do not agree on one transform (jpeg:82, no JPEG)" in str(both.exception)
     assert "one by one: --batches 1 with its platform's copies" in " ".join(both.output.split())
+    mistyped = CliRunner().invoke(app, [*words, "--out", "a.json", "--transform", "jpg:82"])
+    assert "transform 'jpg:82': accepted are" in str(mistyped.exception)
+    assert "one by one" not in mistyped.output
     (home / "copy/a/p1.jpg").rename(home / "p1.jpg")
     one = CliRunner().invoke(app, [*words, "--out", "a.json", "--batches", "1"])
     assert "1 of 3 published pictures have no copy" in str(one.exception)
@@ -255,6 +259,13 @@ def test_batches_of_different_platforms_are_audited_one_by_one(home, monkeypatch
         done = CliRunner().invoke(app, [*words, "--out", f"{number}.json", "--batches", number])
         assert done.exit_code == 0
         assert f"explained by: {text}" in done.output
+
+
+def test_a_named_transform_needs_the_copies_that_show_it():
+    for text in ("jpeg:82", ""):
+        with pytest.raises(ValueError, match=f"--transform {text}: accepted with --published-copy"):
+            Platform(transform=text).explained([], 1)
+    assert Platform().explained([], 1) == Transform()
 
 
 @pytest.mark.parametrize("text", ["white+jpeg:82", "crop:5,2,5,2+resize:160+white+jpeg:91/444"])

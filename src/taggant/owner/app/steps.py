@@ -13,7 +13,6 @@ from pydantic import StringConstraints
 from taggant.owner import mark as marking
 from taggant.owner.commands.audit import (
     Claims,
-    Platform,
     ScoreChoice,
     Sending,
     Spending,
@@ -30,6 +29,7 @@ from taggant.owner.commands.mark import (
     mark,
 )
 from taggant.owner.commands.model_options import EndpointAccess, ModelKind
+from taggant.owner.commands.platform import Platform
 from taggant.owner.schema import Line, NonEmptyLine, Schema
 
 Typed = Annotated[NonEmptyLine, StringConstraints(strip_whitespace=True)]

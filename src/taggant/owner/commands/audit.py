@@ -9,7 +9,6 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from taggant.auditing.published import AuditError
 from taggant.models.model import SCORES
 from taggant.owner import audit as auditing
 from taggant.owner.case import Case
@@ -19,29 +18,22 @@ from taggant.owner.commands.console import confirm, note, note_progress
 from taggant.owner.commands.model_options import EndpointAccess, ModelKind, model_options, opened
 from taggant.owner.commands.option_groups import OptionGroup
 from taggant.owner.commands.parse import parse_choice, parse_counts, parse_decimal, parse_names
+from taggant.owner.commands.platform import Platform
 from taggant.owner.commands.summary import summary
 from taggant.owner.components.score import ScoreConfig
-from taggant.owner.copies import fit
 from taggant.owner.cost import Cost, estimate
 from taggant.owner.decision import COMBINED, CONTROLS, TESTS, DecisionRule
-from taggant.owner.gather import FoundPicture, check_copies, copies_of, gather, gather_raw
+from taggant.owner.gather import FoundPicture, gather, gather_raw
 from taggant.owner.labels import classes_of
 from taggant.owner.ledger import FolderLedger
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.pictures import SMALLEST
 from taggant.owner.secret_paths import refuse_inside
-from taggant.owner.transform import PROFILES, Transform
 from taggant.urls import is_address
 
 VERSIONS = "versions"
 EVIDENCE = {VERSIONS: VERSIONS, "controls": CONTROLS, "both": COMBINED}
 """What ``--evidence`` says, and the tests of a rule."""
-
-ONE_PLATFORM = (
-    "An audit is of one platform. Ask about batches that were published on different ones, or of "
-    "which you have no copies, one by one: --batches 1 with its platform's copies and an --out of "
-    "its own, then --batches 2."
-)
 
 
 @dataclass(frozen=True)
@@ -123,45 +115,6 @@ class Claims(OptionGroup):
         weight = parse_decimal("--weight", self.weight)
         own = EVIDENCE[self.evidence]
         return DecisionRule.controlled(own, parse_decimal("--p", self.p), q, weight, self.asked)
-
-
-@dataclass(frozen=True)
-class Platform(OptionGroup):
-    """What a platform made of the published files."""
-
-    heading: ClassVar[str] = "A platform that re-encoded the pictures"
-    published_copy: Annotated[
-        list[Path] | None,
-        typer.Option(help="the pictures as a platform re-encoded them; each folder that has some"),
-    ] = None
-    transform: Annotated[
-        str,
-        typer.Option(
-            help="what it did: fit, jpeg:85, resize:1024+jpeg:85, width:1080+webp:80, "
-            f"crop:2,2,2,2+jpeg:85, or a kind of platform: {', '.join(PROFILES)}"
-        ),
-    ] = "fit"
-
-    def explained(self, found: Sequence[FoundPicture], batches: int) -> Transform:
-        """The transform that explains the platform's copies of so many batches; none without."""
-        if not self.published_copy:
-            return Transform()
-        try:
-            step = self._explained(found, self.published_copy)
-        except (ValueError, AuditError):
-            if batches > 1:
-                note(ONE_PLATFORM)
-            raise
-        note(f"The platform's copies are explained by: {str(step) or 'no change'}.")
-        return step
-
-    def _explained(self, found: Sequence[FoundPicture], folders: Sequence[Path]) -> Transform:
-        copies = copies_of(found, *folders)
-        published = (one.published for one in found)
-        named = self.transform != "fit"
-        step = Transform.parse(self.transform) if named else fit(copies, published)
-        check_copies(found, copies, step)
-        return step
 
 
 @dataclass(frozen=True)
