@@ -2,10 +2,10 @@
 
 Noise of .01 on the confidences that follows from the image, and the label alone, on photos. Asked
 once; by sixteen views of each version; by 64 copies of it with a little noise, the same on all
-versions, or with more; by votes of 64 labels with much noise; by votes of eight noises in eight
-sizes, which tell how far away the label flips. All by 40 of the 100 versions, one of them
-published. Queries are those of an image whose versions are all asked about; a test that stops early
-asks less, see `taggant.plan(views=...)`.
+versions; by votes of 64 labels with much noise; by 64 labels on the way to where the raw image's
+label turns nearest by. All by 40 of the 100 versions, one of them published. Queries are those of
+an image whose versions are all asked about, without those about its raw image; a test that stops
+early asks less, see `taggant.plan(views=...)`.
 """
 
 import polars as pl
@@ -20,7 +20,7 @@ WAYS = {
     "views": "16 views",
     "probes": "64 with a little noise",
     "votes": "64 votes with much noise",
-    "distance": "votes of 8 noises in 8 sizes",
+    "nearest": "64 votes toward the nearest turn",
 }
 RUNS = tuple(f"defences/answers_{name}" for name in WAYS)
 SHOWN = {"none": "all", "noise": "noise of .01", "label_only": "label only"}

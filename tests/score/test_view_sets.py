@@ -9,14 +9,15 @@ from tests.conftest import random_set
 from torch import nn
 
 from taggant.data.augment import CropFlip
+from taggant.data.probes import Added
 from taggant.data.resized_crop import ResizedCrop
 from taggant.score import Oracle, Score, likeness, membership
-from taggant.score.access import Embedding, Full
-from taggant.score.view_sets import Grid, Hardest, Mixed, Random
+from taggant.score.access import Embedding, Full, Label
+from taggant.score.view_sets import Grid, Hardest, Mixed, Nearest, Random, RawScores
 
 DATA = random_set(5, size=16)
 SEEDS = list(range(5))
-NOTHING = torch.zeros(0)
+NOTHING = RawScores(torch.empty(0), torch.clone)
 ASK = {Hardest(): 162, Mixed(): 162}
 
 
@@ -56,7 +57,7 @@ def test_every_shift_and_flip_is_listed_once():
 
 @pytest.mark.parametrize("count", [1, 4, 8, 9, 18, 40])
 def test_a_grid_is_spread_evenly(count):
-    drawn = Grid().choose(CropFlip(4), count, torch.Generator().manual_seed(1), NOTHING)
+    drawn = Grid().choose(CropFlip(4), count, [torch.Generator().manual_seed(1)], NOTHING)[0]
     assert drawn.shape == (count, 3)
     assert drawn.dtype == torch.int64
     assert abs(int(drawn[:, 2].sum()) - count / 2) <= 0.5
@@ -64,7 +65,9 @@ def test_a_grid_is_spread_evenly(count):
         seen = drawn[:, axis].bincount(minlength=9)
         assert len(seen) == 9
         assert int(seen.max()) <= -(-count // 9) + 1
-    assert int(Grid().choose(CropFlip(4, False), 8, torch.Generator(), NOTHING)[:, 2].sum()) == 0
+    assert (
+        int(Grid().choose(CropFlip(4, False), 8, [torch.Generator()], NOTHING)[0, :, 2].sum()) == 0
+    )
 
 
 def test_each_view_of_a_grid_alone_is_a_fair_draw():
@@ -151,12 +154,53 @@ def test_one_view_is_the_version_itself_and_costs_nothing(oracle, view_set):
             ),
             "compares views with each other",
         ),
+        (lambda: score(Nearest()), "nearest needs pixels to add"),
+        (lambda: score(Random(), augment=Added()), "random needs"),
+        (lambda: nearest().draw_views([0]), "which is not done here"),
         (lambda: score(Hardest()).draw_views([0]), "which is not done here: choose random"),
     ],
 )
 def test_what_a_set_cannot_be_chosen_of_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def nearest(views=8, **options) -> Score:
+    """Votes by labels alone."""
+    way = Nearest(**{"rounds": 3, "noises": 16, **options})
+    return Score(membership.votes, Label(), views, Added(), average=None, view_set=way)
+
+
+def test_the_nearest_turn_of_the_raw_images_label_is_looked_for(oracle):
+    labels = oracle.query(DATA.images).argmax(1)
+    seen = Oracle(oracle.model, Label(), 64)
+
+    views, early = (
+        nearest(32, rounds=rounds).views_of(seen, DATA.images, labels, SEEDS).float()
+        for rounds in (6, 0)
+    )
+
+    assert views.shape == (5, 32, 3, 16, 16)
+    assert seen.queries == 5 * (nearest(rounds=6).choosing + nearest(rounds=0).choosing)
+    sizes, first = views.square().mean((2, 3, 4)).sqrt(), early.square().mean((2, 3, 4)).sqrt()
+    assert (sizes[:, 4] < 0.7 * first[:, 4]).sum() == 4  # the fifth one's label never turns
+    assert torch.allclose(sizes[:, 12], 2 * sizes[:, 4], rtol=0.15)
+    shown = (DATA.images[:, None] + views).clamp(0, 255).to(torch.uint8).flatten(0, 1)
+    right = oracle.query(shown).argmax(1).view(5, 32) == labels[:, None]
+    assert right[:4, :4].float().mean() > 0.7
+    assert right[:4, 8:].float().mean() < 0.3
+
+
+def test_what_is_nearest_depends_on_the_raw_image_alone(oracle):
+    labels = oracle.query(DATA.images).argmax(1)
+    asked, seen = nearest(), Oracle(oracle.model, Label(), 64)
+    together = asked.views_of(seen, DATA.images, labels, SEEDS)
+    for i in reversed(range(5)):
+        part = slice(i, i + 1)
+        alone = asked.views_of(seen, DATA.images[part], labels[part], [9])
+        assert torch.equal(alone[0], together[i])
+    wrong = asked.views_of(seen, DATA.images, (labels + 1) % 4, SEEDS)
+    assert wrong.abs().max() <= 1 + 4 * 1.5 * 4
 
 
 def test_log_confidence_through_views_keeps_what_confidences_lose():

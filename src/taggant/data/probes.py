@@ -60,9 +60,22 @@ class Probe:
         return noisy.round().clamp(0, 255).to(torch.uint8)
 
     def _noise(self, shape: torch.Size, seed: int) -> Tensor:
-        channels, height, width = shape
-        cells = channels, -(-height // self.cell), -(-width // self.cell)
-        drawn = torch.randn(cells, generator=torch.Generator().manual_seed(seed))
-        for side in (1, 2):
-            drawn = drawn.repeat_interleave(self.cell, side)
-        return drawn[:, :height, :width]
+        return normal_cells(shape, self.cell, torch.Generator().manual_seed(seed))
+
+
+class Added:
+    """Pixels that are added to an image; which, a view set says (`score/view_set=nearest`)."""
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        """Add draws int16 [B, C, H, W] to images uint8 [B, C, H, W]."""
+        return (images + draws).clamp(0, 255).to(torch.uint8)
+
+
+def normal_cells(shape: torch.Size, cell: int, generator: torch.Generator) -> Tensor:
+    """Standard normal noise [C, H, W], the same within squares of `cell` pixels a side."""
+    channels, height, width = shape
+    cells = channels, -(-height // cell), -(-width // cell)
+    drawn = torch.randn(cells, generator=generator)
+    for side in (1, 2):
+        drawn = drawn.repeat_interleave(cell, side)
+    return drawn[:, :height, :width]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +17,11 @@ from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import ANSWER, Access, AnyOracle, layer_of
 from taggant.score.statistic import Preparable, Relative, Statistic, Targeted
-from taggant.score.view_sets import Random, ViewSet
+from taggant.score.view_sets import Random, RawScores, ViewSet
 
 PIXELS = "pixels"
+BLOCK = 1 << 18
+"""Values of raw images whose views are chosen together."""
 AVERAGES = ("scores", "confidences", None)
 
 
@@ -107,7 +110,7 @@ class Score:
         if self.views == 1 or self.augment is None:
             return
         self.view_set.check(self.augment)
-        if self.average is None and self.choosing:
+        if self.average is None and self.choosing and self.answers != "logits":
             raise ValueError(
                 "score/view_set: this score compares views with each other, and one view alone is "
                 "neither hard nor easy: choose random or grid"
@@ -228,14 +231,9 @@ class Score:
     @property
     def choosing(self) -> int:
         """Queries that the choice of an instance's views costs, beside those of its versions."""
-        candidates = self._candidates
-        return 0 if candidates is None else len(candidates)
-
-    @property
-    def _candidates(self) -> Tensor | None:
         if self.views == 1 or self.augment is None:
-            return None
-        return self.view_set.candidates(self.augment)
+            return 0
+        return self.view_set.queries(self.augment)
 
     def draw_views(self, seeds: Sequence[int]) -> Tensor:
         """Parameters of each instance's views, [I, K, ...], where no model need be asked.
@@ -253,7 +251,7 @@ class Score:
                 "score/view_set: these views are chosen by asking the model about the raw image, "
                 "which is not done here: choose random or grid"
             )
-        return self._chosen(seeds, torch.zeros(len(seeds), 0))
+        return self._chosen(seeds, RawScores(torch.empty(0), torch.clone))
 
     def views_of(
         self, oracle: AnyOracle, raw: Tensor, targets: Tensor, seeds: Sequence[int]
@@ -272,32 +270,36 @@ class Score:
         targets : Tensor [I, ...]
         seeds : sequence of int
         """
-        candidates = self._candidates
-        if candidates is None:
+        if not self.choosing:
             return self.draw_views(seeds)
-        step = max(1, oracle.batch_size // len(candidates))
-        parts = zip(raw.split(step), targets.split(step), strict=True)
-        scores = [self._seen(oracle, *part, candidates) for part in parts]
-        return self._chosen(seeds, torch.cat(scores))
+        step = max(1, BLOCK // raw[0].numel())
+        chosen = []
+        for start in range(0, len(raw), step):
+            some = slice(start, start + step)
+            seen = partial(self._seen, oracle, raw[some], targets[some])
+            chosen.append(self._chosen(seeds[some], RawScores(raw[some], seen)))
+        return torch.cat(chosen)
 
     def _seen(self, oracle: AnyOracle, raw: Tensor, targets: Tensor, views: Tensor) -> Tensor:
-        """Scores [B, P] of images as each of the views [P, ...] shows them."""
+        """Scores [I, P] of images as each one's views [I, P, ...] show them."""
         assert self.augment is not None
-        repeated = raw.repeat_interleave(len(views), 0)
-        draws = views.to(raw.device).repeat(len(raw), *[1] * (views.ndim - 1))
-        answers = oracle.query(self.augment.apply(repeated, draws))
-        targets = targets.to(answers.device).repeat_interleave(len(views), 0)
-        scores: Tensor = self._ready(answers, targets).float().cpu()
-        return scores.view(len(raw), len(views))
+        repeated, draws = raw.repeat_interleave(views.shape[1], 0), views.flatten(0, 1)
+        targets = targets.repeat_interleave(views.shape[1], 0)
+        step = oracle.batch_size
+        scores = []
+        for some in zip(repeated.split(step), draws.split(step), targets.split(step), strict=True):
+            images, drawn, own = some
+            answers = oracle.query(self.augment.apply(images, drawn.to(images.device)))
+            if self.average is None:
+                answers = answers[:, None]  # the statistic is one of several views
+            scores.append(self._ready(answers, own.to(answers.device)).float().cpu())
+        return torch.cat(scores).view(views.shape[:2])
 
-    def _chosen(self, seeds: Sequence[int], scores: Tensor) -> Tensor:
+    def _chosen(self, seeds: Sequence[int], raw: RawScores) -> Tensor:
         if self.views == 1 or self.augment is None:
             return torch.zeros(len(seeds), 1, 3, dtype=torch.int64)
-        chosen = [
-            self.view_set.choose(self.augment, self.views, torch.Generator().manual_seed(seed), own)
-            for seed, own in zip(seeds, scores, strict=True)
-        ]
-        return torch.stack(chosen)
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return self.view_set.choose(self.augment, self.views, generators, raw)
 
     def __call__(self, oracle: AnyOracle, images: Tensor, targets: Tensor, views: Tensor) -> Tensor:
         """Score images.
