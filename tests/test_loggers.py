@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,12 @@ ALL = ("logger=[wandb,tensorboard,csv]", "audit.live=false")
 
 
 def log_of(folder: Path) -> dict:
-    """The one W&B log in a run's folder."""
+    """The one W&B log in a run's folder; a process of W&B's own writes it, so it may end later."""
     (path,) = folder.glob("wandb/offline-*/*.wandb")
-    return run(path)
+    until = time.monotonic() + 30
+    while (found := run(path))["exit"] is None and time.monotonic() < until:
+        time.sleep(0.05)
+    return found
 
 
 def numbers(folder: Path) -> dict[str, float]:

@@ -17,7 +17,7 @@ FULL, FIRST, LAST = 1, 2, 4
 def records(path: Path) -> Iterator[Any]:
     """Every record of a ``.wandb`` file."""
     content = path.read_bytes()
-    assert content[:4] == b":W&B"
+    assert content[:4] in (b":W&B", b"")
     at, parts = HEADER, b""
     while at + HEADER <= len(content):
         left = BLOCK - at % BLOCK
@@ -25,6 +25,8 @@ def records(path: Path) -> Iterator[Any]:
             at += left
             continue
         _, length, kind = struct.unpack_from("<IHB", content, at)
+        if at + HEADER + length > len(content):  # it is being written
+            return
         parts += content[at + HEADER : at + HEADER + length]
         at += HEADER + length
         if kind in (FULL, LAST):

@@ -13,7 +13,8 @@ from taggant.data.probes import Added
 from taggant.data.resized_crop import ResizedCrop
 from taggant.score import Oracle, Score, likeness, membership
 from taggant.score.access import Embedding, Full, Label
-from taggant.score.view_sets import Grid, Hardest, Mixed, Nearest, Random, RawScores
+from taggant.score.nearest import Nearest
+from taggant.score.view_sets import Grid, Hardest, Mixed, Random, RawScores
 
 DATA = random_set(5, size=16)
 SEEDS = list(range(5))
