@@ -26,7 +26,16 @@ RUNS = tuple(f"defences/answers_{name}" for name in WAYS)
 SHOWN = {"none": "all", "noise": "noise of .01", "label_only": "label only"}
 SETS = ((10, 0.05), (20, 0.05), (20, 0.001), (50, 0.05), (50, 0.001))
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"asked": asked}, column, value, tolerance)
+    for asked, column, value, tolerance in (
+        ("noise of .01: once", "detection_rate", 0.29, 0.1),
+        ("noise of .01: 64 with a little noise", "detection_rate", 0.66, 0.15),
+        ("label only: 64 votes toward the nearest turn", "detection_rate", 0.407, 0.1),
+        ("label only: 64 votes toward the nearest turn", "sets_of_20_at_0.05_used", 1.0, 0.05),
+        ("label only: 64 votes toward the nearest turn", "false_detection_rate", 0.02, 0.03),
+    )
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
