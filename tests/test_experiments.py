@@ -92,6 +92,8 @@ def tiny(name: str) -> list[str]:
         sizes["victim.pretrained"] = str(pipeline())
     if config.victim.get("vae"):
         sizes["victim.vae"] = str(vae())
+    if config.score.get("answers") == "pixels":  # asks about the raw image as it is
+        del sizes["score.views"]
     if config.audit.p == 0.5:  # of two versions
         del sizes["audit.p"]
     if config.marking.get("n") == 1:  # no marks
