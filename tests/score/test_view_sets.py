@@ -192,6 +192,10 @@ def test_the_nearest_turn_of_the_raw_images_label_is_looked_for(oracle):
     assert right[:4, 8:].float().mean() < 0.3
 
 
+def test_the_search_costs_what_the_pages_say():
+    assert Nearest().queries(Added()) == 911
+
+
 def test_what_is_nearest_depends_on_the_raw_image_alone(oracle):
     labels = oracle.query(DATA.images).argmax(1)
     asked, seen = nearest(), Oracle(oracle.model, Label(), 64)

@@ -75,7 +75,7 @@ def gather(ledger: FolderLedger, raw: PictureFiles, *published: Path) -> list[Fo
         found[entry.id] = FoundPicture(entry, raw.files[entry.id], file)
     if edited:
         raise ValueError(
-            f"{len(edited)} published files in {_named(published)} are missing or were edited "
+            f"{len(edited)} published files in {any_of(published)} are missing or were edited "
             f"since they were marked (the first: {edited[0]}). Put the files of `taggant mark` "
             "back (the same command makes missing ones again), or name every folder that holds "
             "some, each with a --published of its own, or, if a platform re-encoded them, give "
@@ -97,7 +97,7 @@ def gather_raw(ledger: FolderLedger, *folders: Path) -> PictureFiles:
     if missing:
         others = ", or leave their batches out with --batches" if ledger.batches[1:] else ""
         raise ValueError(
-            f"{len(missing)} of {len(ledger.files)} raw pictures are not in {_named(folders)} (the "
+            f"{len(missing)} of {len(ledger.files)} raw pictures are not in {any_of(folders)} (the "
             f"first: {missing[0]}): moved away or edited. They are found by content under any "
             "name; name every folder that holds some, each with a --raw of its own"
             f"{others}"
@@ -181,7 +181,8 @@ def _below(folder: Path) -> list[Path]:
     return [folder / name for name in kinds.find(folder).pictures]
 
 
-def _named(folders: Sequence[Path]) -> str:
+def any_of(folders: Sequence[Path]) -> str:
+    """Folders as a message names them."""
     return " or ".join(map(str, folders))
 
 
@@ -208,7 +209,7 @@ def copies_of(found: Sequence[FoundPicture], *folders: Path) -> list[Path]:
     missing = [stem for stem in stems if stem not in by_stem]
     if missing:
         raise ValueError(
-            f"{len(missing)} of {len(stems)} published pictures have no copy in {_named(folders)} "
+            f"{len(missing)} of {len(stems)} published pictures have no copy in {any_of(folders)} "
             f"(the first: {missing[0]}): copies keep the published files' names"
         )
     return [by_stem[stem] for stem in stems]

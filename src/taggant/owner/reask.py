@@ -17,7 +17,7 @@ from taggant.owner import pictures
 from taggant.owner.case import check_score
 from taggant.owner.certificate import Certificate, OpenedPicture
 from taggant.owner.controlled import Evidence, judge
-from taggant.owner.gather import find_raw
+from taggant.owner.gather import any_of, find_raw
 from taggant.owner.members import Questions
 from taggant.owner.picture_file import PictureFiles
 from taggant.owner.record import Targets, read_indices
@@ -63,8 +63,7 @@ def _raw(c: Certificate, folders: Sequence[Path]) -> PictureFiles:
     wanted = {opened.id: opened for opened in c.openings}
     found = find_raw(folders, wanted)
     missing = [opened.name for i, opened in wanted.items() if i not in found]
-    where = " or ".join(map(str, folders))
-    require(not missing, f"{len(missing)} raw pictures are not in {where}: {missing[:3]}")
+    require(not missing, f"{len(missing)} raw pictures are not in {any_of(folders)}: {missing[:3]}")
     return found
 
 

@@ -61,7 +61,7 @@ class Nearest:
 
     def queries(self, augment: Redrawn) -> int:
         """Of the first directions, and of each round."""
-        return STARTS * HALVINGS + HALVINGS + self.rounds * (self.noises + HALVINGS)
+        return (STARTS + 1) * HALVINGS + self.rounds * (self.noises + HALVINGS)
 
     def choose(
         self, augment: Redrawn, count: int, generators: Sequence[torch.Generator], raw: RawScores
@@ -75,7 +75,7 @@ class Nearest:
         return views.round().to(torch.int16)
 
     def _search(self, raw: RawScores) -> Tensor:
-        """What turns each image's label, float32 [I, C, H, W]; 0 where it is wrong already."""
+        """What turns each image's label, float32 [I, C, H, W]; next to 0 where it is wrong."""
         shape = raw.images.shape[1:]
         starts = self.reach * _noises(STARTS, shape, seed=2, cells=(8,))
         starts = starts.expand(len(raw.images), -1, -1, -1, -1)
