@@ -7,9 +7,9 @@ SOURCE holds openly licensed pictures of three megapixels and more, in a folder 
 (what Debian's packages of wallpapers hold, say: gnome-backgrounds, mate-backgrounds,
 lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, plasma-workspace-wallpapers, ukui-wallpapers).
 Tiles of them that do not overlap, scaled to 12 to 24 megapixels, become ROOT/week1 and ROOT/week2,
-in the same folders: JPEG with a thumbnail, a place and a camera's note, in every orientation; HEIC;
-PNG with transparency and with 16 bits; CMYK. ROOT/others, small, is what a model learns beside
-them. COPIES are what a platform shows of published files, without those that another one shows.
+in a folder for each of those pictures, as a day's shooting has one: JPEG with a thumbnail, a place
+and a camera's note, in every orientation; HEIC; PNG with transparency and with 16 bits; CMYK.
+ROOT/others, small, is what a model learns beside them. COPIES are what a platform shows of published files, without those that another one shows.
 """
 
 from __future__ import annotations
@@ -138,8 +138,9 @@ def develop(path: Path, source: Path, root: Path, weeks: list[str], number: int)
     rng = random.Random(number)
     with Image.open(path) as opened:
         found = list(tiles(opened.convert("RGB")))
+    shooting = f"{path.relative_to(source).parts[0]}-{path.stem}"
     for tile, week in zip(found, weeks, strict=False):
-        folder = root / week / path.relative_to(source).parts[0]
+        folder = root / week / shooting
         folder.mkdir(parents=True, exist_ok=True)
         width, height = (1024, 768) if week == "others" else rng.choice(WIDE)
         size = (width, height) if tile.width >= tile.height else (height, width)

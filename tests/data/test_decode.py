@@ -1,5 +1,6 @@
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from taggant.data.decode import square
+from taggant.data.decode import eight_bit, square
 
 
 def noise(*shape, seed=0):
@@ -103,6 +104,20 @@ def test_16_bit_grey_is_scaled_not_clipped():
     out = square(image, 8)[0].numpy()
     assert np.array_equal(out, np.round(wide / 257).astype(np.uint8))
     assert (out.min(), out.max()) == (0, 255)
+
+
+def test_16_bit_grey_outside_its_range_ends_at_black_and_white():
+    wide = np.array([[-7, 0, 128, 129, 65535, 70000]], np.int32)
+    assert np.asarray(eight_bit(Image.fromarray(wide))).tolist() == [[0, 0, 0, 1, 255, 255]]
+
+
+def test_16_bit_grey_takes_little_memory():
+    image = Image.new("I;16", (2000, 3000))
+    tracemalloc.start()
+    eight_bit(image)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * image.width * image.height, "bytes a pixel: 2 of the copy, 1 of the result"
 
 
 def test_16_bit_colour_keeps_its_range():

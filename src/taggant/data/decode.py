@@ -23,6 +23,9 @@ UNREADABLE = (
     zlib.error,
     Image.DecompressionBombError,
 )
+EIGHT_OF_SIXTEEN = ((np.arange(1 << 16) + 128) // 257).astype(np.uint8)
+"""Grey levels 0..255 of 0..65535, rounded."""
+ROWS_AT_ONCE = 256
 GREY = 128  # what transparent pixels show: black or white would clip half of every mark
 DAMAGED = (SyntaxError, ValueError, TypeError, LookupError, OSError, EOFError, struct.error)
 """What Pillow raises on damaged EXIF data; the picture beside them may be whole."""
@@ -109,8 +112,12 @@ def eight_bit(image: Image.Image) -> Image.Image:
     # PIL would clip 16-bit values at 255 instead of scaling them.
     if not image.mode.startswith("I"):
         return image
-    wide = np.asarray(image).astype(np.int64).clip(0, 65535)
-    return Image.fromarray(((wide + 128) // 257).astype(np.uint8))
+    wide = np.asarray(image)
+    narrow = np.empty(wide.shape, np.uint8)
+    for rows in range(0, len(wide), ROWS_AT_ONCE):  # a large picture's indices take much memory
+        some = slice(rows, rows + ROWS_AT_ONCE)
+        narrow[some] = EIGHT_OF_SIXTEEN.take(wide[some], mode="clip")
+    return Image.fromarray(narrow)
 
 
 def _on_grey(image: Image.Image) -> Image.Image:
