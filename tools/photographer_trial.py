@@ -9,7 +9,8 @@ lomiri-wallpapers-16.04, lomiri-wallpapers-20.04, plasma-workspace-wallpapers, u
 Tiles of them that do not overlap, scaled to 12 to 24 megapixels, become ROOT/week1 and ROOT/week2,
 in a folder for each of those pictures, as a day's shooting has one: JPEG with a thumbnail, a place
 and a camera's note, in every orientation; HEIC; PNG with transparency and with 16 bits; CMYK.
-ROOT/others, small, is what a model learns beside them. COPIES are what a platform shows of published files, without those that another one shows.
+ROOT/others, small, is what a model learns beside them. COPIES are what a platform shows of
+published files, without those that another one shows.
 """
 
 from __future__ import annotations
