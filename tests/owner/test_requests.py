@@ -132,3 +132,10 @@ def test_a_file_that_changes_while_it_is_used_is_refused(tmp_path):
     photos.write(tmp_path / "b.png", photos.scene(3, 30, 20))
     with pytest.raises(ValueError, match=r"b\.png was changed"):
         held["b"]
+
+
+def test_looking_up_whether_a_picture_is_there_does_not_read_it(tmp_path):
+    gone = PictureFiles({"a": PictureFile(tmp_path / "a.png", (3, 20, 30), "0" * 64)})
+    assert "a" in gone
+    assert "b" not in gone
+    assert list(gone) == ["a"]

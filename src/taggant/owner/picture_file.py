@@ -95,6 +95,9 @@ class PictureFiles(Mapping[str, Tensor]):
         self._held[image_id] = pixels
         return pixels
 
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self.files  # what `Mapping` has would read the picture
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
 
