@@ -1,7 +1,9 @@
-"""A diffusion model whose owner kept 100 marked photos back: both randomisations, and both joined.
+"""Diffusion models whose owner kept 100 marked photos back: both randomisations, and both joined.
 
-Ranks among an image's hidden versions, ranks among the withheld photos, and Stouffer's sum of the
-two; of single photos and of sets. Each seed draws photos, secret, split and training.
+From scratch on 200 photos, fine-tuned on 200 after 1,000 others, and in the latents of a VAE that
+others trained. Ranks among an image's hidden versions, ranks among the withheld photos, and
+Stouffer's sum of the two; of single photos and of sets. Each seed draws photos, secret, split and
+training.
 """
 
 import polars as pl
@@ -10,16 +12,26 @@ from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
+RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_fine_tune", "_latent"))
+NAMES = dict(zip(RUNS, ("from scratch", "fine-tuned", "latent"), strict=True))
 KINDS = {"versions": "versions", "controls": "withheld photos", "combined": "both"}
 
 EXPECTED: list[Expected] = []
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([one(name, runs) for name in RUNS], how="diagonal_relaxed")
+
+
+def one(name: str, runs: pl.DataFrame) -> pl.DataFrame:
+    """Rates of one kind of training."""
+    runs = runs.filter(experiment=name)
     table = over.of_runs(runs, "evidence.csv").filter(pl.col("p").is_in(LEVELS))
     alone = over.images(table.join(over.facts(runs), on="seed"), "evidence", "epoch")
-    return over.with_sets(alone, over.sets(runs, "evidence"), "evidence")
+    table = over.with_sets(alone, over.sets(runs, "evidence"), "evidence")
+    return table.select(pl.lit(name).alias("run"), pl.all())
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:
-    return over.shown(table.with_columns(pl.col("evidence").replace(KINDS)), "evidence")
+    named = table.with_columns(pl.col("run").replace(NAMES), pl.col("evidence").replace(KINDS))
+    return over.shown(named, "run", "evidence")

@@ -77,12 +77,16 @@ def test_what_is_swept_is_told_apart(tmp_path):
 
 
 def test_each_kind_of_evidence_has_rates_of_its_own(tmp_path):
-    table = controlled.collect(runs(tmp_path, 0, 1, kinds=tuple(controlled.KINDS)))
+    kinds = tuple(controlled.KINDS)
+    tables = [runs(tmp_path / name, 0, 1, name=name, kinds=kinds) for name in controlled.RUNS]
+    every = controlled.collect(pl.concat(tables))
+    assert every["run"].unique(maintain_order=True).to_list() == list(controlled.RUNS)
+    table = every.filter(run=controlled.RUNS[1])
     alone = dict(table.filter(size=1).select("evidence", "detection_rate").rows())
     assert alone == pytest.approx({"versions": 0.05, "controls": 0.15, "combined": 0.25})
     assert table.filter(size=10).height == 3
     assert set(table["epoch"]) == {2}
-    assert "withheld photos" in controlled.draw(table)["evidence"].to_list()
+    assert "withheld photos" in controlled.draw(every)["evidence"].to_list()
 
 
 def test_the_relation_draws_from_its_table(tmp_path):
