@@ -13,7 +13,11 @@ from experiments import Expected, plots
 SWEPT = "score.statistic.timesteps"
 SHOWN = {500: "500 epochs", 250: "250 epochs"}
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"epoch": 500, "timestep": 100}, "detection_rate", 0.947, 0.08),
+    Expected({"epoch": 500, "timestep": 800}, "detection_rate", 0.067, 0.05),
+    Expected({"epoch": 500, "timestep": 100}, "false_detection_rate", 0.08, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
