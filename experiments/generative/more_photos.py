@@ -9,7 +9,12 @@ from experiments.generative._seeds import images_and_sets, shown
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"size": 20, "p": 0.01}, "detection_rate", 0.905, 0.15),
+    Expected({"size": 50, "p": 0.001}, "detection_rate", 0.998, 0.05),
+    Expected({"size": 1, "p": 0.05}, "detection_rate", 0.223, 0.08),
+    Expected({"size": 1, "p": 0.05}, "false_detection_rate", 0.037, 0.04),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

@@ -20,7 +20,11 @@ RUNS = ("generative/ddpm", "generative/fine_tune", "generative/more_photos")
 NAMES = dict(zip(RUNS, ("200 photos", "200 after 1,000 others", "1,000 photos"), strict=True))
 SINGLE, SETS = 0.05, 0.001
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"run": RUNS[0], "epoch": 500, "size": 1, "p": 0.05}, "detection_rate", 0.987, 0.05),
+    Expected({"run": RUNS[1], "epoch": 100, "size": 1, "p": 0.05}, "detection_rate", 0.483, 0.12),
+    Expected({"run": RUNS[2], "epoch": 200, "size": 20, "p": 0.01}, "detection_rate", 0.905, 0.15),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
