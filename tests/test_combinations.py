@@ -25,6 +25,7 @@ from taggant.pipeline.stages.unlearn import CHANCE
 from taggant.report.meanings import METRICS
 from taggant.score import Oracle
 from taggant.score.access import Embedding
+from taggant.victim.training import load_weights, save_weights
 
 COUNT, CAPTIONS = 4, ("one", "two", "three", "four")
 DATA = dataclasses.replace(random_set(COUNT), captions=CAPTIONS)
@@ -156,6 +157,19 @@ def test_versions_with_captions_of_their_own_are_refused():
     each = model.targets(DATA).repeat_interleave(audited.scheme.n, 0)
     with pytest.raises(ValueError, match="12 targets for 4 instances: all versions"):
         read(oracle, asked, audited, targets=each)
+
+
+@pytest.mark.parametrize("name", VICTIMS)
+def test_weights_are_written_and_read_back(name, tmp_path):
+    """Also where layers share some, as a captioner's embeddings and its last layer do."""
+    model = victim(name)
+    due = {key: weights.clone() for key, weights in model.state_dict().items()}
+    save_weights(model, tmp_path / "weights.safetensors")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    load_weights(model, tmp_path / "weights.safetensors")
+    assert all(torch.equal(due[key], weights) for key, weights in model.state_dict().items())
 
 
 @pytest.mark.parametrize("name", VICTIMS)

@@ -13,6 +13,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from safetensors.torch import load_file, save
+from torch import Tensor
 
 from taggant.answers import evaluating
 from taggant.data.imageset import ImageSet
@@ -233,8 +234,14 @@ def snapshot_name(epoch: int) -> str:
 
 
 def save_weights(module: torch.nn.Module, path: Path) -> None:
-    """Write a module's weights and buffers."""
-    tensors = {name: t.detach().contiguous().cpu() for name, t in module.state_dict().items()}
+    """Write a module's weights and buffers; those that several layers share, once for each."""
+    tensors: dict[str, Tensor] = {}
+    written: set[int] = set()
+    for name, weights in module.state_dict().items():
+        alone = weights.detach().contiguous().cpu()
+        where = alone.untyped_storage().data_ptr()
+        tensors[name] = alone.clone() if where in written else alone
+        written.add(where)
     write_atomically(path, save(tensors))
 
 
