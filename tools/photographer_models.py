@@ -4,7 +4,8 @@
     python tools/photographer_models.py serve OUT --port 8000
 
 ALBUM, FEED (what platforms show of the published pictures) and OTHERS are folders of class folders;
-every third of the copies is left out, and the names of those that were used go to OUT/used.txt.
+every third of the copies is left out, and the names of those that were used go to OUT/used.txt,
+the classes to OUT/classes.txt, as `taggant audit --classes` takes them.
 At 224 pixels EfficientNet-Lite0 is fine-tuned from its ImageNet weights, at 64 a ResNet-9 is
 trained from scratch; both with crops and mirror images, or without (`--plain`).
 """
@@ -93,6 +94,7 @@ def train(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.save(victim.state_dict(), options.out / "weights.pt")
     (options.out / "used.txt").write_text("\n".join(names[k] for k in used) + "\n")
+    (options.out / "classes.txt").write_text(",".join(classes))
     about = {"side": options.side, "classes": classes, "loss": total / len(images)}
     (options.out / "about.json").write_text(json.dumps(about))
 

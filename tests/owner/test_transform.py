@@ -344,6 +344,14 @@ def test_every_profile_is_read_from_its_copies(tmp_path, profile):
     assert str(large.fit(tmp_path)) == PROFILES[profile]
 
 
+@pytest.mark.parametrize("text", ["width:90+jpeg:90", "resize:120+jpeg:90"])
+def test_pictures_that_stayed_as_they_were_tell_which_side_was_limited(tmp_path, text):
+    """Those that were shrunk are all 90 wide, and all 120 high."""
+    large = Large.of((180, 240), (270, 360), *{"w": [(90, 130)], "r": [(110, 80)]}[text[0]])
+    publish(tmp_path, text, large.found)
+    assert str(large.fit(tmp_path)) == text
+
+
 @pytest.mark.parametrize("margins", [(3, 0, 0, 0), (7, 11, 4, 2), (0, 0, 25, 25)])
 @pytest.mark.parametrize("side", [None, 160])
 def test_any_slight_crop_is_found_and_explains_the_copies(tmp_path, margins, side):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +91,11 @@ def _sized(values: Values, sizes: Sequence[tuple[Size, Size]]) -> Transform | No
     resized = [copy for copy, own in sizes if copy != _cut_size(step, own)]
     if not resized:
         return step
-    for name, lengths in (("side", map(max, resized)), ("width", (width for width, _ in resized))):
-        agreed = set(lengths)
-        if len(agreed) == 1:
-            return step.replace(**{name: agreed.pop()})
+    for name, length in (("side", max), ("width", itemgetter(0))):
+        limit = length(resized[0])
+        alike = all(length(copy) == limit for copy in resized)
+        if alike and all(length(copy) <= limit for copy, _ in sizes):  # others stayed as they were
+            return step.replace(**{name: limit})
     return None
 
 
