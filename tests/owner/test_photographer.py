@@ -87,10 +87,12 @@ class Shell:
     def serve(self, module: ModuleType, words: list[str]) -> None:
         assert words[-1] == "&"
         made: list[Service] = []
+        started = threading.Event()
 
         class Held(Service):
             def serve_forever(self, poll_interval: float = 0.02) -> None:
                 made.append(self)
+                started.set()
                 super().serve_forever(poll_interval)
 
             def __exit__(self, *_: object) -> None:
@@ -101,8 +103,7 @@ class Shell:
         self.addresses[f"http://127.0.0.1:{words[port]}/"] = ""
         words[port] = "0"
         threading.Thread(target=self.call, args=(module, words[:-1]), daemon=True).start()
-        while not made:
-            pass
+        assert started.wait(60)
         self.ends.callback(made[0].shutdown)
         self.addresses = dict.fromkeys(self.addresses, made[0].url)
 
