@@ -13,7 +13,14 @@ from experiments import Expected, plots
 
 NAMES = {"captioner": "CoCa", "blip": "BLIP"}
 
-EXPECTED: list[Expected] = []
+COCA, BLIP = ({"victim": name, "epoch": 30, "size": 1, "p": 0.05} for name in NAMES)
+
+EXPECTED = [
+    Expected(COCA, "detection_rate", 0.527, 0.12),
+    Expected(COCA | {"size": 10, "p": 0.001}, "detection_rate", 0.946, 0.1),
+    Expected(COCA, "false_detection_rate", 0.038, 0.04),
+    Expected(BLIP, "detection_rate", 0.037, 0.04),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
