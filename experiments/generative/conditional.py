@@ -10,7 +10,11 @@ from experiments.generative._seeds import images_and_sets, shown
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"size": 1, "p": 0.01}, "detection_rate", 0.987, 0.08),
+    Expected({"size": 5, "p": 0.001}, "detection_rate", 1.0, 0.05),
+    Expected({"size": 1, "p": 0.05}, "false_detection_rate", 0.063, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

@@ -16,7 +16,17 @@ RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_fine_tune", "_lat
 NAMES = dict(zip(RUNS, ("from scratch", "fine-tuned", "latent"), strict=True))
 KINDS = {"versions": "versions", "controls": "withheld photos", "combined": "both"}
 
-EXPECTED: list[Expected] = []
+SCRATCH = {"run": RUNS[0], "size": 1, "p": 0.05}
+TUNED = {"run": RUNS[1], "size": 1, "p": 0.05}
+
+EXPECTED = [
+    Expected(SCRATCH | {"evidence": "versions"}, "detection_rate", 0.983, 0.05),
+    Expected(SCRATCH | {"evidence": "controls"}, "detection_rate", 0.043, 0.05),
+    Expected(SCRATCH | {"evidence": "combined"}, "detection_rate", 0.703, 0.15),
+    Expected(SCRATCH | {"evidence": "combined"}, "false_detection_rate", 0.037, 0.05),
+    Expected(TUNED | {"evidence": "versions"}, "detection_rate", 0.967, 0.05),
+    Expected(TUNED | {"evidence": "combined"}, "detection_rate", 0.717, 0.12),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
