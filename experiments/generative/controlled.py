@@ -1,9 +1,8 @@
 """Diffusion models whose owner kept 100 marked photos back: both randomisations, and both joined.
 
-From scratch on 200 photos, fine-tuned on 200 after 1,000 others, and in the latents of a VAE that
-others trained. Ranks among an image's hidden versions, ranks among the withheld photos, and
-Stouffer's sum of the two; of single photos and of sets. Each seed draws photos, secret, split and
-training.
+From scratch on 200 photos, and fine-tuned on 200 after 1,000 others. Ranks among an image's hidden
+versions, ranks among the withheld photos, and Stouffer's sum of the two; of single photos and of
+sets. Each seed draws photos, secret, split and training.
 """
 
 import polars as pl
@@ -12,8 +11,8 @@ from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
-RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_fine_tune", "_latent"))
-NAMES = dict(zip(RUNS, ("from scratch", "fine-tuned", "latent"), strict=True))
+RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_fine_tune"))
+NAMES = dict(zip(RUNS, ("from scratch", "fine-tuned"), strict=True))
 KINDS = {"versions": "versions", "controls": "withheld photos", "combined": "both"}
 
 SCRATCH = {"run": RUNS[0], "size": 1, "p": 0.05}
