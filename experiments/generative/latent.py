@@ -9,7 +9,11 @@ from experiments.generative._seeds import images_and_sets, shown
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"epoch": 500, "size": 1, "p": 0.01}, "detection_rate", 1.0, 0.08),
+    Expected({"epoch": 250, "size": 1, "p": 0.05}, "detection_rate", 0.65, 0.2),
+    Expected({"epoch": 500, "size": 1, "p": 0.05}, "false_detection_rate", 0.09, 0.07),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
