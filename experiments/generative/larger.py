@@ -9,7 +9,10 @@ from experiments.generative._seeds import images_and_sets, shown
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"epoch": 500, "size": 1, "p": 0.05}, "detection_rate", 0.1, 0.08),
+    Expected({"epoch": 500, "size": 1, "p": 0.05}, "false_detection_rate", 0.06, 0.05),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
