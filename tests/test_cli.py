@@ -43,7 +43,7 @@ def failing(message, inner=None):
     [
         ("data.train = 21000: tiny has only 1532", "data.train = 21000: tiny has only 1532"),
         ("no such colour", "data.part: no such colour"),
-        ("/tmp/a.csv, line 3: 1 column", "data.part: /tmp/a.csv, line 3: 1 column"),
+        ("/elsewhere/a.csv, line 3: 1 column", "data.part: /elsewhere/a.csv, line 3: 1 column"),
     ],
 )
 def test_an_error_is_told_as_it_arose_however_deep(depth, message, expected):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import re
-import shlex
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from types import ModuleType
 import pytest
 from tests.conftest import ROOT
 from tests.owner import photos
+from tests.owner.tutorial import commands
 from typer.testing import CliRunner
 
 from taggant.owner.cli import app
@@ -23,13 +23,6 @@ from taggant.owner.serve import Service
 
 FORMATS = ["jpeg", "jpeg", "heic", "transparent", "png", "cmyk", "deep"]
 TOO_LONG = {"--epochs": "1"}
-
-
-def trial() -> list[list[str]]:
-    """Words of each command below the trial's heading."""
-    text = (ROOT / "docs" / "owner.md").read_text().split("## A trial with cameras' files")[1]
-    block = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].replace("\\\n", " ")
-    return [shlex.split(line, comments=True) for line in block.splitlines()]
 
 
 def tool(name: str) -> ModuleType:
@@ -118,7 +111,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
 
 
 def test_the_commands_of_the_photographers_trial_run(shell: Shell) -> None:
-    for words in trial():
+    for words in commands("A trial with cameras' files"):
         shell.run(words)
     claims = re.findall(r"(\d+) of (\d+) pictures claimed", shell.said)
     assert len(claims) == 4  # two audits, two certificates

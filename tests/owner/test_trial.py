@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import runpy
-import shlex
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.forks import warmed
 from tests.owner import photos
+from tests.owner.tutorial import commands
 from typer.testing import CliRunner
 
 from taggant.owner.cli import app
@@ -23,13 +23,6 @@ from taggant.owner.serve import Service
 
 TINY = ("victim.epochs=1", "victim.width=2", "marking.n=20", "audit.curve=null")
 CLASSES = ("cat", "dog")
-
-
-def trial() -> list[list[str]]:
-    """Words of each command below the trial's heading."""
-    text = (ROOT / "docs" / "owner.md").read_text().split("## A trial, with figures")[1]
-    block = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)[0].replace("\\\n", " ")
-    return [shlex.split(line, comments=True) for line in block.splitlines()]
 
 
 class Shell:
@@ -100,7 +93,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
 
 
 def test_the_commands_of_the_trial_run(shell: Shell) -> None:
-    for words in trial():
+    for words in commands("A trial, with figures"):
         shell.run(words)
     assert shell.said.count("12 pictures claimed as used") == 4  # two audits, two certificates
     assert "WRONG" not in shell.said

@@ -270,13 +270,13 @@ def test_what_is_no_victim_of_this_package_is_refused(changes, says):
     ("model", "says"),
     [
         ("hf-hub:stranger/model", "model = "),
-        ("local-dir:/tmp/model", "model = "),
+        ("local-dir:/elsewhere/model", "model = "),
         ("roberta-ViT-B-32", "would be downloaded"),
         ("nothing", "accepted are"),
     ],
 )
 def test_an_image_text_model_comes_from_nowhere_else(model, says):
-    config = {**section("victim", "victim=clip"), "model": model, "pretrained": "/tmp/x.pt"}
+    config = {**section("victim", "victim=clip"), "model": model, "pretrained": "/elsewhere/x.pt"}
     with pytest.raises(ValueError) as error:
         victim.victim_from_config(config).build_untrained(victim.Images(classes=4, **FACTS))
     assert says in str(error.value)
