@@ -40,9 +40,10 @@ typecheck: setup  ## mypy --strict on src
 
 OF_PHOTOS := bench/defences.py bench/grain.py
 
-bench: setup  ## Time the hot paths beside their references; with PHOTOS=FOLDER what needs class folders of photos too
-	@for bench in $(filter-out bench/common.py $(OF_PHOTOS),$(wildcard bench/*.py)); do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
+bench: setup  ## Time the hot paths beside their references; PHOTOS=FOLDER and PEERS=FOLDER add what needs photos and the peers' code
+	@for bench in $(filter-out bench/common.py bench/peers.py $(OF_PHOTOS),$(wildcard bench/*.py)); do echo "== $$bench"; $(PY) "$$bench" || exit 1; done
 	@for bench in $(if $(PHOTOS),$(OF_PHOTOS)); do echo "== $$bench"; $(PY) "$$bench" "$(PHOTOS)" || exit 1; done
+	@for bench in $(if $(PEERS),bench/peers.py); do echo "== $$bench"; $(PY) "$$bench" "$(PEERS)" || exit 1; done
 
 mutants: setup  ## Change the code that carries the guarantee, place by place: do the tests notice? (an hour)
 	OMP_NUM_THREADS=1 TAGGANT_TINY=1 $(PY) tools/mutants.py

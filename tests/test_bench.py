@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -123,3 +125,54 @@ def test_a_network_that_remembers_is_detected_by_the_bench(grain, monkeypatch):
     assert all(grain.claimed(net, shown, group[0]) == 1 for group in shown.groups.values())
     others = torch.cat([group[1] for group in shown.groups.values()])
     assert grain.claimed(net, shown, others) < 0.7  # by chance 2/8
+
+
+@pytest.fixture
+def peers(monkeypatch):
+    """The bench of the peers' own code, as a module."""
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    for name in ("audit", "peers"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import peers
+
+    return peers
+
+
+def test_a_peers_code_is_imported_as_it_lies_and_forgotten(peers, tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "inner.py").write_text("VALUE = 3\n")
+    (tmp_path / "outer.py").write_text(
+        "import torch, missing\nfrom src.inner import VALUE\n"
+        "print('much')\nmoved = torch.ones(1).cuda(non_blocking=True)\n"
+    )
+    before, path, cuda = set(sys.modules), list(sys.path), torch.Tensor.cuda
+    with peers.Peer(tmp_path, "cpu").entered(missing=SimpleNamespace()):
+        outer = importlib.import_module("outer")
+        assert (outer.VALUE, outer.moved.device.type) == (3, "cpu")
+    assert not {"outer", "src.inner", "missing"} & (set(sys.modules) - before)
+    assert (sys.path, torch.Tensor.cuda) == (path, cuda)
+
+
+def test_our_membership_scores_are_compared_with_what_a_peer_computes(peers, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    place = tmp_path / "modules" / "mia" / "attacks"
+    place.mkdir(parents=True)
+    (place / "rmia.py").write_text(
+        "import numpy as np\n"
+        "def run_rmia(asked, outside, unseen, known, elsewhere, a, references):\n"
+        "    def ratio(own, others): return own / ((1 + a) / 2 * others.mean(1) + (1 - a) / 2)\n"
+        "    ratios = ratio(asked, outside)[:, None] / ratio(known, elsewhere)\n"
+        "    return (ratios > 1).mean(1) + .25\n"
+    )
+    rows = peers.membership(peers.Peer(tmp_path, "cpu"), 40, 30, 1)
+    assert [row["whose"] for row in rows] == ["theirs", "ours"]
+    assert rows[0]["largest difference"] == pytest.approx(0.25)
+
+
+def test_a_folder_without_a_peer_is_refused_by_the_names_of_all(
+    peers, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["peers.py", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        peers.main()
+    assert "radioactive_data, ML_data_auditing, ml_privacy_meter" in capsys.readouterr().err
