@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from tests.conftest import random_set
 from torch import nn
+from torch._dynamo.exc import Unsupported
 from torchvision.models import resnet18
 
 from taggant import stats
@@ -380,6 +382,45 @@ def test_bfloat16_is_the_models_arithmetic_and_not_the_scores():
     assert 0 < (exact - coarse).abs().max() < 0.1 * exact.abs().max()
     with pytest.raises(ValueError, match=r"audit.precision = 'half': accepted are 'float32' and"):
         Oracle(net, Full(), 4, precision="half")
+
+
+@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
+def test_a_compiled_model_is_audited_to_the_same_ranks():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, images):
+            return self.net(images.float() / 255)
+
+    audited, model = instances(count=4), Net()
+    made = Oracle(model, Full(), 64, mode="default")
+    found, plain = read(made, SCORE, audited), read(Oracle(model, Full(), 64), SCORE, audited)
+    assert made.ask is not model
+    assert found.queries == plain.queries
+    assert (found.bits != plain.bits).mean() < 0.01
+
+
+def test_a_model_that_cannot_be_compiled_is_refused_by_the_key(monkeypatch):
+    def failing(ask, **options):
+        def call(images):
+            raise Unsupported("no compiler")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", failing)
+    asked = Oracle(Constant(), Full(), 4, mode="default")
+    with pytest.raises(RuntimeError, match=r"audit.compile = 'default': .*no compiler.*=null asks"):
+        asked.query(random_set(3, size=8).images)
+
+
+def test_an_unknown_mode_of_compiling_is_refused_by_those_there_are():
+    with pytest.raises(ValueError, match=r"audit.compile = 'fast': accepted are 'default', 'red"):
+        Oracle(Constant(), Full(), 4, mode="fast")
 
 
 def test_no_more_instances_are_read_in_turns_than_the_scheme_can_cache():

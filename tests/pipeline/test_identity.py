@@ -33,6 +33,7 @@ FIRST_CHANGED = {
     "audit.batch_size": None,
     "audit.block": None,
     "audit.precision": "score",
+    "audit.compile": "score",
     "audit.live": None,
     "audit.shard": None,
     "trainer": "train",
@@ -84,6 +85,8 @@ def other(path: str, value: Any) -> Any:
         return 4
     if path == "audit.precision":
         return "bfloat16"
+    if path == "audit.compile":
+        return "default"
     if isinstance(value, bool):
         return not value
     if isinstance(value, (int, float)):

@@ -9,13 +9,15 @@ from typing import ClassVar
 
 import numpy as np
 import polars as pl
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from taggant.auditing.choice_of_test import Test, check_takes
 from taggant.auditing.comparison import firm
 from taggant.auditing.readings import ALL, READ, Readings
 from taggant.auditing.sets import check_sizes
-from taggant.score.oracle import check_precision
+from taggant.score.oracle import Access, Oracle, check_mode, check_precision
 from taggant.stats import Boundary, Decisions, clopper_pearson, rank, two_sided
 
 
@@ -140,6 +142,9 @@ class InstanceAudit:
     precision : {"float32", "bfloat16"}
         What the model computes in while it answers, the same for all versions. bfloat16 is about
         twice as fast where the device has it, and coarser: more versions tie.
+    compile : str, optional
+        Mode of ``torch.compile`` for the model while it answers: "default", or "reduce-overhead"
+        and "max-autotune", which replay CUDA graphs on a GPU.
     read : {"all", "until_decided"}
         Hidden versions that the final model's audit reads: all of them (then ranks are known and
         any test can be replayed), or as many as its tests need.
@@ -156,8 +161,9 @@ class InstanceAudit:
     Raises
     ------
     ValueError
-        For p or a curve's p outside 0..1, an unknown `read` or precision, an empty set, fewer than
-        two versions, a test of something else than versions of one image, or no such shard.
+        For p or a curve's p outside 0..1, an unknown `read`, precision or `compile`, an empty set,
+        fewer than two versions, a test of something else than versions of one image, or no such
+        shard.
     """
 
     kind: ClassVar[str] = "instance"
@@ -169,6 +175,7 @@ class InstanceAudit:
     batch_size: int = 256
     block: int = 16
     precision: str = "float32"
+    compile: str | None = None
     read: str = ALL
     live: bool = True
     versions: int | None = None
@@ -183,11 +190,16 @@ class InstanceAudit:
             accepted = " and ".join(map(repr, READ))
             raise ValueError(f"audit.read = {self.read!r}: accepted are {accepted}")
         check_precision(self.precision)
+        check_mode(self.compile)
         check_takes(self.test, "n")
         check_sizes(self.sets)
         if self.versions is not None and self.versions < 2:
             raise ValueError(f"audit.versions = {self.versions}: accepted are 2, 3, ... and null")
         assert self.part
+
+    def oracle(self, model: nn.Module, access: Access, device: torch.device | str) -> Oracle:
+        """The model, ready to answer as this audit asks it."""
+        return Oracle(model, access, self.batch_size, device, self.precision, self.compile)
 
     @cached_property
     def part(self) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ Access = Callable[[Tensor], Tensor]
 """What of an answer is visible. One with a ``layer`` looks at that method's answers."""
 
 PRECISIONS = ("float32", "bfloat16")
+COMPILED = ("default", "reduce-overhead", "max-autotune")
+"""Modes of ``torch.compile``; the second and third replay CUDA graphs on a GPU."""
 ANSWER = "__call__"
 """The layer of a model's own answer."""
 
@@ -66,11 +68,15 @@ class Oracle:
         Where the model lives.
     precision : {"float32", "bfloat16"}
         What its convolutions and products compute in, by autocast.
+    mode : str, optional
+        Compile the model by ``torch.compile`` in this mode, at the first query.
 
     Raises
     ------
     ValueError
-        For a batch size < 1 or another precision.
+        For a batch size < 1, another precision or an unknown mode.
+    RuntimeError
+        At the first query, if the model cannot be compiled here.
     """
 
     def __init__(
@@ -80,12 +86,14 @@ class Oracle:
         batch_size: int,
         device: torch.device | str = "cpu",
         precision: str = "float32",
+        mode: str | None = None,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"audit.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
         check_precision(precision)
         self.model = model
-        self.ask: Callable[[Tensor], Tensor] = getattr(model, layer_of(access))
+        ask: Callable[[Tensor], Tensor] = getattr(model, layer_of(access))
+        self.ask = ask if mode is None else compiled(ask, mode)
         self.access = access
         self.batch_size = batch_size
         self.pads = True
@@ -120,6 +128,41 @@ def check_precision(precision: str) -> None:
     if precision not in PRECISIONS:
         accepted = " and ".join(map(repr, PRECISIONS))
         raise ValueError(f"audit.precision = {precision!r}: accepted are {accepted}")
+
+
+def check_mode(mode: str | None) -> None:
+    """Refuse what ``torch.compile`` does not know."""
+    if mode not in (None, *COMPILED):
+        accepted = ", ".join(map(repr, COMPILED))
+        raise ValueError(f"audit.compile = {mode!r}: accepted are {accepted} and null")
+
+
+def compiled(ask: Callable[[Tensor], Tensor], mode: str) -> Callable[[Tensor], Tensor]:
+    """The same function, compiled for the one shape of batch that it meets."""
+    from torch._dynamo.exc import TorchDynamoException  # seconds, which only this should cost
+
+    check_mode(mode)
+    # Of two modes, kernels differ by what may be tuned; answers of one oracle are all of one.
+    made = torch.compile(ask, dynamic=False, mode=mode)
+
+    def call(images: Tensor) -> Tensor:
+        try:
+            answers: Tensor = made(images)
+        except TorchDynamoException as error:
+            cause = str(error).strip().splitlines()[0]
+            raise RuntimeError(
+                f"audit.compile = {mode!r}: PyTorch cannot compile this model here ({cause}); it "
+                "needs a C++ compiler, on a GPU Triton. audit.compile=null asks it as it is"
+            ) from error
+        return answers.clone()  # the next replay of a CUDA graph writes over them
+
+    return call
+
+
+def arithmetic(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an audit's config answers depend on: part of an artifact's identity."""
+    compiled = {"compile": audit["compile"]} if audit.get("compile") else {}
+    return {"precision": audit.get("precision"), **compiled}
 
 
 def layer_of(access: Access) -> str:

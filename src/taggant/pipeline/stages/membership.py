@@ -16,7 +16,7 @@ from taggant.auditing.membership import image_scores, less_difficulty, likelihoo
 from taggant.configs import plain
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
-from taggant.score import Oracle, Score
+from taggant.score.oracle import arithmetic
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
+    from taggant.score import Score
 
 FILE = "membership.safetensors"
 
@@ -110,7 +111,7 @@ class Membership:
         def compute(folder: Path) -> None:
             victim, device = placed(model(), str(self.context.cfg.trainer.accelerator))
             audit, population = self.audit, self.population
-            oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
+            oracle = audit.oracle(victim, self.score.access, device)
             score = self.score.prepared(victim, self.train.data.splits.test)
             targets = score.targets(victim, population.raw)
             found = image_scores(oracle, score, population, targets, audit.asked)
@@ -118,7 +119,7 @@ class Membership:
 
         identity = {
             "config": config,
-            "precision": self.audit.precision,
+            **arithmetic(self.context.cfg.audit),
             "asked": self.audit.asked,
             "sources": sources(config, type(self)),
         }

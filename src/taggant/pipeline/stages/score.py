@@ -13,7 +13,7 @@ from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hydra.errors import InstantiationException
@@ -30,7 +30,7 @@ from taggant.marking.draws import VIEWS
 from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed
 from taggant.progress import rounds
-from taggant.score import Oracle, Score
+from taggant.score.oracle import arithmetic
 from taggant.store.identity import digest, sources
 from taggant.store.store import Stage
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
+    from taggant.score import Oracle, Score
     from taggant.stats import Boundary
     from taggant.victim.victim import Victim
 
@@ -257,21 +258,20 @@ class Scores:
         """Reference models that version scores are less of."""
         return self.reference.stages if self.reference.asked.weight else ()
 
-    def _identity(self, epoch: int | None) -> dict[str, Plain]:
+    def _identity(self, epoch: int | None) -> dict[str, Any]:
         config, references = self.context.config("score"), self.reference.asked
-        return {
+        own: dict[str, Any] = {
             "config": config,
             "reference": references.weight if self._beside_stages else None,
-            "precision": self.context.cfg.audit.get("precision"),
             "epoch": epoch,
             "sources": sources(config, type(self)),
         }
+        return own | arithmetic(self.context.cfg.audit)
 
     def _oracle(self, model: Model) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
-        audit = self.audit
-        oracle = Oracle(victim, self.score.access, audit.batch_size, device, audit.precision)
+        oracle = self.audit.oracle(victim, self.score.access, device)
         score = self.score.prepared(victim, self.train.data.splits.test)
         beside = [self._beside(number) for number in range(len(self._beside_stages))]
         score = score.less(beside, self.reference.asked.weight)
@@ -282,8 +282,7 @@ class Scores:
         model, device = placed(
             self.reference.model(number), str(self.context.cfg.trainer.accelerator)
         )
-        audit = self.audit
-        oracle = Oracle(model, self.score.access, audit.batch_size, device, audit.precision)
+        oracle = self.audit.oracle(model, self.score.access, device)
         return oracle, self.score.prepared(model, self.train.data.splits.test)
 
     def _read(
