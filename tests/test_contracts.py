@@ -12,6 +12,7 @@ from tests.conftest import random_set
 
 from taggant.groups import CONF, compose_config, options_of
 from taggant.score import Oracle
+from taggant.score.learned import ViewNet, keep
 
 
 def config(*overrides: str):
@@ -77,8 +78,11 @@ def test_strategies_are_pure_and_stay_in_the_ball(name, markers, monkeypatch):
 @pytest.mark.parametrize("access", options_of("score/access"))
 @pytest.mark.parametrize("name", options_of("score"))
 @pytest.mark.parametrize("views", [1, 3])
-def test_scores_are_functions_of_one_image(name, access, views):
+def test_scores_are_functions_of_one_image(name, access, views, tmp_path):
     chosen = config(f"score={name}", f"score/access={access}", f"score.views={views}").score
+    if name == "learned":
+        keep(ViewNet(), [], tmp_path / "score.safetensors")
+        chosen.statistic.weights = str(tmp_path / "score.safetensors")
     if get_class(chosen.access._target_).answers != chosen.get("answers", "logits"):
         with pytest.raises(InstantiationException, match="choose a level"):
             instantiate(chosen)

@@ -9,15 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from taggant.auditing.choice_of_test import Test, check_takes
 from taggant.auditing.comparison import firm
 from taggant.auditing.readings import ALL, READ, Readings
 from taggant.auditing.sets import check_sizes
-from taggant.score.oracle import Access, Oracle, check_mode, check_precision
+from taggant.score.oracle import check_mode, check_precision
 from taggant.stats import Boundary, Decisions, clopper_pearson, rank, two_sided
 
 
@@ -196,10 +194,6 @@ class InstanceAudit:
         if self.versions is not None and self.versions < 2:
             raise ValueError(f"audit.versions = {self.versions}: accepted are 2, 3, ... and null")
         assert self.part
-
-    def oracle(self, model: nn.Module, access: Access, device: torch.device | str) -> Oracle:
-        """The model, ready to answer as this audit asks it."""
-        return Oracle(model, access, self.batch_size, device, self.precision, self.compile)
 
     @cached_property
     def part(self) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from taggant.files import sha256
 if TYPE_CHECKING:
     from taggant.configs import Plain
 
-KEYS = ("pretrained", "vae")
+KEYS = ("pretrained", "vae", "weights")
 """Whose values are files or folders of weights."""
 
 

@@ -49,6 +49,25 @@ class AnyOracle(Protocol):
         ...
 
 
+class Asking(Protocol):
+    """An audit: how it asks."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images per forward."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Of the model's arithmetic."""
+        ...
+
+    @property
+    def compile(self) -> str | None:
+        """Mode of ``torch.compile``, if the model is compiled."""
+        ...
+
+
 class Oracle:
     """Answers queries about a model at one access level, and counts those that it answered.
 
@@ -100,6 +119,13 @@ class Oracle:
         self.device = torch.device(device)
         self.precision = precision
         self.queries = 0
+
+    @classmethod
+    def of(
+        cls, audit: Asking, model: nn.Module, access: Access, device: torch.device | str
+    ) -> Oracle:
+        """A model, ready to answer as an audit asks it."""
+        return cls(model, access, audit.batch_size, device, audit.precision, audit.compile)
 
     def query(self, images: Tensor) -> Tensor:
         """Visible answers float32 [B, ...] to images uint8 [B, C, H, W], any B >= 1."""

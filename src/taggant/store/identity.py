@@ -18,6 +18,7 @@ NO_OUTCOME = (
     "taggant.store",
     "taggant.pipeline.defences",
     "taggant.pipeline.markers",
+    "taggant.pipeline.scores",
     "taggant.progress",
     "taggant.stop",
 )

@@ -19,6 +19,7 @@ from taggant.marking.draws import VIEWS
 from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed
 from taggant.pipeline.samples import save_samples
+from taggant.pipeline.scores import score_config, score_of
 from taggant.pipeline.tables import save_table
 from taggant.score import Oracle, Score
 from taggant.store.identity import sources
@@ -105,13 +106,12 @@ class AuditSet:
     @cached_property
     def score(self) -> Score:
         """The score of each answer, for the audit's black box."""
-        score: Score = instantiate(self.context.cfg.score)
-        return score
+        return score_of(self.context.cfg.score, self.mark.stage.digest)
 
     @cached_property
     def stage(self) -> Stage:
         """Depends on the audit's parameters; not on batches or live auditing."""
-        audit, score = self.context.config("audit"), self.context.config("score")
+        audit, score = self.context.config("audit"), score_config(self.context.cfg.score)
         identity = {
             "config": {key: value for key, value in audit.items() if key not in NO_RESULT},
             "score": score,

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hydra.utils import instantiate
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
 from taggant.auditing.membership import image_scores, less_difficulty, likelihood_ratio
-from taggant.configs import plain
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
-from taggant.score.oracle import arithmetic
+from taggant.pipeline.scores import score_config, score_of
+from taggant.score.oracle import Oracle, arithmetic
 from taggant.store.identity import sources
 from taggant.store.store import Stage
 
@@ -56,8 +55,7 @@ class Membership:
     @cached_property
     def score(self) -> Score:
         """The membership score: the audit's own, else the one that ranks versions."""
-        score: Score = instantiate(self._config)
-        return score
+        return score_of(self._config, self.mark.stage.digest)
 
     @property
     def _config(self) -> Any:
@@ -106,12 +104,12 @@ class Membership:
         return load_file(self.context.store.get(stage).path / FILE)["scores"]
 
     def _stage(self, made_by: Stage, model: Callable[[], Model]) -> Stage:
-        config = plain(self._config)
+        config = score_config(self._config)
 
         def compute(folder: Path) -> None:
             victim, device = placed(model(), str(self.context.cfg.trainer.accelerator))
             audit, population = self.audit, self.population
-            oracle = audit.oracle(victim, self.score.access, device)
+            oracle = Oracle.of(audit, victim, self.score.access, device)
             score = self.score.prepared(victim, self.train.data.splits.test)
             targets = score.targets(victim, population.raw)
             found = image_scores(oracle, score, population, targets, audit.asked)

@@ -29,8 +29,9 @@ from taggant.files import write_atomically
 from taggant.marking.draws import VIEWS
 from taggant.marking.ledger import WHOLE_SET
 from taggant.pipeline.device import placed
+from taggant.pipeline.scores import score_config, score_of
 from taggant.progress import rounds
-from taggant.score.oracle import arithmetic
+from taggant.score.oracle import Oracle, arithmetic
 from taggant.store.identity import digest, sources
 from taggant.store.store import Stage
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.reference import Reference
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
-    from taggant.score import Oracle, Score
+    from taggant.score import Score
     from taggant.stats import Boundary
     from taggant.victim.victim import Victim
 
@@ -79,8 +80,7 @@ class Scores:
     @cached_property
     def score(self) -> Score:
         """The membership score."""
-        score: Score = instantiate(self.context.cfg.score)
-        return score
+        return score_of(self.context.cfg.score, self.mark.stage.digest)
 
     @cached_property
     def boundaries(self) -> dict[float, Boundary]:
@@ -259,7 +259,7 @@ class Scores:
         return self.reference.stages if self.reference.asked.weight else ()
 
     def _identity(self, epoch: int | None) -> dict[str, Any]:
-        config, references = self.context.config("score"), self.reference.asked
+        config, references = score_config(self.context.cfg.score), self.reference.asked
         own: dict[str, Any] = {
             "config": config,
             "reference": references.weight if self._beside_stages else None,
@@ -271,7 +271,7 @@ class Scores:
     def _oracle(self, model: Model) -> tuple[Oracle, Score, Tensor]:
         """The model, ready to answer, its score, and what its answers are compared with."""
         victim, device = placed(model, str(self.context.cfg.trainer.accelerator))
-        oracle = self.audit.oracle(victim, self.score.access, device)
+        oracle = Oracle.of(self.audit, victim, self.score.access, device)
         score = self.score.prepared(victim, self.train.data.splits.test)
         beside = [self._beside(number) for number in range(len(self._beside_stages))]
         score = score.less(beside, self.reference.asked.weight)
@@ -282,7 +282,7 @@ class Scores:
         model, device = placed(
             self.reference.model(number), str(self.context.cfg.trainer.accelerator)
         )
-        oracle = self.audit.oracle(model, self.score.access, device)
+        oracle = Oracle.of(self.audit, model, self.score.access, device)
         return oracle, self.score.prepared(model, self.train.data.splits.test)
 
     def _read(
