@@ -4,7 +4,7 @@
 
 Everything runs in this process, what is compared one after the other, again and again, and each
 time another goes first; times are medians. Weights are random: an audit costs the same whatever a
-model knows. The three tables:
+model knows. The four tables:
 
 * share: images/s of the engine, one query a version, whose versions are made on the way (`sign`,
   `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size and of
@@ -13,6 +13,8 @@ model knows. The three tables:
 * decisions: seconds per decided instance and images/s, K = 16 views, of the engine with the
   `optimal` test and with `pprm`, and of a loop in the style of the reference codes: `pprm`, batch
   size 1, K forwards one by one in float32, on versions that lie in memory;
+* compiled: answers/s of a model as it is, and compiled by torch.compile (``audit.compile``), on a
+  GPU with CUDA graphs; and the seconds that compiling takes;
 * memory: peak memory of marking and of auditing 32 instances against n, a process each.
 """
 
@@ -228,6 +230,31 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
     return rows
 
 
+def compiled(device: str, repeats: int) -> list[dict[str, Any]]:
+    """Answers/s of models that torch.compile made faster."""
+    batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+    mode = "reduce-overhead" if device == "cuda" else "default"
+    rows = []
+    for (title, net), precision in product(NETS.items(), precisions(device)):
+        victim = Victim(net).to(device).eval()
+        made = {
+            each: Oracle(victim, MARGIN.access, len(batch), device, precision, each)
+            for each in (None, mode)
+        }
+        took = {str(each): seconds(partial(made[each].query, batch)) for each in made}
+        sides = {str(each): partial(answers_speed, made[each], batch) for each in made}
+        speeds = in_turns(sides, repeats)
+        for name, own in speeds.items():
+            row = {"net": title, "precision": precision, "audit.compile": name}
+            row |= {"answers/s": median(own), "times": ratio(own, speeds["None"])}
+            rows.append(row | {"first query s": took[name]})
+    return rows
+
+
+def answers_speed(oracle: Oracle, batch: Tensor, turns: int = 20) -> float:
+    return turns * len(batch) / seconds(lambda: [oracle.query(batch) for _ in range(turns)])
+
+
 def memory(device: str, sizes: list[int]) -> list[dict[str, Any]]:
     """Peak memory against n, a process each."""
     rows = []
@@ -275,6 +302,7 @@ def main() -> None:
     tables = {
         "share": lambda: share(device, *sizes["share"]),
         "decisions": lambda: decisions(device, *sizes["decisions"]),
+        "compiled": lambda: compiled(device, sizes["share"][2]),
         "memory": lambda: memory(device, sizes["memory"]),
     }
     show(tables, environment(device), options.json)

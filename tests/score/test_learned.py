@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.conftest import random_set
 
+from taggant.data.augment import CropFlip
+from taggant.score import Oracle, Score, membership
+from taggant.score.access import Full
 from taggant.score.learned import FEATURES, LARGEST, Learned, ViewNet, features, keep, learn, read
+from taggant.score.view_sets import Mixed
 
 MARK = "ab" * 16
 COUNT, VERSIONS, VIEWS = 60, 12, 4
@@ -66,6 +71,27 @@ def test_a_kept_score_is_read_back_with_the_marks_it_was_learned_from(learned, t
     logits, labels = torch.randn(5, VIEWS, 3).log_softmax(2), torch.tensor([0, 1, 2, 0, 1])
     assert statistic.learned_from == {MARK}
     assert torch.equal(statistic(logits, labels), learned(features(logits, labels)).float())
+
+
+def test_views_are_hard_as_they_were_where_it_was_learned(learned, tmp_path):
+    keep(learned, [], tmp_path / "score.safetensors")
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 4))
+    oracle, data = Oracle(Pixels(net), Full(), 64), random_set(4, size=16)
+    common = {"access": Full(), "views": 6, "augment": CropFlip(pad=2), "view_set": Mixed()}
+    own = Score(Learned(str(tmp_path / "score.safetensors")), average=None, **common)
+    plain = Score(membership.loss, **common)
+    found = [one.views_of(oracle, data.images, data.labels, range(4)) for one in (own, plain)]
+    assert torch.equal(*found)
+
+
+class Pixels(torch.nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, images):
+        return self.net(images.float() / 255)
 
 
 def test_learning_is_repeatable_and_leaves_torchs_own_draws_alone():

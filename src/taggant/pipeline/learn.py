@@ -36,6 +36,7 @@ from taggant.score.learned import FEATURES, features, keep, learn
 
 HIDDEN = 31
 """Hidden versions of an image that the published one is compared with."""
+LOSS = "taggant.score.membership.loss"
 AT_ONCE = 64
 """Images whose versions are made together."""
 
@@ -71,10 +72,11 @@ def opened(folder: Path, root: Path) -> InstanceRun:
                 "again first"
             )
     score = run.scores.score
-    if score.answers != "logits" or score.views < 2 or score.references:
+    chosen = cfg.score.statistic._target_
+    if chosen != LOSS or score.views < 2 or score.references:
         raise ValueError(
-            f"{folder}: score.views = {score.views} views of {score.answers}; a score is learned "
-            "from 2 or more views of logits (score=loss score.views=8)"
+            f"{folder}: score.views = {score.views}, {chosen}; a score is learned from 2 or more "
+            "views that were chosen by the log-confidence (score=loss score.views=8)"
         )
     return run
 

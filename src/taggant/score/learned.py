@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from taggant.answers import log_odds
+from taggant.answers import log_odds, log_probability
 from taggant.files import write_atomically
 
 FEATURES = 2
@@ -74,6 +74,11 @@ class Learned:
     weights : str
         The file, of ``python -m taggant.pipeline.learn``.
 
+    Notes
+    -----
+    The views it was learned on were chosen by the mean log-confidence (``score=loss``), and so are
+    those that it is asked through.
+
     Raises
     ------
     ValueError
@@ -87,6 +92,10 @@ class Learned:
         net = self._read[0].to(answers.device)
         found: Tensor = net(features(answers, labels))
         return found.float()
+
+    def of_a_view(self, answers: Tensor, labels: Tensor) -> Tensor:
+        """The log-confidence: views are hard as they were where the score was learned."""
+        return log_probability(answers, labels)
 
     @property
     def learned_from(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from taggant.data.augment import Redrawn
 from taggant.data.imageset import ImageSet
 from taggant.score.oracle import ANSWER, Access, AnyOracle, layer_of
-from taggant.score.statistic import Preparable, Relative, Statistic, Targeted
+from taggant.score.statistic import Preparable, Relative, Statistic, Targeted, Viewing
 from taggant.score.view_sets import Random, RawScores, ViewSet
 
 PIXELS = "pixels"
@@ -290,10 +290,15 @@ class Score:
         for some in zip(repeated.split(step), draws.split(step), targets.split(step), strict=True):
             images, drawn, own = some
             answers = oracle.query(self.augment.apply(images, drawn.to(images.device)))
-            if self.average is None:
-                answers = answers[:, None]  # the statistic is one of several views
-            scores.append(self._ready(answers, own.to(answers.device)).float().cpu())
+            scores.append(self._of_a_view(answers, own.to(answers.device)).float().cpu())
         return torch.cat(scores).view(views.shape[:2])
+
+    def _of_a_view(self, answers: Tensor, targets: Tensor) -> Tensor:
+        statistic = self._ready
+        if isinstance(statistic, Viewing):
+            return statistic.of_a_view(answers, targets)
+        # A statistic of several views gets one.
+        return statistic(answers if self.average is not None else answers[:, None], targets)
 
     def _chosen(self, seeds: Sequence[int], raw: RawScores) -> Tensor:
         if self.views == 1 or self.augment is None:

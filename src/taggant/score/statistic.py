@@ -46,6 +46,15 @@ class Relative(Protocol):
         ...
 
 
+@runtime_checkable
+class Viewing(Protocol):
+    """A `Statistic` of several views that says by what a single one counts as hard."""
+
+    def of_a_view(self, answers: Tensor, targets: Tensor, /) -> Tensor:
+        """Float [B] of answers to one view [B, ...] and targets [B, ...]."""
+        ...
+
+
 class Targeted(Protocol):
     """A victim that says what its answers are compared with."""
 
