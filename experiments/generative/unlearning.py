@@ -10,7 +10,16 @@ from matplotlib.figure import Figure
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"unlearning": "none"}, "forgotten_rate", 0.987, 0.05),
+    Expected({"unlearning": "retrain"}, "forgotten_rate", 0.073, 0.06),
+    Expected({"unlearning": "retrain"}, "retained_rate", 1.0, 0.05),
+    Expected({"unlearning": "finetune"}, "forgotten_rate", 0.993, 0.05),
+    Expected({"unlearning": "neggrad_plus"}, "forgotten_rate", 0.993, 0.05),
+    Expected({"unlearning": "gradient_ascent"}, "forgotten_rate", 0.987, 0.05),
+    Expected({"unlearning": "esd"}, "forgotten_rate", 0.367, 0.35),
+    Expected({"unlearning": "esd"}, "retained_rate", 0.353, 0.15),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
