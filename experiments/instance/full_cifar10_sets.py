@@ -12,7 +12,11 @@ import polars as pl
 from experiments import Expected
 from taggant.numbers import percent
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"seed": 0, "size": 50, "group": "used", "p": 0.01}, "claimed", 0.617, 0.2),
+    Expected({"seed": 1, "size": 50, "group": "used", "p": 0.01}, "claimed", 0.427, 0.2),
+    Expected({"seed": 0, "size": 50, "group": "unused", "p": 0.01}, "claimed", 0.003, 0.02),
+]
 LEVELS = (0.05, 0.01, 0.001)
 
 

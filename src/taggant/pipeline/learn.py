@@ -96,7 +96,7 @@ def examples(run: InstanceRun, title: str) -> Tensor:
     used = np.flatnonzero(instances.published.used)
     parts = np.array_split(used, -(-len(used) // AT_ONCE))
     found = []
-    for rows in track(parts, title, transient=True):
+    for rows in track(parts, title, transient=True, disable=not sys.stdout.isatty()):
         chosen = torch.from_numpy(rows)
         raw, own = instances.raw.images[chosen], targets[chosen]
         draws = [instances.draws[row] for row in rows]
@@ -157,7 +157,9 @@ def _left_out(folders: Sequence[Path], shown: Sequence[Tensor]) -> Table:
         others = [*shown[:number], *shown[number + 1 :]]
         found = f"{first(learn(others)(own)):.3f}" if others else "(no other run)"
         plain = first(own[..., 1].double().mean(-1))
-        table.add_row(str(folders[number]), found, f"{plain:.3f}", f"{1 / own.shape[1]:.3f}")
+        table.add_row(
+            "/".join(folders[number].parts[-2:]), found, f"{plain:.3f}", f"{1 / own.shape[1]:.3f}"
+        )
     return table
 
 
