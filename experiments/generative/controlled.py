@@ -1,9 +1,9 @@
 """Diffusion models whose owner kept 100 marked photos back: both randomisations, and both joined.
 
-From scratch on 200 photos, fine-tuned on 200 after 1,000 others, and from scratch in the latents of
-a VAE that others trained, marked through its encoder. Ranks among an image's hidden
-versions, ranks among the withheld photos, and Stouffer's sum of the two; of single photos and of
-sets. Each seed draws photos, secret, split and training.
+From scratch on 200 photos, given the class or not; fine-tuned on 200 after 1,000 others; and from
+scratch in the latents of a VAE that others trained, marked through its encoder. Ranks among an
+image's hidden versions, ranks among the withheld photos, and Stouffer's sum of the two; of single
+photos and of sets. Each seed draws photos, secret, split and training.
 """
 
 import polars as pl
@@ -12,13 +12,14 @@ from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
-RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_fine_tune", "_latent"))
-NAMES = dict(zip(RUNS, ("from scratch", "fine-tuned", "latent"), strict=True))
+RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_conditional", "_fine_tune", "_latent"))
+NAMES = dict(zip(RUNS, ("from scratch", "given the class", "fine-tuned", "latent"), strict=True))
 KINDS = {"versions": "versions", "controls": "withheld photos", "combined": "both"}
 
 SCRATCH = {"run": RUNS[0], "size": 1, "p": 0.05}
-LATENT = {"run": RUNS[2], "size": 1, "p": 0.05}
-TUNED = {"run": RUNS[1], "size": 1, "p": 0.05}
+CLASS = {"run": RUNS[1], "size": 1, "p": 0.05}
+LATENT = {"run": RUNS[3], "size": 1, "p": 0.05}
+TUNED = {"run": RUNS[2], "size": 1, "p": 0.05}
 
 EXPECTED = [
     Expected(SCRATCH | {"evidence": "versions"}, "detection_rate", 0.983, 0.05),
@@ -27,6 +28,8 @@ EXPECTED = [
     Expected(SCRATCH | {"evidence": "combined"}, "false_detection_rate", 0.037, 0.05),
     Expected(TUNED | {"evidence": "versions"}, "detection_rate", 0.967, 0.05),
     Expected(TUNED | {"evidence": "combined"}, "detection_rate", 0.717, 0.12),
+    Expected(CLASS | {"evidence": "versions"}, "detection_rate", 1.0, 0.04),
+    Expected(CLASS | {"evidence": "controls"}, "detection_rate", 0.087, 0.1),
     Expected(LATENT | {"evidence": "versions"}, "detection_rate", 1.0, 0.03),
     Expected(LATENT | {"evidence": "controls"}, "detection_rate", 0.93, 0.1),
     Expected(LATENT | {"evidence": "combined"}, "false_detection_rate", 0.04, 0.05),
