@@ -12,7 +12,8 @@ from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
-RUNS = tuple(f"generative/controlled{kind}" for kind in ("", "_conditional", "_fine_tune", "_latent"))
+SUFFIXES = ("", "_conditional", "_fine_tune", "_latent")
+RUNS = tuple(f"generative/controlled{suffix}" for suffix in SUFFIXES)
 NAMES = dict(zip(RUNS, ("from scratch", "given the class", "fine-tuned", "latent"), strict=True))
 KINDS = {"versions": "versions", "controls": "withheld photos", "combined": "both"}
 

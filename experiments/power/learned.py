@@ -11,7 +11,11 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"score": "learned", "p": 0.05}, "detection_rate", 0.581, 0.06),
+    Expected({"score": "loss", "p": 0.05}, "detection_rate", 0.555, 0.06),
+    Expected({"score": "learned", "p": 0.05}, "false_detection_rate", 0.052, 0.03),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
