@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from taggant.pipeline.stages.unlearn import CHANCE
 from taggant.report.meanings import METRICS
 from taggant.score import Oracle
 from taggant.score.access import Embedding
+from taggant.score.learned import ViewNet, keep
 from taggant.victim.training import load_weights, save_weights
 
 COUNT, CAPTIONS = 4, ("one", "two", "three", "four")
@@ -72,7 +75,17 @@ def score(name: str):
     chosen["views"] = min(2, chosen["views"])
     inner = chosen["statistic"].get("statistic", chosen["statistic"])
     inner |= {key: value for key, value in PASSES.items() if key in inner}
+    if name == "learned":
+        inner["weights"] = str(learned())
     return instantiate(chosen)
+
+
+@cache
+def learned() -> Path:
+    """A learned score that has learned nothing yet."""
+    file = Path(tempfile.mkdtemp()) / "score.safetensors"
+    keep(ViewNet(), [], file)
+    return file
 
 
 @cache

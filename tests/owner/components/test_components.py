@@ -24,7 +24,9 @@ NEED_WEIGHTS = {
     *("image_to_image", "inversion", "proximal"),
 }
 """Scores that look into the model or want images back, which an owner's audit does not ask for."""
-REFUSED = NEED_PUBLIC | NEED_WEIGHTS
+NEED_FILES = {"learned"}
+"""Scores in a file, which no verifier has."""
+REFUSED = NEED_PUBLIC | NEED_WEIGHTS | NEED_FILES
 NEED_RAW = {"nearest_votes"}  # a verifier could not choose its views again
 DATA = random_set(4)
 FACTS: dict[str, Any] = {"channels": 3, "image_size": 16, "mean": DATA.mean, "std": DATA.std}
