@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from rich.console import Console
 from rich.progress import track
@@ -42,7 +43,7 @@ AT_ONCE = 64
 
 
 def opened(folder: Path, root: Path) -> InstanceRun:
-    """A finished run, with its models and marks.
+    """A finished run of one's own, with its models and marks; what its config names is made.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def opened(folder: Path, root: Path) -> InstanceRun:
             )
     score = run.scores.score
     chosen = cfg.score.statistic._target_
-    if chosen != LOSS or score.views < 2 or score.references:
+    if chosen != LOSS or score.views < 2:
         raise ValueError(
             f"{folder}: score.views = {score.views}, {chosen}; a score is learned from 2 or more "
             "views that were chosen by the log-confidence (score=loss score.views=8)"
@@ -114,9 +115,7 @@ def examples(run: InstanceRun, title: str) -> Tensor:
     return torch.cat(found)
 
 
-def _versions(
-    run: InstanceRun, rows: np.ndarray[tuple[int], np.dtype[np.intp]]
-) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _versions(run: InstanceRun, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The published version's index of each image, and some hidden ones' [I, 1 + hidden]."""
     n = run.mark.scheme.n
     own = run.mark.instances.ledger.indices([run.mark.instances.raw.ids[row] for row in rows])
