@@ -82,6 +82,13 @@ def images_and_sets(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
     return with_sets(pl.concat(parts, how="diagonal_relaxed"), sets(runs, *by), *by)
 
 
+def by_evidence(runs: pl.DataFrame) -> pl.DataFrame:
+    """Rates by kind of evidence, of audits with withheld images: of single images and of sets."""
+    table = of_runs(runs, "evidence.csv").filter(pl.col("p").is_in(LEVELS))
+    alone = images(table.join(facts(runs), on="seed"), "evidence", "epoch")
+    return with_sets(alone, sets(runs, "evidence"), "evidence")
+
+
 def facts(runs: pl.DataFrame, *by: str) -> pl.DataFrame:
     """What is known of each victim at its end, by seed and `by`."""
     means = [name for name in MEANS if name in runs.columns]

@@ -8,7 +8,6 @@ photos and of sets. Each seed draws photos, secret, split and training.
 
 import polars as pl
 from experiments.generative import _seeds as over
-from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
@@ -44,10 +43,7 @@ def collect(runs: pl.DataFrame) -> pl.DataFrame:
 def one(name: str, runs: pl.DataFrame) -> pl.DataFrame:
     """Rates of one kind of training."""
     runs = runs.filter(experiment=name)
-    table = over.of_runs(runs, "evidence.csv").filter(pl.col("p").is_in(LEVELS))
-    alone = over.images(table.join(over.facts(runs), on="seed"), "evidence", "epoch")
-    table = over.with_sets(alone, over.sets(runs, "evidence"), "evidence")
-    return table.select(pl.lit(name).alias("run"), pl.all())
+    return over.by_evidence(runs).select(pl.lit(name).alias("run"), pl.all())
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:

@@ -7,7 +7,6 @@ its own photos, secret, split and encoder.
 
 import polars as pl
 from experiments.generative import _seeds as over
-from experiments.generative._seeds import LEVELS
 
 from experiments import Expected
 
@@ -17,9 +16,7 @@ EXPECTED: list[Expected] = []
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    table = over.of_runs(runs, "evidence.csv").filter(pl.col("p").is_in(LEVELS))
-    alone = over.images(table.join(over.facts(runs), on="seed"), "evidence", "epoch")
-    return over.with_sets(alone, over.sets(runs, "evidence"), "evidence")
+    return over.by_evidence(runs)
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:
