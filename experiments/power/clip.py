@@ -1,0 +1,23 @@
+"""Two randomisations against a small CLIP trained with crops and mirror images, on emoji.
+
+Ranks among hidden versions by the cosine with the caption, mean of eight views; a likelihood ratio
+of the same under four reference models, ranked among withheld images; and Stouffer's sum of the
+two; single images, and sets of one owner. Each seed has its own images, split and model.
+"""
+
+import polars as pl
+from experiments.generative import _seeds as over
+
+from experiments import Expected
+
+KINDS = {"versions": "versions", "controls": "withheld images", "combined": "both"}
+
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return over.by_evidence(runs)
+
+
+def draw(table: pl.DataFrame) -> pl.DataFrame:
+    return over.shown(table.with_columns(pl.col("evidence").replace(KINDS)), "evidence")
