@@ -50,7 +50,7 @@ TINY = {
     "audit.curve": "[]",
     "audit.read": "until_decided",
     "audit.versions": 20,
-    "audit.images": 4,
+    "audit.images": 8,
     "audit.controls": 20,
     "marking.marker.load.rest": 200,
     "victim.unmarked.count": 40,

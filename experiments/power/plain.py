@@ -12,7 +12,11 @@ from experiments import Expected, plots
 
 MIRROR = "marking.strategy.mirror"
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({MIRROR: False, "p": 0.05}, "detection_rate", 0.924, 0.05),
+    Expected({MIRROR: True, "p": 0.05}, "detection_rate", 0.895, 0.05),
+    Expected({MIRROR: True, "p": 0.05}, "false_detection_rate", 0.041, 0.04),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
