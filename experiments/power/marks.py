@@ -16,7 +16,12 @@ STRATEGY, MIRROR = "marking/strategy", "marking.strategy.mirror"
 REFERENCE = "mirrored signs"
 NAMES = {"smooth": "light", "edit": "edits", "smooth_edit": "edits and light"}
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"marks": "edits and light", "p": 0.05}, "detection_rate", 0.524, 0.07),
+    Expected({"marks": REFERENCE, "p": 0.05}, "detection_rate", 0.467, 0.07),
+    Expected({"marks": "signs", "p": 0.05}, "detection_rate", 0.416, 0.07),
+    Expected({"marks": REFERENCE, "p": 0.05}, "false_detection_rate", 0.055, 0.03),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,11 @@ RUNS = ("power/learned", "power/references")
 REFERENCE = "mean log-confidence"
 NAMES = {"loss": REFERENCE, "learned": "learned", "margin": "margin"}
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"evidence": "learned, less references", "p": 0.05}, "detection_rate", 0.631, 0.06),
+    Expected({"evidence": "learned, less references", "p": 0.05}, "false_detection_rate", 0.052, 0.03),
+    Expected({"evidence": REFERENCE, "p": 0.05}, "detection_rate", 0.555, 0.06),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
