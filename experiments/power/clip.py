@@ -12,7 +12,13 @@ from experiments import Expected
 
 KINDS = {"versions": "versions", "controls": "withheld images", "combined": "both"}
 
-EXPECTED: list[Expected] = []
+SINGLE = {"size": 1, "p": 0.05}
+EXPECTED = [
+    Expected(SINGLE | {"evidence": "versions"}, "detection_rate", 0.718, 0.1),
+    Expected(SINGLE | {"evidence": "combined"}, "detection_rate", 0.87, 0.12),
+    Expected(SINGLE | {"evidence": "combined"}, "false_detection_rate", 0.045, 0.04),
+    Expected({"size": 20, "p": 0.01, "evidence": "combined"}, "detection_rate", 1.0, 0.03),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
