@@ -133,3 +133,9 @@ def shown(table: pl.DataFrame, *by: str) -> pl.DataFrame:
     """What the pages show of a table of images and sets."""
     rounded = table.filter(pl.col("p") >= 0.001).with_columns(pl.selectors.float().round(3))
     return rounded.select(*by, *(name for name in SHOWN if name in table.columns))
+
+
+def shown_by_evidence(table: pl.DataFrame, withheld: str, *by: str) -> pl.DataFrame:
+    """What the pages show of a table `by_evidence`; ranks among withheld images go by a name."""
+    kinds = {"controls": withheld, "combined": "both"}
+    return shown(table.with_columns(pl.col("evidence").replace(kinds)), *by, "evidence")

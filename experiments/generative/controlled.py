@@ -14,7 +14,6 @@ from experiments import Expected
 SUFFIXES = ("", "_conditional", "_fine_tune", "_latent")
 RUNS = tuple(f"generative/controlled{suffix}" for suffix in SUFFIXES)
 NAMES = dict(zip(RUNS, ("from scratch", "given the class", "fine-tuned", "latent"), strict=True))
-KINDS = {"versions": "versions", "controls": "withheld photos", "combined": "both"}
 
 SCRATCH = {"run": RUNS[0], "size": 1, "p": 0.05}
 CLASS = {"run": RUNS[1], "size": 1, "p": 0.05}
@@ -47,5 +46,5 @@ def one(name: str, runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:
-    named = table.with_columns(pl.col("run").replace(NAMES), pl.col("evidence").replace(KINDS))
-    return over.shown(named, "run", "evidence")
+    named = table.with_columns(pl.col("run").replace(NAMES))
+    return over.shown_by_evidence(named, "withheld photos", "run")

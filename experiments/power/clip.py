@@ -10,8 +10,6 @@ from experiments.generative import _seeds as over
 
 from experiments import Expected
 
-KINDS = {"versions": "versions", "controls": "withheld images", "combined": "both"}
-
 SINGLE = {"size": 1, "p": 0.05}
 EXPECTED = [
     Expected(SINGLE | {"evidence": "versions"}, "detection_rate", 0.718, 0.1),
@@ -20,10 +18,8 @@ EXPECTED = [
     Expected({"size": 20, "p": 0.01, "evidence": "combined"}, "detection_rate", 1.0, 0.03),
 ]
 
-
-def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    return over.by_evidence(runs)
+collect = over.by_evidence
 
 
 def draw(table: pl.DataFrame) -> pl.DataFrame:
-    return over.shown(table.with_columns(pl.col("evidence").replace(KINDS)), "evidence")
+    return over.shown_by_evidence(table, "withheld images")
