@@ -46,7 +46,8 @@ def log_odds(logits: Tensor, classes: Tensor) -> Tensor:
 def evaluating(model: nn.Module) -> Iterator[None]:
     """Eval mode inside, every submodule's own mode again after."""
     training = [module for module in model.modules() if module.training]
-    model.eval()
+    if training:  # setting the mode of a model that evaluates already costs a batch some percent
+        model.eval()
     try:
         yield
     finally:
