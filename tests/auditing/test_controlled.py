@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.stats import kstest, norm
+from scipy.stats import kstest
 from tests.conftest import random_set
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from taggant.auditing.controlled import ControlledAudit, evidence, owner, rates
-from taggant.auditing.membership import image_scores, less_difficulty, likelihood_ratio
+from taggant.auditing.membership import image_scores
 from taggant.auditing.sets import by_set
 from taggant.data.augment import CropFlip
 from taggant.marking.device import MarkingDevice
@@ -98,15 +98,24 @@ def test_a_model_that_is_blind_to_the_split_gives_uniform_p_values(kind):
         assert share == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 3200 * 2))
 
 
-def test_used_images_stand_out_and_unused_ones_do_not():
+@pytest.mark.parametrize("asked", ["raw", 4])
+def test_used_images_stand_out_and_unused_ones_do_not(asked):
     who = population()
     shown = published_versions(
         who.scheme, who.ledger, who.raw.select(range(100)), MarkingDevice.here()
     )
     model = learnt(shown, who.raw.labels[:100])
-    p = p_values(scores_of(model, who), who)
+    p = p_values(scores_of(model, who, asked), who)
     assert np.mean(p[:100] <= 0.05) > 0.5
     assert np.mean(p[100:] <= 0.05) < 0.15
+
+
+def test_the_raw_image_is_asked_as_it_is():
+    who, model = population(), _Net()
+    with torch.inference_mode():
+        answers = Full()(model(who.raw.images))
+    expected = membership.margin(answers, who.raw.labels).numpy()
+    assert scores_of(model, who, "raw") == pytest.approx(expected, abs=1e-5)
 
 
 def test_images_without_marks_can_be_audited():
@@ -117,12 +126,13 @@ def test_images_without_marks_can_be_audited():
     assert np.mean(p[100:] <= 0.05) < 0.15
 
 
-def test_a_score_knows_neither_the_published_index_nor_the_split():
+@pytest.mark.parametrize("asked", ["raw", 4])
+def test_a_score_knows_neither_the_published_index_nor_the_split(asked):
     who = population()
     other = Ledger(**{**vars(who.ledger), "published": (0,) * COUNT, "withheld": ()})
     moved = Population(who.raw, who.scheme, other, ~who.published)
     model = _Net()
-    assert np.array_equal(scores_of(model, who), scores_of(model, moved))
+    assert np.array_equal(scores_of(model, who, asked), scores_of(model, moved, asked))
 
 
 def test_a_score_is_a_function_of_its_image_alone():
@@ -161,33 +171,6 @@ def test_views_of_an_image_may_be_those_in_which_the_raw_one_is_hardest():
     found = image_scores(oracle, hard, who, who.raw.labels, 2)
     spread = replace(hard, view_set=Random())
     assert found.mean() < image_scores(oracle, spread, who, who.raw.labels, 2).mean()
-
-
-def test_what_references_explain_is_taken_away():
-    rng = np.random.default_rng(0)
-    hard = rng.normal(size=300)
-    used = np.arange(300) < 100
-    scores = 3 * hard + hard**2 + used
-    left = less_difficulty(scores, np.stack([hard, hard], 1))
-    assert np.corrcoef(left, used)[0, 1] > 0.99
-    assert abs(left.mean()) < 1e-9
-
-
-def test_the_likelihood_ratio_is_that_of_two_normal_distributions():
-    inside = np.array([[4.0, 6.0], [1.0, 3.0], [9.0, 11.0]])
-    outside = np.array([[0.0, 2.0], [-1.0, 1.0], [0.0, 2.0]])
-    found = likelihood_ratio(np.array([5.0, 2.0, 1.0]), outside, inside)
-    spread = (2.0 * 1.5) ** 0.5  # variance of two that differ by 2, and that of their mean
-    expected = norm.logpdf([5, 2, 1], [5, 2, 10], spread) - norm.logpdf(
-        [5, 2, 1], [1, 0, 1], spread
-    )
-    assert found == pytest.approx(expected)
-    assert found[0] > 0 > found[2]
-
-
-def test_references_that_agree_to_the_last_bit_do_not_divide_by_zero():
-    same = np.zeros((3, 2))
-    assert np.isfinite(likelihood_ratio(np.zeros(3), same, same)).all()
 
 
 def small_evidence(totals):

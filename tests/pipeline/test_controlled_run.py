@@ -102,6 +102,9 @@ def test_the_report_says_what_is_assumed(runs):
         (("audit=combined", "audit.read=until_decided"), "choose audit.read=all"),
         (("audit=combined", "marking=none"), "choose audit=controlled"),
         (("audit=combined", "reference=known", "reference.count=2"), "reference.count = 2"),
+        (("audit=combined", "audit.asked=0"), "audit.asked = 0: accepted are 'raw' and 1, 2"),
+        (("audit=combined", "audit/attack=rmia", "reference=none"), "there are none: choose"),
+        (("audit=combined", "audit/attack=lira", "reference=public"), "choose reference=known"),
     ],
 )
 def test_what_cannot_work_is_refused(tmp_path, overrides, said):

@@ -11,7 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from taggant.auditing.attacks import Attack
 from taggant.auditing.instance import InstanceAudit, rate_columns, rate_row
+from taggant.auditing.membership import RAW
 from taggant.auditing.sets import Evidence, all_published, joined
 from taggant.score import Score
 from taggant.stats import (
@@ -43,12 +45,15 @@ class ControlledAudit(InstanceAudit):
         Join the p-value of the version ranks; needs marks. Else published against withheld alone.
     weight : float
         Of the version ranks when combined, 0..1.
-    asked : int
-        Versions that are asked of each image for its membership score.
+    asked : int or "raw"
+        Versions that are asked of each image for its membership score; or the raw image itself,
+        which is nearer to every version than another version is.
     membership : Score, optional
         What the published images are compared with the withheld ones by; left out, the score of
-        the versions. Under `reference=known` it becomes a likelihood ratio, under
-        `reference=public` it is less what explains it.
+        the versions.
+    attack : Attack, optional
+        What becomes of it by reference models (`taggant.auditing.attacks`). Left out, a likelihood
+        ratio under `reference=known`, and under `reference=public` what they do not explain.
     strata : {"labels", "difficulty"}, optional
         Compare images of one class, or of one half by difficulty under the references, only.
     """
@@ -57,20 +62,25 @@ class ControlledAudit(InstanceAudit):
 
     combine: bool = True
     weight: float = 0.5
-    asked: int = 8
+    asked: int | str = RAW
     membership: Score | None = None
+    attack: Attack | None = None
     strata: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.weight <= 1:
             raise ValueError(f"audit.weight = {self.weight}: accepted are numbers from 0 to 1")
-        if self.asked < 1:
-            raise ValueError(f"audit.asked = {self.asked}: accepted are 1, 2, 3, ...")
+        if self.asked != RAW and not (isinstance(self.asked, int) and self.asked >= 1):
+            raise ValueError(f"audit.asked = {self.asked!r}: accepted are {RAW!r} and 1, 2, 3, ...")
         if self.strata not in STRATA:
             raise ValueError(
                 f"audit.strata = {self.strata!r}: accepted are null, 'labels' and 'difficulty'"
             )
+
+    def images_asked(self, n: int) -> int:
+        """Images asked of each marked one for its membership score, of n versions."""
+        return 1 if self.asked == RAW else min(int(self.asked), n)
 
 
 def evidence(

@@ -84,6 +84,7 @@ class ControlledRun(InstanceRun):
                 "audit.strata = 'difficulty' tells by reference models how hard an image is, and "
                 "there are none: choose reference=public or reference=known"
             )
+        self.membership.check()
         self.check_score(self.membership.score)
         self.unlearn.check()
         assert self.stages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from taggant.pipeline.stages.train import Train
     from taggant.pipeline.stages.unlearn import Unlearn
 
-CONFIG = ("_target_", "p", "combine", "weight", "strata", "sets", "versions")
+CONFIG = ("_target_", "p", "combine", "weight", "attack", "strata", "sets", "versions")
 
 
 class AuditControlled(Audit):
@@ -56,7 +57,7 @@ class AuditControlled(Audit):
         """Depends on how evidence is joined; scores and ranks have stages of their own."""
         config = self.context.config("audit")
         identity = {
-            "config": {key: config[key] for key in CONFIG},
+            "config": {key: config[key] for key in CONFIG if key in config},
             "sources": sources(config, type(self)),
         }
         ranks = (self.scores.final,) if self.asked.combine else ()
@@ -119,7 +120,7 @@ class AuditControlled(Audit):
     def _queries(self) -> int:
         """Images asked of the model for one published image, all views included."""
         whole, n = self.membership.score, self.mark.scheme.n
-        count = whole.choosing + whole.views * min(self.asked.asked, n)
+        count = whole.choosing + whole.views * self.asked.images_asked(n)
         if self.asked.combine:
             ranked = self.scores.score
             count += ranked.choosing + ranked.views * self.scores.versions
@@ -141,6 +142,12 @@ class AuditControlled(Audit):
         hard = self.membership.difficulty()
         return np.asarray(hard < np.median(hard), np.int64)
 
+    def _reference_scores(self) -> Sequence[float | None] | NDArray[np.float64]:
+        """Of each published image, what models say that did not learn from it; None without."""
+        if not self.membership.references:
+            return [None] * len(self.mark.instances.raw)
+        return self.membership.difficulty()[self.mark.population.published]
+
     def _table(
         self, kinds: dict[str, NDArray[np.float64]], claim: NDArray[np.bool_]
     ) -> pl.DataFrame:
@@ -158,6 +165,7 @@ class AuditControlled(Audit):
                 ),
                 "versions_read": np.full(len(raw), read),
                 "queries": np.full(len(raw), self._queries),
+                "reference_score": pl.Series(self._reference_scores(), dtype=pl.Float64),
                 "claim": claim,
                 "p_value": list(kinds.values())[-1],
                 **{f"p_value_{kind}": values for kind, values in kinds.items()},

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 
-from taggant.auditing.membership import image_scores, less_difficulty, likelihood_ratio
+from taggant.auditing.attacks import of_each, usual
+from taggant.auditing.membership import image_scores
 from taggant.files import write_atomically
 from taggant.pipeline.device import placed
 from taggant.pipeline.scores import score_config, score_of
@@ -84,21 +85,41 @@ class Membership:
         """All of them."""
         return self.final, *self.references
 
+    def check(self) -> None:
+        """Refuse an attack that these references do not serve."""
+        if self.audit.attack is None:
+            return
+        asked = self.reference.asked
+        if not asked.count:
+            raise ValueError(
+                "audit/attack says how reference models are used, and there are none: choose "
+                "reference=known or reference=public"
+            )
+        inside = (np.arange(asked.count) % 2 == 0)[None] & asked.known
+        self.audit.attack(np.zeros(1), np.zeros(inside.shape), inside)
+
     def scores(self) -> NDArray[np.float64]:
         """Of each image, beside what the references say; larger = more likely used."""
         own = self._of(self.final)
         if not self.references:
             return own
-        theirs = np.stack([self._of(stage) for stage in self.references])
-        inside = self.reference.inside(self.population.raw.ids)
-        if not inside.any():
-            return less_difficulty(own, theirs.T)
-        return likelihood_ratio(own, _where(theirs, ~inside), _where(theirs, inside))
+        attack = self.audit.attack or usual(self._inside)
+        return attack(own, self._theirs, self._inside)
 
     def difficulty(self) -> NDArray[np.float64]:
         """Mean score under the references that did not learn from an image."""
-        theirs = np.stack([self._of(stage) for stage in self.references])
-        return np.asarray(_where(theirs, ~self.reference.inside(self.population.raw.ids)).mean(1))
+        return np.asarray(of_each(self._theirs, ~self._inside).mean(1))
+
+    @property
+    def _theirs(self) -> NDArray[np.float64]:
+        """Scores of each image under each reference, [N, R]."""
+        return np.stack([self._of(stage) for stage in self.references], axis=1)
+
+    @property
+    def _inside(self) -> NDArray[np.bool_]:
+        """Whether a reference learned the image, [N, R]."""
+        inside: NDArray[np.bool_] = self.reference.inside(self.population.raw.ids).T
+        return inside
 
     def _of(self, stage: Stage) -> NDArray[np.float64]:
         return load_file(self.context.store.get(stage).path / FILE)["scores"]
@@ -122,9 +143,3 @@ class Membership:
             "sources": sources(config, type(self)),
         }
         return Stage("membership", identity, compute, needs=(self.mark.stage, made_by))
-
-
-def _where(scores: NDArray[np.float64], mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Scores [models, N] of each image under the models that the mask selects, [N, selected]."""
-    each = int(mask[:, 0].sum())
-    return np.asarray(scores.T[mask.T].reshape(len(scores.T), each))

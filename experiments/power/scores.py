@@ -1,0 +1,22 @@
+"""Which number the answers to a version become, against a victim trained with augmentation.
+
+Mirrored signs on blocks of eight pixels, eight views on a grid: true label's log-confidence and its
+logit, the margin to the best other class, entropies, and the share of views that are right, of
+labels alone. Each seed has its own photos, secret and victim.
+"""
+
+import polars as pl
+from experiments.power._seeds import over_seeds
+from matplotlib.figure import Figure
+
+from experiments import Expected, plots
+
+EXPECTED: list[Expected] = []
+
+
+def collect(runs: pl.DataFrame) -> pl.DataFrame:
+    return over_seeds(runs, "score", "loss")
+
+
+def draw(table: pl.DataFrame) -> Figure:
+    return plots.categories(table.filter(pl.col("p") == 0.05).sort("detection_rate"), "score")
