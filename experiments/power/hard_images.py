@@ -16,17 +16,17 @@ from matplotlib.figure import Figure
 from experiments import Expected, plots
 
 QUARTERS = ("hardest", "hard", "easy", "easiest")
-EVIDENCE = {(RUNS[0], *key): name for key, name in NAMES.items()}
+EVIDENCE = {(RUNS[0], *key): name for key, name in NAMES.items() if key[1] == "raw"}
 EVIDENCE[RUNS[1], "margin", "raw", "controls"] = UNMARKED
 
 EXPECTED: list[Expected] = []
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    parts = [claimed(run) for run in runs.iter_rows(named=True)]
+    claims = [row for run in runs.iter_rows(named=True) for row in claimed(run)]
     keys = ["evidence", "p", "quarter"]
     rows = []
-    for key, cell in pl.concat(parts).group_by(keys, maintain_order=True):
+    for key, cell in pl.DataFrame(claims).group_by(keys, maintain_order=True):
         row = dict(zip(keys, key, strict=True)) | {"seeds": len(cell)}
         for rate, group in GROUPS:
             row |= pooled(cell, rate, group)
@@ -34,10 +34,10 @@ def collect(runs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows).sort("evidence", "p", descending=[False, True], maintain_order=True)
 
 
-def claimed(run: dict[str, Any]) -> pl.DataFrame:
+def claimed(run: dict[str, Any]) -> list[dict[str, Any]]:
     """Rates of one run by kind of evidence and quarter."""
     table = pl.read_parquet(Path(str(run["folder"])) / "instances.parquet")
-    parts = []
+    rows = []
     for (*of, kind), name in EVIDENCE.items():
         if of != [run["experiment"], run["score"], run[ASKED]]:
             continue
@@ -48,8 +48,8 @@ def claimed(run: dict[str, Any]) -> pl.DataFrame:
             for rate, group in GROUPS:
                 some = by_quarter.filter(quarter=number, group=group)
                 row |= {rate: some.select(claim).item(), group: len(some)}
-            parts.append(row)
-    return pl.DataFrame(parts)
+            rows.append(row)
+    return rows
 
 
 def quarters(scores: pl.Series) -> pl.Series:

@@ -1,8 +1,8 @@
 """Which number the answers to a version become, against a victim trained with augmentation.
 
 Mirrored signs on blocks of eight pixels, eight views on a grid: true label's log-confidence and its
-logit, the margin to the best other class, entropies, and the share of views that are right, of
-labels alone. Each seed has its own photos, secret and victim.
+logit (margin), the distance to the best other class (hinge), and entropies. Each seed has its own
+photos, secret and victim.
 """
 
 import polars as pl
