@@ -19,7 +19,14 @@ QUARTERS = ("hardest", "hard", "easy", "easiest")
 EVIDENCE = {(RUNS[0], *key): name for key, name in NAMES.items() if key[1] == "raw"}
 EVIDENCE[RUNS[1], "margin", "raw", "controls"] = UNMARKED
 
-EXPECTED: list[Expected] = []
+HARDEST = {"evidence": "both, learned", "p": 0.05, "quarter": "hardest"}
+EASIEST = HARDEST | {"quarter": "easiest"}
+
+EXPECTED = [
+    Expected(HARDEST, "detection_rate", 0.97, 0.05),
+    Expected(EASIEST, "detection_rate", 0.7, 0.13),
+    Expected(EASIEST, "false_detection_rate", 0.12, 0.08),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

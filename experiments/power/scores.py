@@ -11,7 +11,12 @@ from matplotlib.figure import Figure
 
 from experiments import Expected, plots
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"score": "loss", "p": 0.05}, "detection_rate", 0.467, 0.07),
+    Expected({"score": "entropy", "p": 0.05}, "over", -0.006, 0.02),
+    Expected({"score": "margin", "p": 0.05}, "over", -0.035, 0.03),
+    Expected({"score": "loss", "p": 0.05}, "false_detection_rate", 0.055, 0.03),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

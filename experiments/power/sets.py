@@ -1,29 +1,38 @@
 """Sets of an owner's images, by both randomisations: power against their size, at p = .001.
 
-The runs of `power/combined`: sets are drawn at random from the used and the unused images of each
-run, 2,000 of each size. They overlap, so the interval is over seeds only: it is as wide as the
-seeds differ.
+The runs of `power/combined` whose whole images are compared by the raw one, by the mean
+log-confidence and by the learned score (drawn): sets are drawn at random from the used and the
+unused images of each run, 2,000 of each size. They overlap, so the interval is over seeds only: it
+is as wide as the seeds differ.
 """
 
 from pathlib import Path
 
 import polars as pl
 from experiments.power._seeds import student
+from experiments.power.combined import ASKED
 from matplotlib.figure import Figure
 
 from experiments import Expected
 from taggant.report import controlled
 
 RUNS = ("power/combined",)
-KEYS = ("size", "group", "evidence", "p")
+KEYS = ("score", "size", "group", "evidence", "p")
+DRAWN = "learned"
 
-EXPECTED: list[Expected] = []
+USED = {"score": DRAWN, "group": "used"}
+EXPECTED = [
+    Expected(USED | {"evidence": "versions", "size": 5, "p": 0.001}, "claimed", 0.841, 0.12),
+    Expected(USED | {"evidence": "versions", "size": 10, "p": 0.001}, "claimed", 0.996, 0.02),
+    Expected(USED | {"evidence": "combined", "size": 10, "p": 1e-6}, "claimed", 1.0, 0.02),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
-    once = runs.filter(pl.col("p") == pl.col("p").max())
+    raw = runs.filter(pl.col(ASKED) == "raw")
+    once = raw.filter(pl.col("p") == pl.col("p").max())
     tables = [
-        pl.read_csv(Path(str(run["folder"])) / "sets.csv").with_columns(seed=pl.lit(run["seed"]))
+        pl.read_csv(Path(str(run["folder"])) / "sets.csv").with_columns(score=pl.lit(run["score"]))
         for run in once.iter_rows(named=True)
     ]
     rows = []
@@ -47,5 +56,5 @@ def collect(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def draw(table: pl.DataFrame) -> Figure:
-    figure: Figure = controlled.sets(table)
+    figure: Figure = controlled.sets(table.filter(score=DRAWN))
     return figure

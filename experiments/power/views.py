@@ -13,7 +13,12 @@ from experiments import Expected, plots
 
 VIEWS = "score/view_set"
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({VIEWS: "grid", "p": 0.05}, "detection_rate", 0.467, 0.07),
+    Expected({VIEWS: "random", "p": 0.05}, "detection_rate", 0.427, 0.07),
+    Expected({VIEWS: "grid", "p": 0.05}, "over", 0.039, 0.03),
+    Expected({VIEWS: "grid", "p": 0.05}, "false_detection_rate", 0.055, 0.03),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
