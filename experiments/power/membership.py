@@ -14,7 +14,13 @@ from experiments import Expected, plots
 NAMES = {"loss": "log-confidence", "margin": "logit"}
 ATTACKS = {"lira": "LiRA", "rmia": "RMIA", "calibrated": "calibrated", "alone": "no references"}
 
-EXPECTED: list[Expected] = []
+LIRA = {"attack": "LiRA, logit", "p": 0.05}
+EXPECTED = [
+    Expected(LIRA, "detection_rate", 0.838, 0.1),
+    Expected(LIRA, "false_detection_rate", 0.049, 0.03),
+    Expected({"attack": "RMIA, log-confidence", "p": 0.05}, "detection_rate", 0.634, 0.1),
+    Expected({"attack": "no references, log-confidence", "p": 0.05}, "detection_rate", 0.504, 0.3),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
