@@ -2,8 +2,8 @@
 
 The runs of `power/combined` whose whole images are compared by the raw one, by the mean
 log-confidence and by the learned score (drawn): sets are drawn at random from the used and the
-unused images of each run, 2,000 of each size. They overlap, so the interval is over seeds only: it
-is as wide as the seeds differ.
+unused images of each run, 2,000 of each size; and those of `power/controlled`, which marks nothing
+(score margin). They overlap, so the interval is over seeds only: it is as wide as the seeds differ.
 """
 
 from pathlib import Path
@@ -16,15 +16,17 @@ from matplotlib.figure import Figure
 from experiments import Expected
 from taggant.report import controlled
 
-RUNS = ("power/combined",)
+RUNS = ("power/combined", "power/controlled")
 KEYS = ("score", "size", "group", "evidence", "p")
 DRAWN = "learned"
 
 USED = {"score": DRAWN, "group": "used"}
+UNMARKED = {"score": "margin", "group": "used", "evidence": "controls"}
 EXPECTED = [
     Expected(USED | {"evidence": "versions", "size": 5, "p": 0.001}, "claimed", 0.841, 0.12),
     Expected(USED | {"evidence": "versions", "size": 10, "p": 0.001}, "claimed", 0.996, 0.02),
     Expected(USED | {"evidence": "combined", "size": 10, "p": 1e-6}, "claimed", 1.0, 0.02),
+    Expected(UNMARKED | {"size": 10, "p": 0.001}, "claimed", 1.0, 0.02),
 ]
 
 
