@@ -26,7 +26,7 @@ from rich.table import Table
 from scipy.special import betaln
 
 from taggant import stats
-from taggant.stats import NULL, Beta
+from taggant.stats import NULL, Beta, stopping
 from taggant.stats.alternatives import log_choose
 
 MEANS = (0.001, 0.005, 0.01, 0.05)
@@ -64,13 +64,19 @@ def full_grid_pprm(bits: np.ndarray, p: float) -> int:
     return N
 
 
+def anew(n: int, p: float) -> stats.Boundary:
+    """The test, solved and not remembered."""
+    stopping._solved.cache_clear()
+    return stats.optimal(n, p)
+
+
 def time_builds() -> list[tuple[str, float, str]]:
     rows = []
     for p in (0.05, 0.01, 0.001):
-        seconds = best_of(3, lambda p=p: stats.optimal(1000, p))
+        seconds = best_of(3, lambda p=p: anew(1000, p))
         rows.append((f"optimal(n=1000, p={p:g})", seconds, "< 1 s wanted at p = 0.05"))
     for p in (0.05, 0.01, 0.001):
-        seconds = best_of(1, lambda p=p: stats.optimal(100_000, p))
+        seconds = best_of(1, lambda p=p: anew(100_000, p))
         rows.append((f"optimal(n=100000, p={p:g})", seconds, "< 60 s wanted"))
     return rows
 

@@ -30,16 +30,16 @@ N, COUNT = 6, 12_000
 @pytest.fixture(scope="module", params=DERIVATIONS)
 def many(request):
     """Index, place of each version in the order (-1: published), and rank of J's key."""
-    indices, places, ranks = [], [], []
-    for k in range(COUNT):
-        one = Draws(tagged(SECRET, request.param), f"{k:032x}", N)
-        j, keys = one.index(), one.tie_keys()
-        place = np.full(N, -1)
-        place[one.order(j)] = np.arange(N - 1)
-        indices.append(j)
-        places.append(place)
-        ranks.append(int((keys > keys[j]).sum()))
-    return np.array(indices), np.array(places), np.array(ranks)
+    ones = [Draws(tagged(SECRET, request.param), f"{k:032x}", N) for k in range(COUNT)]
+    indices = np.array([one.index() for one in ones])
+    orders = [one.reading(j) for one, j in zip(ones, indices, strict=True)]
+    draw_ahead(orders, [N - 1] * COUNT)
+    hidden = np.stack([order.at(0, N - 1) for order in orders])
+    places = np.full((COUNT, N), -1)
+    np.put_along_axis(places, hidden, np.arange(N - 1)[None], 1)
+    every = [one for one in ones for _ in range(N)]
+    keys = tie_keys_of(every, np.tile(np.arange(N), COUNT)).reshape(COUNT, N)
+    return indices, places, (keys > keys[np.arange(COUNT), indices][:, None]).sum(1)
 
 
 def table(*columns):

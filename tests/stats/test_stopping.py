@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from taggant import stats
-from taggant.stats import Beta, Boundary, programme
+from taggant.stats import Beta, Boundary, programme, stopping
 from taggant.stats.programme import Programme
 
 DESIGN = Beta(1, 50)
@@ -143,6 +143,7 @@ def test_unused_share_of_the_level_is_small():
     ],
 )
 def test_found_within_five_seconds(n, p):
+    stopping._solved.cache_clear()
     start = time.process_time()
     test = stats.optimal(n, p)
     assert time.process_time() - start < 5
@@ -197,3 +198,8 @@ def test_arguments():
     with pytest.raises(ValueError, match="min_power_share=1: accepted are numbers 0 <= min"):
         stats.optimal(100, 0.05, min_power_share=1)
     assert stats.optimal(np.int64(100), 0.05, b=np.float64(50)).n == 100
+
+
+def test_a_test_that_was_asked_for_before_is_not_solved_again():
+    assert stats.optimal(60, "0.05") is stats.optimal(60, Fraction(1, 20))
+    assert stats.optimal(60, "0.05", b=20.0) is not stats.optimal(60, "0.05")

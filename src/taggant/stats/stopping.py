@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -104,6 +105,18 @@ def optimal(
     share = real(min_power_share, "min_power_share", 0.0, 1.0, "high")
     if cost is None and alpha * n == 1:  # one rank, known when all are read: no other test
         return rank(n, alpha, curtailed=True)
+    boundary = _solved(n, alpha, design, cost, share)
+    if boundary.size() == 0:
+        raise ValueError(
+            f"cost={cost!r} a read is so large that the best test for n={n}, p={p}, b={b} never "
+            "claims; accepted are smaller costs, or cost=None to have one chosen"
+        )
+    return boundary
+
+
+@lru_cache(maxsize=256)
+def _solved(n: int, alpha: Fraction, design: Beta, cost: float | None, share: float) -> Boundary:
+    """The test; runs of one sweep, and the stages of a run, ask for the same few."""
     ranks = np.arange(int(alpha * n))
     wanted = share * float(np.exp(design.log_pmf(n - 1, ranks, n)).sum())
     found: Boundary | None = None
@@ -120,13 +133,7 @@ def optimal(
         if found is not None and not _open_at_the_end(found, horizon, n, design):
             break
     # In the limit of a vanishing cost nothing is read that could not change the outcome.
-    boundary = found or rank(n, alpha, curtailed=True)
-    if boundary.size() == 0:
-        raise ValueError(
-            f"cost={cost!r} a read is so large that the best test for n={n}, p={p}, b={b} never "
-            "claims; accepted are smaller costs, or cost=None to have one chosen"
-        )
-    return boundary
+    return found or rank(n, alpha, curtailed=True)
 
 
 def _design(a: float, b: float) -> Beta:
