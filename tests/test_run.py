@@ -93,8 +93,11 @@ def test_a_run_speaks_of_all_published_images_together(smoke):
     table = pl.read_parquet(folder / "instances.parquet")
     spread = [ledger.draws(name).uniform("spread") for name in table["id"]]
     p = (table["exceedances"].to_numpy() + np.array(spread)) / 40
-    assert 10 ** metrics["owner_log10_p"] == pytest.approx(np.exp(fisher(np.log(p))))
-    assert metrics["used_at_least"] == used_at_least(p)
+    # The key is a new one each time: where a hidden version lies between the published one's two
+    # answers it counts against a claim, and the p-value is a little larger than that of the ranks.
+    least = float(np.exp(fisher(np.log(p))))
+    assert least * (1 - 1e-6) <= 10 ** metrics["owner_log10_p"] <= 1.2 * least
+    assert used_at_least(p) - 1 <= metrics["used_at_least"] <= used_at_least(p)
     sets = pl.read_csv(folder / "sets.csv")
     assert sets["size"].unique(maintain_order=True).to_list() == [5, 10, 25]
     assert sets["evidence"].unique().to_list() == ["versions"]
