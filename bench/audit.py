@@ -9,12 +9,13 @@ model knows. The four tables:
 * share: images/s of the engine, one query a version, whose versions are made on the way (`sign`,
   `jacobian`) or lie in memory (`made`), and of the bare forward in batches of the same size and of
   the same precision: bfloat16 too where the device has it. The engine's own forwards, for its
-  probe and its controls, count as time and not as images;
+  probe and its controls, count as time and not as images. The engine asks the model as it is, and
+  compiled (``audit.compile``), which the bare forward never is;
 * decisions: seconds per decided instance and images/s, K = 16 views, of the engine with the
   `optimal` test and with `pprm`, and of a loop in the style of the reference codes: `pprm`, batch
   size 1, K forwards one by one in float32, on versions that lie in memory;
-* compiled: answers/s of a model as it is, and compiled by torch.compile (``audit.compile``), on a
-  GPU with CUDA graphs; and the seconds that compiling takes;
+* compiled: answers/s of a model as it is, and compiled by torch.compile (``audit.compile``), with
+  weights as constants, on a GPU with CUDA graphs; and the seconds that compiling takes;
 * memory: peak memory of marking and of auditing 32 instances against n, a process each.
 """
 
@@ -50,6 +51,7 @@ from taggant.marking.scheme import Strategy
 from taggant.marking.strategies.jacobian import Jacobian
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
+from taggant.score.oracle import FROZEN
 from taggant.stats import optimal, pprm
 from taggant.victim.resnet9 import ResNet9
 from taggant.victim.small_net import SmallNet
@@ -72,6 +74,10 @@ SIZES: dict[str, dict[str, Any]] = {
 """Images, versions, repeats; images of the engine and of the loop, versions, repeats; versions."""
 TESTS = {"optimal": optimal, "pprm": pprm}
 LOOP = "loop, pprm"
+BARE = ("bare", None)
+MODES: dict[str, tuple[str | None, ...]] = {"cpu": (None, FROZEN), "cuda": (None,)}
+"""Of ``audit.compile``, by device, of whole audits; and those that only answers are timed of."""
+OTHER_MODES = {"cpu": "default", "cuda": "reduce-overhead"}
 MARGIN = Score(membership.margin, Full())
 VIEWED = Score(membership.margin, Full(), VIEWS, CropFlip())
 
@@ -146,25 +152,38 @@ def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]
         victim = Victim(net).to(device).eval()
         bare(victim, batch, precision, 3)
         sides = {
-            name: partial(engine_speed, victim, chosen, precision) for name, chosen in sets.items()
+            (name, mode): partial(engine_speed, oracle, chosen)
+            for mode, oracle in asked(victim, batch, precision, MODES[device]).items()
+            for name, chosen in sets.items()
         }
-        sides["bare"] = partial(bare_speed, victim, batch, precision, count * n // len(batch))
-        speeds = in_turns(sides, repeats)
-        alone = speeds.pop("bare")
-        for name, own in speeds.items():
-            row = {"net": title, "precision": precision, "versions": name}
-            row |= {"bare images/s": median(alone), "engine images/s": median(own)}
-            rows.append(row | {"share": ratio(own, alone)})
+        alone = partial(bare_speed, victim, batch, precision, count * n // len(batch))
+        speeds = in_turns({**sides, BARE: alone}, repeats)
+        own = speeds.pop(BARE)
+        for (name, mode), each in speeds.items():
+            row = {"net": title, "precision": precision, "versions": name, "compile": str(mode)}
+            row |= {"bare images/s": median(own), "engine images/s": median(each)}
+            rows.append(row | {"share": ratio(each, own)})
     return rows
+
+
+def asked(
+    victim: nn.Module, batch: Tensor, precision: str, modes: Sequence[str | None]
+) -> dict[str | None, Oracle]:
+    """The model as it is and compiled, each ready to answer."""
+    oracles = {
+        mode: Oracle(victim, MARGIN.access, len(batch), batch.device.type, precision, mode)
+        for mode in modes
+    }
+    for oracle in oracles.values():
+        oracle.query(batch)
+    return oracles
 
 
 def bare_speed(victim: nn.Module, batch: Tensor, precision: str, turns: int) -> float:
     return turns * len(batch) / seconds(lambda: bare(victim, batch, precision, turns))
 
 
-def engine_speed(victim: nn.Module, chosen: Instances, precision: str) -> float:
-    device = next(victim.parameters()).device.type
-    oracle = Oracle(victim, MARGIN.access, BATCH[device], device, precision)
+def engine_speed(oracle: Oracle, chosen: Instances) -> float:
     took, readings = timed(lambda: read(oracle, MARGIN, chosen))
     return readings.queries / took
 
@@ -200,31 +219,35 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
     chosen, first = instances(Sign(2), count, n, device), instances(None, few, n, device)
     versions = first.scheme.strategy.versions.cpu()
     rows = []
+    batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
-        asked: dict[str, float] = {}
+        images: dict[str, float] = {}
 
-        def engine(name: str, precision: str, victim: Any = victim, asked: Any = asked) -> float:
-            oracle = Oracle(victim, VIEWED.access, BATCH[device], device, precision)
-            until = [TESTS[name](n, P)]
+        def engine(
+            side: str, test: str, oracle: Oracle, images: dict[str, float] = images
+        ) -> float:
+            until = [TESTS[test](n, P)]
             took, readings = timed(lambda: read(oracle, VIEWED, chosen, until))
-            asked[f"engine, {name}, {precision}"] = readings.queries / count
+            images[side] = readings.queries / count
             return took / count
 
-        def one_by_one(victim: nn.Module = victim, asked: Any = asked) -> float:
-            took, images = timed(lambda: loop(victim, first, versions, pprm(n, P), device))
-            asked[LOOP] = images / few
+        def one_by_one(victim: nn.Module = victim, images: dict[str, float] = images) -> float:
+            took, asked_of = timed(lambda: loop(victim, first, versions, pprm(n, P), device))
+            images[LOOP] = asked_of / few
             return took / few
 
-        sides = {
-            f"engine, {name}, {precision}": partial(engine, name, precision)
-            for name, precision in product(TESTS, precisions(device))
-        }
-        each = in_turns(sides | {LOOP: one_by_one}, repeats)
-        slowest = asked[LOOP] / median(each[LOOP])
+        sides: dict[str, Any] = {LOOP: one_by_one}
+        for precision in precisions(device):
+            oracles = asked(victim, batch, precision, MODES[device])
+            for test, (mode, oracle) in product(TESTS, oracles.items()):
+                side = f"engine, {test}, {precision}, {mode or 'as it is'}"
+                sides[side] = partial(engine, side, test, oracle)
+        each = in_turns(sides, repeats)
+        slowest = images[LOOP] / median(each[LOOP])
         for name, own in each.items():
-            speed = asked[name] / median(own)
-            row = {"net": title, "side": name, "images/instance": asked[name]}
+            speed = images[name] / median(own)
+            row = {"net": title, "side": name, "images/instance": images[name]}
             row |= {"s/instance": median(own), "times faster": ratio(each[LOOP], own)}
             rows.append(row | {"images/s": speed, "times the images/s": speed / slowest})
     return rows
@@ -233,16 +256,15 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
 def compiled(device: str, repeats: int) -> list[dict[str, Any]]:
     """Answers/s of models that torch.compile made faster."""
     batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
-    mode = "reduce-overhead" if device == "cuda" else "default"
+    modes = (*MODES[device], OTHER_MODES[device])
     rows = []
     for (title, net), precision in product(NETS.items(), precisions(device)):
         victim = Victim(net).to(device).eval()
-        made = {
-            each: Oracle(victim, MARGIN.access, len(batch), device, precision, each)
-            for each in (None, mode)
+        took = {
+            str(mode): seconds(partial(asked, victim, batch, precision, [mode])) for mode in modes
         }
-        took = {str(each): seconds(partial(made[each].query, batch)) for each in made}
-        sides = {str(each): partial(answers_speed, made[each], batch) for each in made}
+        made = asked(victim, batch, precision, modes)
+        sides = {str(mode): partial(answers_speed, oracle, batch) for mode, oracle in made.items()}
         speeds = in_turns(sides, repeats)
         for name, own in speeds.items():
             row = {"net": title, "precision": precision, "audit.compile": name}

@@ -384,25 +384,46 @@ def test_bfloat16_is_the_models_arithmetic_and_not_the_scores():
         Oracle(net, Full(), 4, precision="half")
 
 
-@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs a C++ compiler")
-def test_a_compiled_model_is_audited_to_the_same_ranks():
-    torch.manual_seed(0)
-    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+needs_compiler = pytest.mark.skipif(
+    not shutil.which("g++"), reason="torch.compile needs a C++ compiler"
+)
 
-    class Net(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.net = net
 
-        def forward(self, images):
-            return self.net(images.float() / 255)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
 
+    def forward(self, images):
+        return self.net(images.float() / 255)
+
+
+@needs_compiler
+@pytest.mark.parametrize("mode", ["default", "frozen"])
+def test_a_compiled_model_is_audited_to_the_same_ranks(mode):
     audited, model = instances(count=4), Net()
-    made = Oracle(model, Full(), 64, mode="default")
+    made = Oracle(model, Full(), 64, mode=mode)
     found, plain = read(made, SCORE, audited), read(Oracle(model, Full(), 64), SCORE, audited)
     assert made.ask is not model
     assert found.queries == plain.queries
     assert (found.bits != plain.bits).mean() < 0.01
+
+
+@needs_compiler
+def test_a_frozen_model_answers_as_it_was_and_a_later_one_as_it_is():
+    model, images = Net(), random_set(4, size=8).images
+    answered = []
+    for step in range(3):
+        with torch.no_grad():
+            model.net[1].bias.add_(1)
+        frozen = Oracle(model, Full(), 4, mode="frozen")
+        now = Oracle(model, Full(), 4).query(images)
+        assert torch.allclose(frozen.query(images), now, atol=1e-5), step
+        answered.append((frozen, now))
+    assert model.training
+    for frozen, then in answered:
+        assert torch.allclose(frozen.query(images), then, atol=1e-5)
 
 
 def test_a_model_that_cannot_be_compiled_is_refused_by_the_key(monkeypatch):
@@ -419,7 +440,9 @@ def test_a_model_that_cannot_be_compiled_is_refused_by_the_key(monkeypatch):
 
 
 def test_an_unknown_mode_of_compiling_is_refused_by_those_there_are():
-    with pytest.raises(ValueError, match=r"audit.compile = 'fast': accepted are 'default', 'red"):
+    with pytest.raises(
+        ValueError, match=r"audit.compile = 'fast': accepted are 'frozen', 'default', "
+    ):
         Oracle(Constant(), Full(), 4, mode="fast")
 
 

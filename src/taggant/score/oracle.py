@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, Protocol
 
 import torch
@@ -14,8 +16,10 @@ Access = Callable[[Tensor], Tensor]
 """What of an answer is visible. One with a ``layer`` looks at that method's answers."""
 
 PRECISIONS = ("float32", "bfloat16")
-COMPILED = ("default", "reduce-overhead", "max-autotune")
-"""Modes of ``torch.compile``; the second and third replay CUDA graphs on a GPU."""
+FROZEN = "frozen"
+COMPILED = (FROZEN, "default", "reduce-overhead", "max-autotune")
+"""Weights as constants of the compiled code; and modes of ``torch.compile``, of which the second
+and third replay CUDA graphs on a GPU."""
 ANSWER = "__call__"
 """The layer of a model's own answer."""
 
@@ -88,7 +92,9 @@ class Oracle:
     precision : {"float32", "bfloat16"}
         What its convolutions and products compute in, by autocast.
     mode : str, optional
-        Compile the model by ``torch.compile`` in this mode, at the first query.
+        Compile the model by ``torch.compile`` in this mode, at the first query. ``"frozen"``
+        answers as the model is now, whatever becomes of its weights: they are constants of the
+        code, folded together and packed for the device.
 
     Raises
     ------
@@ -110,8 +116,10 @@ class Oracle:
         if batch_size < 1:
             raise ValueError(f"audit.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
         check_precision(precision)
-        self.model = model
-        ask: Callable[[Tensor], Tensor] = getattr(model, layer_of(access))
+        check_mode(mode)
+        # What is compiled into code must not change: it is a copy's weights, which nobody trains.
+        self.model = deepcopy(model).eval() if mode == FROZEN else model
+        ask: Callable[[Tensor], Tensor] = getattr(self.model, layer_of(access))
         self.ask = ask if mode is None else compiled(ask, mode)
         self.access = access
         self.batch_size = batch_size
@@ -169,11 +177,15 @@ def compiled(ask: Callable[[Tensor], Tensor], mode: str) -> Callable[[Tensor], T
 
     check_mode(mode)
     # Of two modes, kernels differ by what may be tuned; answers of one oracle are all of one.
-    made = torch.compile(ask, dynamic=False, mode=mode)
+    frozen = mode == FROZEN
+    made = torch.compile(
+        _alone(ask) if frozen else ask, dynamic=False, mode=None if frozen else mode
+    )
 
     def call(images: Tensor) -> Tensor:
         try:
-            answers: Tensor = made(images)
+            with _freezing(frozen):
+                answers: Tensor = made(images)
         except TorchDynamoException as error:
             cause = str(error).strip().splitlines()[0]
             raise RuntimeError(
@@ -183,6 +195,26 @@ def compiled(ask: Callable[[Tensor], Tensor], mode: str) -> Callable[[Tensor], T
         return answers.clone()  # the next replay of a CUDA graph writes over them
 
     return call
+
+
+def _alone(ask: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The same function by code of its own: torch.compile knows by its code what it compiled, and
+    would answer for one model's weights by what it made for another's."""
+
+    def asked(images: Tensor) -> Tensor:
+        return ask(images)
+
+    asked.__code__ = asked.__code__.replace()
+    return asked
+
+
+@contextmanager
+def _freezing(frozen: bool) -> Iterator[None]:
+    """Whether weights become constants of what is compiled inside."""
+    from torch._inductor import config
+
+    with config.patch(freezing=frozen):
+        yield
 
 
 def arithmetic(audit: Mapping[str, Any]) -> dict[str, Any]:
