@@ -16,7 +16,17 @@ RUNS = ("power/selective_maker", "power/selective_score")
 SCORES = dict(zip(RUNS, ("LiRA", "margin"), strict=True))
 SELECTION, STRATA = "marking/selection", "audit.strata"
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({"maker": "random", "score": "LiRA", "strata": "one"}, "detection_rate", 0.887, 0.06),
+    Expected({"maker": "busy", "score": "LiRA", "strata": "one"}, "detection_rate", 0.853, 0.06),
+    Expected({"maker": "calm", "score": "margin", "strata": "one"}, "detection_rate", 0.271, 0.1),
+    Expected(
+        {"maker": "busy", "score": "LiRA", "strata": "one"}, "false_detection_rate", 0.041, 0.03
+    ),
+    Expected(
+        {"maker": "calm", "score": "margin", "strata": "one"}, "false_detection_rate", 0.049, 0.03
+    ),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:

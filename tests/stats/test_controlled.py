@@ -47,6 +47,22 @@ def test_strata_compare_like_with_like():
     assert stats.control_p_values(scores, published, np.zeros(6)) == pytest.approx([3 / 5, 3 / 5])
 
 
+def test_a_maker_who_keeps_the_cats_breaks_the_ranks_of_dogs_and_strata_mend_it():
+    """Size by enumeration: any model finds dogs easier, and the published cats alone are used."""
+    scores, dog = np.arange(8.0), np.arange(8) >= 4
+    level = 0.4
+
+    def size(strata):
+        unused = [
+            stats.control_p_values(scores, published, np.zeros(8), strata=strata)[dog[published]]
+            for published in splits(8, 4)
+        ]
+        return float((np.concatenate(unused) <= level).mean())
+
+    assert size(None) > 1.5 * level
+    assert size(dog.astype(int)) <= level
+
+
 def test_a_stratum_without_a_withheld_image_proves_nothing():
     p = stats.control_p_values([9.0, 1], [True, False], [0, 0], strata=[0, 1])
     assert p.tolist() == [1.0]
