@@ -268,20 +268,23 @@ def _pixels(image: Image.Image) -> Tensor:
 def detecting(peer: Peer, device: str, pairs: int, repeats: int) -> list[dict[str, Any]]:
     chosen = audit.instances(None, pairs, 2, device)
     versions = chosen.scheme.strategy.versions.cpu()
+    shape = (audit.BATCH[device], 3, audit.SIDE, audit.SIDE)
+    batch = torch.randint(256, shape, dtype=torch.uint8, device=device)
     rows = []
     for title, net in audit.NETS.items():
         victim = audit.Victim(net).to(device).eval()
 
-        def engine(precision: str, victim: nn.Module = victim) -> float:
-            access = audit.VIEWED.access
-            oracle = Oracle(victim, access, audit.BATCH[device], device, precision)
+        def engine(oracle: Oracle) -> float:
             found: list[int] = []
             took = seconds(lambda: found.append(read(oracle, audit.VIEWED, chosen).queries))
             return found[0] / took
 
         labels = chosen.raw.labels.tolist()
         sides = {"theirs": partial(their_detection, peer, victim, versions, labels)}
-        sides |= {f"ours, {each}": partial(engine, each) for each in precisions(device)}
+        for precision in precisions(device):
+            oracles = audit.asked(victim, batch, precision, audit.MODES[device])
+            for mode, oracle in oracles.items():
+                sides[f"ours, {precision}, {mode or 'as it is'}"] = partial(engine, oracle)
         speeds = in_turns(sides, repeats)
         for name, each in speeds.items():
             row = {"net": title, "whose": name, "answers/s": median(each)}
