@@ -12,7 +12,12 @@ from experiments import Expected, plots
 
 STRATEGY = "marking/strategy"
 
-EXPECTED: list[Expected] = []
+EXPECTED = [
+    Expected({STRATEGY: "smooth", "p": 0.05}, "detection_rate", 0.459, 0.08),
+    Expected({STRATEGY: "mirrored", "p": 0.05}, "detection_rate", 0.391, 0.08),
+    Expected({STRATEGY: "smooth", "p": 0.05}, "over", 0.069, 0.04),
+    Expected({STRATEGY: "mirrored", "p": 0.05}, "false_detection_rate", 0.051, 0.03),
+]
 
 
 def collect(runs: pl.DataFrame) -> pl.DataFrame:
