@@ -1,7 +1,7 @@
 """All of CIFAR-10 with smoothed labels: whether they hide which photos were used.
 
-As `instance/full_cifar10`, the same photos, marks and secret, but the labels are smoothed by 0.2, as
-in airbench94's own recipe.
+As `instance/full_cifar10`, with the same photos, marks and secret, but labels are smoothed by 0.2,
+as in airbench94's own recipe.
 """
 
 from experiments.instance.full_cifar10 import LAST, collect, draw
