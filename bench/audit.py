@@ -135,6 +135,12 @@ def marker() -> Marker:
     return Marker(lambda: Backbone("bench", net, (0.5,) * 3, (0.25,) * 3))
 
 
+def noise(device: str) -> Tensor:
+    """A batch of images, uint8: how long an answer takes does not depend on what they show."""
+    shape = (BATCH[device], 3, SIDE, SIDE)
+    return torch.randint(256, shape, dtype=torch.uint8, device=device)
+
+
 def bare(victim: nn.Module, batch: Tensor, precision: str, count: int) -> None:
     half = torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bfloat16")
     with torch.inference_mode(), half:
@@ -146,7 +152,7 @@ def share(device: str, count: int, n: int, repeats: int) -> list[dict[str, Any]]
     """Images/s of the engine and of the model alone."""
     strategies = {"made": None, "sign": Sign(2), "jacobian": Jacobian(marker())}
     sets = {name: instances(strategy, count, n, device) for name, strategy in strategies.items()}
-    batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+    batch = noise(device)
     rows = []
     for (title, net), precision in product(NETS.items(), precisions(device)):
         victim = Victim(net).to(device).eval()
@@ -219,7 +225,7 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
     chosen, first = instances(Sign(2), count, n, device), instances(None, few, n, device)
     versions = first.scheme.strategy.versions.cpu()
     rows = []
-    batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+    batch = noise(device)
     for title, net in NETS.items():
         victim = Victim(net).to(device).eval()
         images: dict[str, float] = {}
@@ -255,7 +261,7 @@ def decisions(device: str, count: int, few: int, n: int, repeats: int) -> list[d
 
 def compiled(device: str, repeats: int) -> list[dict[str, Any]]:
     """Answers/s of models that torch.compile made faster."""
-    batch = torch.randint(256, (BATCH[device], 3, SIDE, SIDE), dtype=torch.uint8, device=device)
+    batch = noise(device)
     modes = (*MODES[device], OTHER_MODES[device])
     rows = []
     for (title, net), precision in product(NETS.items(), precisions(device)):

@@ -268,8 +268,7 @@ def _pixels(image: Image.Image) -> Tensor:
 def detecting(peer: Peer, device: str, pairs: int, repeats: int) -> list[dict[str, Any]]:
     chosen = audit.instances(None, pairs, 2, device)
     versions = chosen.scheme.strategy.versions.cpu()
-    shape = (audit.BATCH[device], 3, audit.SIDE, audit.SIDE)
-    batch = torch.randint(256, shape, dtype=torch.uint8, device=device)
+    batch = audit.noise(device)
     rows = []
     for title, net in audit.NETS.items():
         victim = audit.Victim(net).to(device).eval()

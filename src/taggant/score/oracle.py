@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -174,17 +175,18 @@ def check_mode(mode: str | None) -> None:
 def compiled(ask: Callable[[Tensor], Tensor], mode: str) -> Callable[[Tensor], Tensor]:
     """The same function, compiled for the one shape of batch that it meets."""
     from torch._dynamo.exc import TorchDynamoException  # seconds, which only this should cost
+    from torch._inductor import config
 
-    check_mode(mode)
     # Of two modes, kernels differ by what may be tuned; answers of one oracle are all of one.
-    frozen = mode == FROZEN
-    made = torch.compile(
-        _alone(ask) if frozen else ask, dynamic=False, mode=None if frozen else mode
-    )
+    if mode == FROZEN:
+        made = torch.compile(_alone(ask), dynamic=False)
+        compiling: Callable[[], AbstractContextManager[Any]] = partial(config.patch, freezing=True)
+    else:
+        made, compiling = torch.compile(ask, dynamic=False, mode=mode), nullcontext
 
     def call(images: Tensor) -> Tensor:
         try:
-            with _freezing(frozen):
+            with compiling():
                 answers: Tensor = made(images)
         except TorchDynamoException as error:
             cause = str(error).strip().splitlines()[0]
@@ -206,15 +208,6 @@ def _alone(ask: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
 
     asked.__code__ = asked.__code__.replace()
     return asked
-
-
-@contextmanager
-def _freezing(frozen: bool) -> Iterator[None]:
-    """Whether weights become constants of what is compiled inside."""
-    from torch._inductor import config
-
-    with config.patch(freezing=frozen):
-        yield
 
 
 def arithmetic(audit: Mapping[str, Any]) -> dict[str, Any]:
