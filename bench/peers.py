@@ -123,7 +123,7 @@ def marker(size: int, precision: str) -> Marker:
         net.fc = nn.Sequential()  # type: ignore[assignment]
         return Backbone("resnet18", net, IMAGENET_MEAN, IMAGENET_STD)
 
-    return Marker(load, size, precision)
+    return Marker(load, size, precision, fold=True)
 
 
 def pictures(count: int, side: int) -> Tensor:

@@ -1,10 +1,13 @@
-"""Networks of torchvision and timm by name, and what their last layer reads."""
+"""Networks of torchvision and timm by name, without their last layer, their batch norms folded."""
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from collections import Counter
+from typing import Any, TypeGuard
 
-from torch import nn
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def torchvision_network(key: str, name: str, **options: Any) -> nn.Module:
@@ -83,3 +86,63 @@ def headless(net: nn.Module, key: str) -> tuple[nn.Module, int]:
     path, last = linear[-1]
     net.set_submodule(path, nn.Identity())
     return net, last.in_features
+
+
+class _Layers(fx.Tracer):
+    """Sees batch norms as layers, also those that are not torch's own."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.BatchNorm2d) or super().is_leaf_module(m, module_qualified_name)
+
+
+def folded(net: nn.Module, key: str) -> nn.Module:
+    """A copy of a frozen network whose batch norms are part of the convolutions before them.
+
+    It computes the same up to rounding, with fewer passes over its feature maps. A batch norm
+    stays where it is if something else reads its convolution too, or either runs more than once.
+
+    Parameters
+    ----------
+    net : nn.Module
+        In eval mode; left as it is.
+    key : str
+        What asked for it, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the order of its layers depends on its input, so that it cannot be known in advance.
+    """
+    net = copy.deepcopy(net)
+    try:
+        nodes = _Layers().trace(net).nodes
+    except Exception as error:  # a network's own code may raise anything
+        raise ValueError(
+            f"{key}: the layers of {type(net).__name__} cannot be traced ({error}); "
+            "with false its batch norms stay"
+        ) from error
+    layers = {
+        node: net.get_submodule(str(node.target)) for node in nodes if node.op == "call_module"
+    }
+    calls = Counter(layers.values())
+    for node, norm in layers.items():
+        conv = layers.get(node.args[0])
+        if type(conv) is not nn.Conv2d or not _normalises(norm):
+            continue
+        before = node.all_input_nodes[0]
+        if len(before.users) == calls[norm] == calls[conv] == 1:
+            net.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
+            net.set_submodule(str(node.target), _rest(norm))
+    return net
+
+
+def _normalises(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    """Whether it is a batch norm by known statistics; timm's own come with an activation."""
+    if not isinstance(layer, nn.BatchNorm2d) or layer.running_mean is None:
+        return False
+    return type(layer) is nn.BatchNorm2d or type(layer).__name__ == "BatchNormAct2d"
+
+
+def _rest(norm: Any) -> nn.Module:
+    """What a batch norm does besides."""
+    return nn.Sequential(norm.drop, norm.act) if hasattr(norm, "act") else nn.Identity()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import urllib.error
 
@@ -88,6 +89,19 @@ def test_gradient_is_autograds_and_leaves_the_network_alone():
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_lanes_agree_for_a_network_without_batch_effects(precision):
     assert marker(precision).lanes_agree(4, random_set(1).images[0])
+
+
+def test_a_folded_network_has_the_same_digest_and_the_same_features_up_to_rounding():
+    load = functools.partial(from_torchvision, "resnet18", weights=None)
+    torch.manual_seed(0)
+    plain = Marker(load, 32)
+    folded = Marker(lambda: plain.backbone, 32, fold=True)
+    pixels = torch.rand(4, 3, 32, 32) * 255
+    torch.testing.assert_close(folded(pixels), plain(pixels))
+    assert not torch.equal(folded(pixels), plain(pixels))
+    assert folded.parameters() == plain.parameters() | {"fold": True}
+    assert "fold" not in plain.parameters()
+    assert folded.lanes_agree(4, random_set(1).images[0])
 
 
 def test_lanes_that_disagree_are_found():

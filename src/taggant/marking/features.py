@@ -27,7 +27,7 @@ def frozen_features(marker: Marker, images: Tensor) -> Tensor:
     """
     if not len(images):
         return torch.zeros(0, marker.dimension(images.new_zeros(images.shape[1:])))
-    network = (marker.digest, marker.size, marker.precision, str(images.device))
+    network = (*marker.parameters().values(), str(images.device))
     pixels = images.cpu().contiguous().numpy()
     shape = pixels.shape[1:]
     keys = [(*network, shape, hashlib.sha256(image.tobytes()).digest()) for image in pixels]

