@@ -410,6 +410,15 @@ def test_a_compiled_model_is_audited_to_the_same_ranks(mode):
     assert (found.bits != plain.bits).mean() < 0.01
 
 
+def test_a_model_that_cannot_be_frozen_is_named():
+    class Held(nn.Module):
+        def __deepcopy__(self, memo):
+            raise TypeError("it holds a socket")
+
+    with pytest.raises(ValueError, match=r"'frozen': Held cannot be copied \(it holds a socket"):
+        Oracle(Held(), Full(), 4, mode="frozen")
+
+
 @needs_compiler
 def test_a_frozen_model_answers_as_it_was_and_a_later_one_as_it_is():
     model, images = Net(), random_set(4, size=8).images

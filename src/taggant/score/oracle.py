@@ -100,7 +100,8 @@ class Oracle:
     Raises
     ------
     ValueError
-        For a batch size < 1, another precision or an unknown mode.
+        For a batch size < 1, another precision, an unknown mode, or a model to be frozen that
+        cannot be copied.
     RuntimeError
         At the first query, if the model cannot be compiled here.
     """
@@ -118,8 +119,7 @@ class Oracle:
             raise ValueError(f"audit.batch_size = {batch_size}: accepted are 1, 2, 3, ...")
         check_precision(precision)
         check_mode(mode)
-        # What is compiled into code must not change: it is a copy's weights, which nobody trains.
-        self.model = deepcopy(model).eval() if mode == FROZEN else model
+        self.model = _frozen(model) if mode == FROZEN else model
         ask: Callable[[Tensor], Tensor] = getattr(self.model, layer_of(access))
         self.ask = ask if mode is None else compiled(ask, mode)
         self.access = access
@@ -170,6 +170,17 @@ def check_mode(mode: str | None) -> None:
     if mode not in (None, *COMPILED):
         accepted = ", ".join(map(repr, COMPILED))
         raise ValueError(f"audit.compile = {mode!r}: accepted are {accepted} and null")
+
+
+def _frozen(model: nn.Module) -> nn.Module:
+    """A copy. What is compiled into code must not change, and nobody trains a copy's weights."""
+    try:
+        return deepcopy(model).eval()
+    except Exception as error:  # a model's own code may raise anything
+        raise ValueError(
+            f"audit.compile = {FROZEN!r}: {type(model).__name__} cannot be copied ({error}); "
+            "'default' compiles the model itself"
+        ) from error
 
 
 def compiled(ask: Callable[[Tensor], Tensor], mode: str) -> Callable[[Tensor], Tensor]:
