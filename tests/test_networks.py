@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import copy
 import functools
+from unittest import mock
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import batch_norm, conv2d
 
 from taggant.networks import folded, headless, timm_network, torchvision_network
 from taggant.victim.architectures import from_timm, from_torchvision
@@ -60,6 +63,12 @@ def batch_norms(net: nn.Module) -> list[nn.BatchNorm2d]:
     return [layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)]
 
 
+def normalised(net: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """What it makes of images, and how often it normalises on the way."""
+    with mock.patch("torch.nn.functional.batch_norm", side_effect=batch_norm) as seen:
+        return net(images), seen.call_count
+
+
 # Before its blocks and in the end a pre-activation network normalises sums, which stay.
 @pytest.mark.parametrize(
     ("name", "left"), [("resnet10t", 0), ("mobilenetv3_small_050", 0), ("resnetv2_18d", 9)]
@@ -68,61 +77,98 @@ def test_folded_batch_norms_change_nothing_but_rounding(name, left):
     net = normed(name)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     images = torch.randn(2, 3, 64, 64)
-    expected = net(images)
-    made = folded(net, "net.fold = True")
-    torch.testing.assert_close(made(images), expected, rtol=1e-4, atol=1e-5)
-    assert len(batch_norms(made)) == left < len(batch_norms(net))
-    assert not any(parameter.requires_grad for parameter in made.parameters())
+    expected, all_of_them = normalised(net, images)
+    made, count = normalised(folded(net, "net.fold = True"), images)
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-5)
+    assert count == left < all_of_them
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
-class Several(nn.Module):
-    """A batch norm after each of three convolutions; `shown` says what else reads them."""
+def test_a_folded_network_can_be_copied_and_has_no_gradients():
+    net = folded(normed("mobilenetv3_small_050"), "net.fold = True")
+    images = torch.randn(1, 3, 32, 32)
+    assert torch.equal(copy.deepcopy(net)(images), net(images))
+    assert not any(parameter.requires_grad for parameter in net.parameters())
 
-    def __init__(self, shown: str) -> None:
+
+class Pair(nn.Module):
+    """A convolution and a batch norm that reads it, in a forward of one's own."""
+
+    def __init__(self, forward):
         super().__init__()
-        self.shown = shown
-        self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+        self.conv, self.norm, self.how = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3), forward
         self.norm.running_mean.fill_(0.3)
+        self.norm.running_var.fill_(4)
+        self.listed = [self.conv]
+        self.also = nn.Sequential(self.conv)
 
+    def forward(self, images, more=None):
+        return self.how(self, images, more)
+
+
+def by_whether_more_is_given(net, images, more):
+    made = net.conv(images)
+    return net.norm(made) if more is not None else made.relu() + net.norm(made.relu())
+
+
+FOLDED = {
+    "by name": lambda net, x, _: net.norm(net.conv(x)),
+    "by keyword": lambda net, x, _: net.norm(input=net.conv(input=x)),
+    "held in a list too": lambda net, x, _: net.norm(net.listed[0](x)),
+    "held under two names": lambda net, x, _: net.norm(net.also(x)),
+    "its statistics are read too": lambda net, x, _: (
+        net.norm(net.conv(x)) * net.norm.running_var.view(1, 3, 1, 1)
+    ),
+}
+KEPT = {
+    "the convolution's output is read": lambda net, x, _: net.norm(net.conv(x)) + net.conv(x),
+    "the same output is read": lambda net, x, _: (lambda y: net.norm(y) + y)(net.conv(x)),
+    "the batch norm runs twice": lambda net, x, _: net.norm(net.norm(net.conv(x))),
+    "the convolution runs twice": lambda net, x, _: net.norm(net.conv(net.conv(x))),
+    "its weights are read": lambda net, x, _: net.norm(net.conv(x)) + conv2d(x, net.conv.weight),
+    "there is something between": by_whether_more_is_given,
+}
+
+
+@pytest.mark.parametrize("how", [*FOLDED, *KEPT])
+def test_a_batch_norm_stays_where_folding_would_change_more(how):
+    net, images = Pair({**FOLDED, **KEPT}[how]).eval(), torch.randn(2, 3, 4, 4)
+    expected, before = normalised(net, images)
+    made, left = normalised(folded(net, "net"), images)
+    torch.testing.assert_close(made, expected)
+    assert left == (0 if how in FOLDED else before)
+
+
+class Doubled(nn.Conv2d):
     def forward(self, images):
-        made = self.conv(images)
-        if self.shown == "the convolution's output":
-            return self.norm(made) + made
-        if self.shown == "the batch norm twice":
-            return self.norm(self.norm(made))
-        if self.shown == "the convolution twice":
-            return self.norm(self.conv(made))
-        return self.norm(made)
+        return super().forward(2 * images)
 
 
+def hooked(layer):
+    layer.register_forward_hook(lambda module, given, made: 2 * made)
+    return layer
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated")
 @pytest.mark.parametrize(
-    ("shown", "left"),
+    ("conv", "norm"),
     [
-        ("nothing", 0),
-        ("the convolution's output", 1),
-        ("the batch norm twice", 1),
-        ("the convolution twice", 1),
+        (nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3, track_running_stats=False)),
+        (Doubled(3, 3, 1), nn.BatchNorm2d(3)),
+        (hooked(nn.Conv2d(3, 3, 1)), nn.BatchNorm2d(3)),
+        (nn.Conv2d(3, 3, 1), hooked(nn.BatchNorm2d(3))),
+        (nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1)), nn.BatchNorm2d(3)),
+        (nn.utils.spectral_norm(nn.Conv2d(3, 3, 1)), nn.BatchNorm2d(3)),
     ],
+    ids=["no statistics", "its own convolution", "hook", "hook of the norm", "weight norm", "old"],
 )
-def test_a_batch_norm_stays_where_folding_would_change_more(shown, left):
-    net = Several(shown).eval()
-    made, images = folded(net, "net"), torch.randn(2, 3, 4, 4)
-    assert len(batch_norms(made)) == left
-    torch.testing.assert_close(made(images), net(images))
-
-
-def test_batch_norms_without_statistics_and_other_convolutions_stay():
-    class Doubled(nn.Conv2d):
-        def forward(self, images):
-            return super().forward(2 * images)
-
-    unknown = nn.BatchNorm2d(3, track_running_stats=False)
-    for pair in ((nn.Conv2d(3, 3, 1), unknown), (Doubled(3, 3, 1), nn.BatchNorm2d(3))):
-        net, images = nn.Sequential(*pair).eval(), torch.randn(2, 3, 4, 4)
-        made = folded(net, "net")
-        assert len(batch_norms(made)) == 1
-        assert torch.equal(made(images), net(images))
+def test_layers_that_do_more_stay(conv, norm):
+    with torch.no_grad():
+        net, images = nn.Sequential(conv, norm).eval(), torch.randn(2, 3, 4, 4)
+        expected, before = normalised(net, images)
+        made, left = normalised(folded(net, "net"), images)
+    assert torch.equal(made, expected)
+    assert left == before == 1
 
 
 def test_a_network_whose_layers_depend_on_its_input_is_refused():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from torch import fx, nn
@@ -99,7 +101,8 @@ def folded(net: nn.Module, key: str) -> nn.Module:
     """A copy of a frozen network whose batch norms are part of the convolutions before them.
 
     It computes the same up to rounding, with fewer passes over its feature maps. A batch norm
-    stays where it is if something else reads its convolution too, or either runs more than once.
+    stays where something else reads its convolution or its parameters too, where either runs more
+    than once or has hooks, and where the convolution is none of torch's own.
 
     Parameters
     ----------
@@ -113,27 +116,50 @@ def folded(net: nn.Module, key: str) -> nn.Module:
     ValueError
         If the order of its layers depends on its input, so that it cannot be known in advance.
     """
-    net = copy.deepcopy(net)
     try:
-        nodes = _Layers().trace(net).nodes
+        net = copy.deepcopy(net)
+        optional = {
+            name: parameter.default
+            for name, parameter in inspect.signature(net.forward).parameters.items()
+            if parameter.default is not parameter.empty
+        }
+        graph = _Layers().trace(net, concrete_args=optional or None)
     except Exception as error:  # a network's own code may raise anything
         raise ValueError(
             f"{key}: the layers of {type(net).__name__} cannot be traced ({error}); "
             "with false its batch norms stay"
         ) from error
+    # In place: a layer may be held under several names, or in a list that torch does not know.
+    for conv, norm in _pairs(net, graph):
+        fused = fuse_conv_bn_eval(conv, norm)
+        conv.weight, conv.bias = fused.weight, fused.bias
+        norm.forward = _rest(norm).forward  # type: ignore[method-assign]
+    return net
+
+
+def _pairs(net: nn.Module, graph: fx.Graph) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Convolutions that only one batch norm reads."""
+    read = {str(node.target).rpartition(".")[0] for node in graph.nodes if node.op == "get_attr"}
     layers = {
-        node: net.get_submodule(str(node.target)) for node in nodes if node.op == "call_module"
+        node: net.get_submodule(str(node.target))
+        for node in graph.nodes
+        if node.op == "call_module"
     }
     calls = Counter(layers.values())
+    owners = {net.get_submodule(path) for path in read}
     for node, norm in layers.items():
-        conv = layers.get(node.args[0])
-        if type(conv) is not nn.Conv2d or not _normalises(norm):
+        before = next(iter(node.all_input_nodes), None)
+        conv = None if before is None else layers.get(before)
+        if before is None or type(conv) is not nn.Conv2d or not _normalises(norm):
             continue
-        before = node.all_input_nodes[0]
-        if len(before.users) == calls[norm] == calls[conv] == 1:
-            net.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
-            net.set_submodule(str(node.target), _rest(norm))
-    return net
+        alone = len(before.users) == calls[norm] == calls[conv] == 1
+        if alone and not owners & {conv, norm} and not _hooked(conv) and not _hooked(norm):
+            yield conv, norm
+
+
+def _hooked(layer: nn.Module) -> bool:
+    """Whether something else happens when it is called: old-style weight norm, say."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks)
 
 
 def _normalises(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:

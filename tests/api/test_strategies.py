@@ -63,3 +63,38 @@ def test_grey_images_are_refused_by_name_and_not_with_a_network_of_ones_own(smal
         taggant.mark(grey, strategy="feature", **OPTIONS)
     own = taggant.mark(noise(2), strategy=Feature(marker(), steps=1, chunk=2), **OPTIONS)
     assert own.strategy == "Feature"
+
+
+@pytest.mark.parametrize(
+    ("name", "then"),
+    [
+        ("feature", "marking.marker.fold=false"),
+        ("jacobian", "marking.marker.size=32"),
+        ("scaled_sign", "marking.strategy.mirror=false"),
+        ("sign", "marking.strategy.block=3"),
+        ("smooth_edit", "marking.strategy.strength=0.3"),
+    ],
+)
+def test_what_a_name_meant_when_images_were_marked_is_remade(
+    name, then, small, tmp_path, monkeypatch
+):
+    compose = options.compose_config
+    monkeypatch.setattr(options, "compose_config", lambda given: compose([*given, then]))
+    marked = taggant.mark(noise(2), strategy=name, **OPTIONS)
+    marked.save(tmp_path / "published")
+    monkeypatch.setattr(options, "compose_config", compose)
+    options._strategy.cache_clear()
+    again = taggant.Marked.load(tmp_path / "published")
+    assert again.scheme.parameters() == marked.scheme.parameters()
+    today = options.scheme_of(name, marked.scheme.n, marked.scheme.epsilon)
+    assert again.scheme.parameters() != today.parameters()
+
+
+def test_a_network_of_other_weights_is_not_remade(small, tmp_path, monkeypatch):
+    taggant.mark(noise(2), strategy="feature", **OPTIONS).save(tmp_path / "published")
+    other = marker().load()
+    other.net.layers[0].weight.data += 0.1
+    monkeypatch.setattr(markers, "efficientnet_lite0", lambda: other)
+    options._strategy.cache_clear()
+    with pytest.raises(ValueError, match=r"marks otherwise here .*: weights = "):
+        taggant.Marked.load(tmp_path / "published")

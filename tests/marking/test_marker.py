@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.metadata
 import urllib.error
@@ -102,6 +103,47 @@ def test_a_folded_network_has_the_same_digest_and_the_same_features_up_to_roundi
     assert folded.parameters() == plain.parameters() | {"fold": True}
     assert "fold" not in plain.parameters()
     assert folded.lanes_agree(4, random_set(1).images[0])
+
+
+def test_what_a_process_has_set_changes_no_bit_and_is_left_alone():
+    found, pixels = marker(), torch.rand(4, 3, 16, 16) * 255
+    expected = found.features(pixels)
+    for precision in ("high", "medium"):
+        torch.set_float32_matmul_precision(precision)
+        try:
+            assert torch.equal(found.features(pixels), expected)
+            assert torch.get_float32_matmul_precision() == precision
+        finally:
+            torch.set_float32_matmul_precision("highest")
+
+
+def test_a_network_runs_with_whole_products_and_the_gpus_own_convolutions():
+    class Watching(nn.Module):
+        def forward(self, images):
+            cudnn = torch.backends.cudnn
+            seen.append((torch.get_float32_matmul_precision(), cudnn.enabled, cudnn.deterministic))
+            return images.flatten(1)
+
+    seen = []
+    watched = Marker(lambda: Backbone("watching", Watching(), (0.5,) * 3, (0.5,) * 3))
+    watched.features(torch.zeros(1, 3, 4, 4))
+    watched.gradient(lambda pixels: watched(pixels).sum(1), torch.zeros(1, 3, 4, 4))
+    assert seen == [("highest", True, True)] * 2
+
+
+def test_a_marker_first_used_in_inference_mode_has_gradients_later():
+    found, pixels = marker(), torch.rand(2, 3, 16, 16) * 255
+    with torch.inference_mode():
+        found.features(pixels)
+    assert found.gradient(lambda x: found(x).sum(1), pixels.clone()).abs().sum() > 0
+
+
+def test_a_changed_copy_shares_no_network_with_the_marker():
+    found = marker()
+    features = found.features(torch.zeros(1, 3, 16, 16))
+    changed = dataclasses.replace(found, size=8)
+    assert changed.dimension(torch.zeros(3, 16, 16)) == features.shape[1]
+    assert changed._nets["cpu"][0] is not found._nets["cpu"][0]
 
 
 def test_lanes_that_disagree_are_found():

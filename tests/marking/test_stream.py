@@ -101,3 +101,15 @@ def test_unit_vectors_are_uniform_on_the_sphere(key):
     assert stats.kstest(drawn @ fixed, law.cdf).pvalue > 1e-3
     assert stats.kstest(drawn[:, 0], law.cdf).pvalue > 1e-3
     assert stats.kstest((drawn[::2] * drawn[1::2]).sum(1), law.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("order", [(1, 2, 1, 2), (2, 1, 1, 2), (1, 1, 2, 2)])
+def test_a_stream_is_the_same_beside_those_of_another_rule(order):
+    keys = [derive(tagged(bytes([i]) * 32, rule), "test") for i, rule in enumerate(order)]
+    streams = [(key, 3 + i) for i, key in enumerate(keys)]
+    alone = [bits_of([each], 50)[0] for each in streams]
+    assert np.array_equal(bits_of(streams, 50), alone)
+    assert np.array_equal(bits_on(torch.device("cpu"), streams, 50), alone)
+    first = np.arange(4)
+    words = [words_of([key], first[[i]], 5)[0] for i, key in enumerate(keys)]
+    assert np.array_equal(words_of(keys, first, 5), words)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from taggant.api import kept
-from taggant.api.options import scheme_of
+from taggant.api.options import as_drawn, scheme_of
 from taggant.data.decode import to_image
 from taggant.data.imageset import ImageSet
 from taggant.data.pixels import taken
@@ -248,6 +248,8 @@ class Marked:
         """Read a private folder; see `load`."""
         found = kept.load(folder)
         scheme = scheme_of(strategy or found.facts.strategy, found.ledger.n, found.facts.epsilon)
+        if strategy is None:
+            scheme = as_drawn(scheme, found.ledger.scheme)
         found.ledger.check(scheme.parameters())
         return cls(
             images=found.images,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
+from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -11,7 +13,7 @@ from hydra.utils import instantiate
 from taggant.data.options import check_choice
 from taggant.groups import compose_config, options_of
 from taggant.marking.n_version import NVersion
-from taggant.marking.scheme import Strategy
+from taggant.marking.scheme import Parameters, Strategy
 from taggant.score import Score
 from taggant.stats import Boundary
 
@@ -45,6 +47,36 @@ def scheme_of(strategy: str | Strategy, n: int, epsilon: int) -> NVersion:
             f"taggant.marking.strategies.{strategy}, with a network of your own as its marker"
         ) from error
     return scheme
+
+
+def as_drawn(scheme: NVersion, told: Parameters) -> NVersion:
+    """The scheme of a named strategy as it was when a ledger was drawn.
+
+    What the configs say may have changed since. A parameter that a ledger leaves out had its
+    class's default, since it came later.
+
+    Parameters
+    ----------
+    scheme : NVersion
+        As it is named today.
+    told : mapping
+        The ledger's parameters.
+    """
+    here: Parameters = json.loads(json.dumps(dict(scheme.parameters())))
+    strategy: Any = scheme.strategy
+    differ = {key for key in {*here, *told} - {"marker"} if here.get(key) != told.get(key)}
+    if hasattr(strategy, "marker"):
+        strategy = replace(strategy, marker=_restored(strategy.marker, told, differ))
+    return replace(scheme, strategy=_restored(strategy, told, differ))
+
+
+def _restored(made: Any, told: Parameters, differ: Collection[str]) -> Any:
+    """With what differs as it was told; `Ledger.check` refuses what cannot be restored."""
+    if not is_dataclass(type(made)):
+        return made
+    known = {each.name: each.default for each in fields(made) if each.init}
+    was = {key: told.get(key, known[key]) for key in differ if key in known}
+    return replace(made, **{key: value for key, value in was.items() if value is not MISSING})
 
 
 def check_channels(scheme: NVersion, strategy: str | Strategy, channels: int) -> None:

@@ -70,11 +70,13 @@ class Marker:
     size: int | None = None
     precision: str = "float32"
     fold: bool = False
-    _nets: dict[str, tuple[nn.Module, Tensor, Tensor]] = field(default_factory=dict, repr=False)
-    _lanes: dict[tuple[Hashable, ...], bool] = field(default_factory=dict, repr=False)
-    _dimensions: dict[tuple[Hashable, ...], int] = field(default_factory=dict, repr=False)
+    _nets: dict[str, tuple[nn.Module, Tensor, Tensor]] = field(init=False, repr=False)
+    _lanes: dict[tuple[Hashable, ...], bool] = field(init=False, repr=False)
+    _dimensions: dict[tuple[Hashable, ...], int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for cache in ("_nets", "_lanes", "_dimensions"):
+            object.__setattr__(self, cache, {})
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"marking.marker.precision = {self.precision!r}: accepted are {list(PRECISIONS)}"
@@ -83,7 +85,8 @@ class Marker:
     @cached_property
     def backbone(self) -> Backbone:
         """The network, frozen and in eval mode."""
-        backbone = self.load()
+        with torch.inference_mode(False):
+            backbone = self.load()
         backbone.net.eval().requires_grad_(False)
         return backbone
 
@@ -195,16 +198,21 @@ class Marker:
         """Network, mean and std on a device."""
         key = str(device)
         if key not in self._nets:
-            mean, std = (
-                torch.tensor(list(values), device=device).view(1, -1, 1, 1)
-                for values in (self.backbone.mean, self.backbone.std)
-            )
-            net = copy.deepcopy(self.backbone.net) if self._nets else self.backbone.net
-            if self.fold:
-                net = folded(net, "marking.marker.fold = True")
-            net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            self._nets[key] = (net, mean, std)
+            # What is made in inference mode can have no gradients behind it later.
+            with torch.inference_mode(False):
+                self._nets[key] = self._made(device)
         return self._nets[key]
+
+    def _made(self, device: torch.device) -> tuple[nn.Module, Tensor, Tensor]:
+        mean, std = (
+            torch.tensor(list(values), device=device).view(1, -1, 1, 1)
+            for values in (self.backbone.mean, self.backbone.std)
+        )
+        net = copy.deepcopy(self.backbone.net) if self._nets else self.backbone.net
+        if self.fold:
+            net = folded(net, "marking.marker.fold = True")
+        net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return net, mean, std
 
 
 def bilinear(start: Tensor, length: Tensor, size: int, pixels: int) -> Tensor:
@@ -230,9 +238,17 @@ def bilinear(start: Tensor, length: Tensor, size: int, pixels: int) -> Tensor:
 
 @contextmanager
 def deterministic() -> Iterator[None]:
-    """Deterministic, untuned convolutions: the same batch gives the same bits again."""
-    with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=True):
-        yield
+    """Deterministic, untuned convolutions and whole float32 products, whatever a process has set.
+
+    The same batch gives the same bits again.
+    """
+    cudnn, precision = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with cudnn.flags(cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=True):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def from_torchvision(name: str, weights: str | None = "DEFAULT") -> Backbone:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from taggant.marking import chacha
 KEY_BYTES = 32
 SHAKE, CHACHA = 1, 2
 """Rules; the number of one is a ledger's `derivation`."""
+_Number = TypeVar("_Number", np.uint8, np.uint64)
 Stream = tuple[bytes, int]
 """A key, and the index of one of its streams."""
 BYTE_ORDER = [8 * (bit // 8) + 7 - bit % 8 for bit in range(32)]
@@ -75,8 +77,8 @@ def bits_of(streams: Sequence[Stream], count: int) -> NDArray[np.uint8]:
 
 
 def bits_on(device: torch.device, streams: Sequence[Stream], count: int) -> Tensor:
-    """`bits_of` as a tensor that is on a device, and by the second rule made there."""
-    if device.type == "cpu" or rule_of(streams[0][0]) == SHAKE:
+    """`bits_of` as a tensor that is on a device, and made there if all are of the second rule."""
+    if device.type == "cpu" or SHAKE in _rules([key for key, _ in streams]):
         return torch.from_numpy(bits_of(streams, count)).to(device)
     blocks = -(-count // (8 * chacha.BLOCK_BYTES))
     return unpacked(_keystream(streams, 0, blocks, device))[:, :count]
@@ -90,7 +92,10 @@ def unpacked(words: Tensor) -> Tensor:
 
 def words_of(keys: Sequence[bytes], first: NDArray[np.int64], count: int) -> NDArray[np.uint64]:
     """Words of 64 bits [k, count] of the first stream of each key, from word `first` [k] on."""
-    if rule_of(keys[0]) == SHAKE:
+    rules = _rules(keys)
+    if len(rules) > 1:
+        return _each_rule(keys, lambda at: words_of([keys[i] for i in at], first[at], count))
+    if SHAKE in rules:
         places = list(zip(keys, first.tolist(), strict=True))
         ends = {key: start + count for key, start in sorted(places)}
         whole = {key: np.frombuffer(stream(key, 0, 8 * end), "<u8") for key, end in ends.items()}
@@ -144,7 +149,11 @@ def _cells(streams: Sequence[Stream], count: int) -> NDArray[np.uint16]:
 
 def _contents(streams: Sequence[Stream], size: int) -> NDArray[np.uint8]:
     """The first bytes of each stream, [k, size]."""
-    if rule_of(streams[0][0]) == SHAKE:
+    keys = [key for key, _ in streams]
+    rules = _rules(keys)
+    if len(rules) > 1:
+        return _each_rule(keys, lambda at: _contents([streams[i] for i in at], size))
+    if SHAKE in rules:
         parts = [
             hashlib.shake_128(key + int(index).to_bytes(8, "big")).digest(size)
             for key, index in streams
@@ -152,6 +161,22 @@ def _contents(streams: Sequence[Stream], size: int) -> NDArray[np.uint8]:
         return np.frombuffer(b"".join(parts), np.uint8).reshape(len(streams), size)
     words = _keystream(streams, 0, -(-size // chacha.BLOCK_BYTES))
     return np.ascontiguousarray(words.numpy().view(np.uint8)[:, :size])
+
+
+def _rules(keys: Sequence[bytes]) -> set[int]:
+    """The rules of keys; ledgers that were appended to hold secrets of several."""
+    return {rule_of(key) for key in set(keys)}
+
+
+def _each_rule(
+    keys: Sequence[bytes], make: Callable[[list[int]], NDArray[_Number]]
+) -> NDArray[_Number]:
+    """Rows that are made of the keys of one rule at a time, in the order of the keys."""
+    places: dict[int, list[int]] = {}
+    for place, key in enumerate(keys):
+        places.setdefault(rule_of(key), []).append(place)
+    made = np.concatenate([make(chosen) for chosen in places.values()])
+    return made[np.argsort(np.concatenate([*places.values()]))]
 
 
 def _keystream(
