@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
@@ -78,18 +78,21 @@ def _cpu() -> str:
 
 
 def show(
-    tables: Mapping[str, Callable[[], Sequence[Mapping[str, Any]]]],
+    tables: Mapping[str, Callable[[], Iterable[Mapping[str, Any]]]],
     facts: Mapping[str, Any],
     path: Path | None = None,
 ) -> None:
-    """Make one table after the other, print each; write all and the facts as JSON too."""
+    """Make one table after the other, print each; write rows as they come, and the facts, as JSON
+    too: of a bench that is stopped they are there."""
     console, made = Console(), dict(facts)
     console.print(facts)
     for title, make in tables.items():
-        made[title] = make()
+        made[title] = []
+        for row in make():
+            made[title].append(row)
+            if path is not None:
+                path.write_text(json.dumps(made, indent=1))
         console.print(_table(title, made[title]))
-        if path is not None:
-            path.write_text(json.dumps(made, indent=1))
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]]) -> Table:

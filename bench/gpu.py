@@ -1,14 +1,19 @@
-"""All figures of a GPU in one run of at most eight minutes: engine, marking, training, one audit.
+"""The figures of a GPU in one run of at most eight minutes: engine, marking, training, an audit.
 
     python bench/gpu.py [--json FOLDER] [--minutes 8] [--device cuda] [--small]
 
-Each part is a bench of its own, run in a process of its own with what is left of the time; a part
-that does not end in it is stopped, and the table says so. First come the parts that say most:
+Each part is a bench of its own, run in a process of its own with half of the time that is left; a
+part that does not end in it is stopped, and the table says so; the rows that it had are in its JSON.
+First come the parts that say most:
 
 * generator: the device's keystreams are those of the CPU, bit for bit, and their words/s;
 * share: the engine beside the bare forward, ResNet-18 among the networks;
 * audit: a ResNet-18 trained on 1,000 instances until it knows them, then audited at n = 1,000;
+* compiled: answers/s of compiled models, also by CUDA graphs, and what compiling takes;
+* decisions: seconds per decided instance, beside a loop over single images;
 * training and marking: `bench/training.py` and `bench/marking.py`.
+
+What memory an audit takes against n is in `bench/audit.py` alone.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +41,7 @@ from taggant.marking.chacha import keystream
 from taggant.marking.n_version import Sign
 from taggant.stats import optimal
 
-PARTS = ("generator", "share", "audit", "training", "marking")
+PARTS = ("generator", "audit", "share", "compiled", "decisions", "training", "marking")
 FOLDER = Path(__file__).parent
 
 
@@ -61,10 +66,24 @@ def net(classes: int, channels: int, image_size: int) -> nn.Module:
     return model
 
 
-def share(device: str, small: bool) -> list[dict[str, Any]]:
+def share(device: str, small: bool) -> Iterable[dict[str, Any]]:
     """The engine beside the bare forward."""
     audit.NETS["ResNet-18"] = net
-    return audit.share(device, *audit.SIZES["small" if small else device]["share"])
+    return audit.share(device, *_sizes(device, small)["share"])
+
+
+def compiled(device: str, small: bool) -> Iterable[dict[str, Any]]:
+    """Answers/s of compiled models."""
+    return audit.compiled(device, _sizes(device, small)["share"][2])
+
+
+def decisions(device: str, small: bool) -> Iterable[dict[str, Any]]:
+    """Seconds per decided instance."""
+    return audit.decisions(device, *_sizes(device, small)["decisions"])
+
+
+def _sizes(device: str, small: bool) -> dict[str, Any]:
+    return audit.SIZES["small" if small else device]
 
 
 def memorised(device: str, small: bool) -> list[dict[str, Any]]:
@@ -99,10 +118,12 @@ def memorised(device: str, small: bool) -> list[dict[str, Any]]:
     return [row | {"used claimed": claims[own].mean(), "unused claimed": claims[~own].mean()}]
 
 
-TABLES: dict[str, Callable[[str, bool], list[dict[str, Any]]]] = {
+TABLES: dict[str, Callable[[str, bool], Iterable[dict[str, Any]]]] = {
     "generator": generator,
     "share": share,
     "audit": memorised,
+    "compiled": compiled,
+    "decisions": decisions,
 }
 
 
@@ -137,7 +158,10 @@ def main() -> None:
         show(tables, environment(options.device), options.json)
         return
     end = time.monotonic() + 60 * options.minutes
-    rows = [run(part, options, end - time.monotonic()) for part in PARTS]
+    rows = []
+    for part in PARTS:
+        left = end - time.monotonic()
+        rows.append(run(part, options, left if part == PARTS[-1] else left / 2))
     print(json.dumps(rows, indent=1))
     sys.exit(any(row["ended"] != "done" for row in rows))
 

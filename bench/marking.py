@@ -51,7 +51,7 @@ EPSILON, STEPS = 10, 90
 SIZES: dict[str, dict[str, Any]] = {
     "small": {"radioactive": (8, 2, (8,), 1), "publishing": 4, "hidden": 20},
     "cpu": {"radioactive": (64, 8, (16, 64), 3), "publishing": 32, "hidden": 1000},
-    "cuda": {"radioactive": (1024, 4, (16, 256, 1024), 3), "publishing": 32, "hidden": 1000},
+    "cuda": {"radioactive": (256, 4, (16, 256), 2), "publishing": 32, "hidden": 1000},
 }
 """Images of the scheme and of the loop, lanes, repeats; images; versions."""
 

@@ -163,7 +163,7 @@ def noise(images: int) -> ImageSet:
     return ImageSet(pixels, content_ids(pixels), labels, None, "noise", names, *facts)
 
 
-def compared(device: str, width: int, images: int, epochs: int, turns: int) -> list[dict[str, Any]]:
+def compared(device: str, width: int, epochs: int, turns: int, images: int) -> list[dict[str, Any]]:
     """Images/s of both, and their ratio."""
     data = noise(images)
     speeds = in_turns(
@@ -201,6 +201,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--small", action="store_true", help="a few seconds, to see that it runs")
+    parser.add_argument("--images", type=int, default=2000, help="of an epoch")
     parser.add_argument("--photos", type=Path, help="train the public code on these, whole")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -210,8 +211,9 @@ def main() -> None:
         print(f"not run: pip install airbench=={VERSION} brings the code that this is timed beside")
         return
     quiet_libraries()
-    sizes = (16, 500, 2, 1) if options.small else (64, 2000, 2, 5)
-    tables = {"training": lambda: compared(options.device, *sizes)}
+    sizes = (16, 2, 1) if options.small else (64, 2, 5)
+    images = 500 if options.small else options.images
+    tables = {"training": lambda: compared(options.device, *sizes, images)}
     if options.photos:
         tables = {"trained": lambda: trained(options.photos, options.device, options.small)}
     show(tables, environment(options.device), options.json)

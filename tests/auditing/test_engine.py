@@ -26,7 +26,7 @@ from taggant.marking.publish import publish, raw_sha256
 from taggant.marking.stream import tagged
 from taggant.score import Oracle, Score, membership
 from taggant.score.access import Full
-from taggant.score.oracle import PRECISIONS
+from taggant.score.oracle import PRECISIONS, QueryError
 from taggant.score.view_sets import Hardest, Random
 
 
@@ -249,6 +249,14 @@ def test_a_batch_out_of_memory_is_halved_and_the_reading_starts_over(fits):
     assert readings.queries == whole.queries
 
 
+def test_references_are_asked_for_fewer_images_too():
+    ours, theirs = oracle(Pixels(), 64), oracle(Cramped(20), 64)
+    score = SCORE.less([(theirs, SCORE)], 0.5)
+    with pytest.warns(UserWarning, match="batch_size = 16"):
+        read(ours, score, instances())
+    assert (ours.batch_size, theirs.batch_size) == (16, 16)
+
+
 def test_one_image_out_of_memory_is_told():
     with (
         pytest.warns(UserWarning, match="batch_size = 1"),
@@ -408,6 +416,16 @@ def test_a_compiled_model_is_audited_to_the_same_ranks(mode):
     assert made.ask is not model
     assert found.queries == plain.queries
     assert (found.bits != plain.bits).mean() < 0.01
+
+
+@pytest.mark.parametrize("mode", [None, pytest.param("frozen", marks=needs_compiler)])
+def test_answers_that_are_no_tensor_are_refused_by_what_they_are(mode):
+    class Both(Net):
+        def forward(self, images):
+            return super().forward(images), images
+
+    with pytest.raises(QueryError, match=r"Both answered with a tuple, accepted is a tensor"):
+        Oracle(Both(), Full(), 4, mode=mode).query(random_set(3, size=8).images)
 
 
 def test_a_model_that_cannot_be_frozen_is_named():
@@ -575,3 +593,23 @@ def test_answers_are_brought_to_the_ends_of_their_own_instance():
     bring(position, rows, np.array([4, 0]), to_end=True)  # of instances 2 and 3
     assert position.tolist() == [4, 0, 1, 5, 3, 2]
     assert sorted(position) == list(range(6))
+
+
+def test_of_more_shards_than_instances_some_are_empty():
+    audited = instances(count=3)
+    parts = [read(oracle(Pixels()), SCORE, audited, shard=(i, 5)) for i in range(5)]
+    assert [len(part.reads) for part in parts] == [1, 1, 1, 0, 0]
+    merged, whole = Readings.merge(parts), read(oracle(Pixels()), SCORE, audited)
+    assert np.array_equal(merged.bits, whole.bits)
+    assert np.array_equal(merged.reads, whole.reads)
+
+
+def test_shards_of_unlike_machines_merge_and_name_both():
+    audited = instances(count=4)
+    parts = [read(oracle(Pixels()), SCORE, audited, shard=(i, 2)) for i in range(2)]
+    there = dataclasses.replace(parts[1], grid=0.25, device="cuda")
+    merged = Readings.merge([parts[0], there])
+    assert (merged.grid, merged.device) == (0.25, "cpu, cuda")
+    assert np.array_equal(merged.bits, Readings.merge(parts).bits)
+    with pytest.raises(ValueError, match=r"n = \[21, 60\] versions"):
+        Readings.merge([parts[0], dataclasses.replace(there, n=21)])

@@ -99,7 +99,8 @@ def read(
             plan = Plan.of_reading(questions, until, block, shard, scores)
             return _Reader(plan, progress).run(earlier)
         except torch.OutOfMemoryError:  # noqa: PERF203 - the loop is for this
-            _halve(oracle)
+            for asked in (oracle, *(reference for reference, _ in score.references)):
+                _halve(asked)
 
 
 def _halve(oracle: AnyOracle) -> None:

@@ -141,8 +141,9 @@ class InstanceAudit:
         What the model computes in while it answers, the same for all versions. bfloat16 is about
         twice as fast where the device has it, and coarser: more versions tie.
     compile : str, optional
-        Mode of ``torch.compile`` for the model while it answers: "default", or "reduce-overhead"
-        and "max-autotune", which replay CUDA graphs on a GPU.
+        How the model is compiled while it answers: "frozen", with its weights folded in, or a mode
+        of ``torch.compile``: "default", or "reduce-overhead" and "max-autotune", which replay CUDA
+        graphs on a GPU.
     read : {"all", "until_decided"}
         Hidden versions that the final model's audit reads: all of them (then ranks are known and
         any test can be replayed), or as many as its tests need.

@@ -146,6 +146,9 @@ class Readings:
     def merge(cls, shards: Sequence[Readings]) -> Readings:
         """Put the shards 0..k-1 of k together.
 
+        Each instance was read by one shard, so that its bits come from one device and one grid.
+        Where shards differ in these, the coarsest grid and all devices are named.
+
         Guarantee: equal bit for bit to an unsharded reading wherever the arithmetic of a forward
         does not depend on batch-mates (grid 0, which the probe checks).
 
@@ -157,9 +160,9 @@ class Readings:
         k = len(shards)
         if sorted(part.shard for part in shards) != [(i, k) for i in range(k)]:
             raise ValueError(f"shards {[part.shard for part in shards]} are not 0..{k - 1} of {k}")
-        facts = {(part.n, part.grid, part.device) for part in shards}
-        if len(facts) > 1:
-            raise ValueError(f"shards were read differently (n, grid, device): {sorted(facts)}")
+        versions = {part.n for part in shards}
+        if len(versions) > 1:
+            raise ValueError(f"shards of n = {sorted(versions)} versions are of several readings")
         reads = np.zeros(sum(len(part.reads) for part in shards), np.int64)
         prints = np.zeros(len(reads), np.uint64)
         bits, doubtful = np.zeros((2, len(reads), max(part.bits.shape[1] for part in shards)), bool)
@@ -169,8 +172,10 @@ class Readings:
             bits[rows, :width], doubtful[rows, :width] = part.bits, part.doubtful
             if part.chosen is not None:
                 prints[rows] = part.chosen
-        n, grid, device = facts.pop()
+        grid = max(part.grid for part in shards)
+        device = ", ".join(sorted({part.device for part in shards}))
         queries, controls = sum(p.queries for p in shards), sum(p.controls for p in shards)
         fault = next((part.fault for part in shards if part.fault is not None), None)
         views = prints if all(part.chosen is not None for part in shards) else None
-        return cls(bits, doubtful, reads, n, grid, queries, (0, 1), device, controls, fault, views)
+        whole, n = (0, 1), versions.pop()
+        return cls(bits, doubtful, reads, n, grid, queries, whole, device, controls, fault, views)

@@ -173,16 +173,17 @@ class Record:
         """Bits, doubts and scores [rows, D] of some instances, padded."""
         bits = [_joined(self.bits[i], np.bool_) for i in rows]
         doubtful = [_joined(self.doubtful[i], np.bool_) for i in rows]
-        return _padded(bits), _padded(doubtful), _padded([self.scores_of(i) for i in rows])
+        scores = [self.scores_of(i) for i in rows]
+        return _padded(bits, np.bool_), _padded(doubtful, np.bool_), _padded(scores, np.float32)
 
 
 def _joined(parts: Sequence[NDArray[Kind]], kind: type[Kind]) -> NDArray[Kind]:
     return np.concatenate([np.zeros(0, kind), *parts])
 
 
-def _padded(rows: Sequence[NDArray[Kind]]) -> NDArray[Kind]:
-    """Ragged rows as one array."""
-    table = np.zeros((len(rows), max(map(len, rows))), rows[0].dtype)
+def _padded(rows: Sequence[NDArray[Kind]], kind: type[Kind]) -> NDArray[Kind]:
+    """Ragged rows as one array; a shard may have none."""
+    table = np.zeros((len(rows), max(map(len, rows), default=0)), kind)
     for line, row in zip(table, rows, strict=True):
         line[: len(row)] = row
     return table

@@ -104,6 +104,8 @@ class Oracle:
         cannot be copied.
     RuntimeError
         At the first query, if the model cannot be compiled here.
+    QueryError
+        At the first query, if the model answers with anything but a tensor.
     """
 
     def __init__(
@@ -148,8 +150,17 @@ class Oracle:
             padding = images[-1:].expand(self.batch_size - count, *images.shape[1:])
             images = torch.cat([images, padding])
         with torch.inference_mode(), evaluating(self.model), self._autocast():
-            answers = self.access(self.ask(images))[:count]
+            answers = self.access(self._answered(images))[:count]
         self.queries += count
+        return answers
+
+    def _answered(self, images: Tensor) -> Tensor:
+        answers: object = self.ask(images)
+        if not isinstance(answers, Tensor):
+            raise QueryError(
+                f"{type(self.model).__name__} answered with a {type(answers).__name__}, accepted "
+                "is a tensor [B, ...]: wrap it in a module that returns the logits"
+            )
         return answers
 
     def _autocast(self) -> torch.autocast:
@@ -205,7 +216,8 @@ def compiled(ask: Callable[[Tensor], Tensor], mode: str) -> Callable[[Tensor], T
                 f"audit.compile = {mode!r}: PyTorch cannot compile this model here ({cause}); it "
                 "needs a C++ compiler, on a GPU Triton. audit.compile=null asks it as it is"
             ) from error
-        return answers.clone()  # the next replay of a CUDA graph writes over them
+        # The next replay of a CUDA graph writes over them.
+        return answers.clone() if isinstance(answers, Tensor) else answers
 
     return call
 

@@ -9,6 +9,8 @@ PATCH = 2
 """Side of the patches that the first layer whitens, in pixels."""
 LEAST = 1e-5
 """Added to the power along a direction before it is scaled to one."""
+AT_ONCE = 1 << 22
+"""Pixel values whose patches are looked at together: of images of any size in bounded memory."""
 
 
 class AirbenchNet(nn.Module):
@@ -78,8 +80,11 @@ class AirbenchNet(nn.Module):
         images : Tensor, float [N, C, H, W]
             Normalised.
         """
-        patches = nn.functional.unfold(images, PATCH).transpose(1, 2).flatten(0, 1).double()
-        power, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+        total, count = torch.zeros((), dtype=torch.float64, device=images.device), 0
+        for part in images.split(max(1, AT_ONCE // images[0].numel())):
+            patches = nn.functional.unfold(part, PATCH).transpose(1, 2).flatten(0, 1).double()
+            total, count = total + patches.T @ patches, count + len(patches)
+        power, directions = torch.linalg.eigh(total / count)
         scaled = (directions / torch.sqrt(power + LEAST)).T.flip(0)
         filters = torch.cat([scaled, -scaled]).view_as(self.whitening.weight)
         self.whitening.weight.copy_(filters)
