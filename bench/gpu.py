@@ -2,9 +2,9 @@
 
     python bench/gpu.py [--json FOLDER] [--minutes 8] [--device cuda] [--small]
 
-Each part is a bench of its own, run in a process of its own with half of the time that is left; a
-part that does not end in it is stopped, and the table says so; the rows that it had are in its JSON.
-First come the parts that say most:
+Each part is a bench of its own, run in a process of its own with half of the time that is left. A
+part that does not end in it is stopped, and the table says so; the rows that it had are in its
+JSON. First come the parts that say most:
 
 * generator: the device's keystreams are those of the CPU, bit for bit, and their words/s;
 * share: the engine beside the bare forward, ResNet-18 among the networks;
