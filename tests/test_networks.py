@@ -84,6 +84,13 @@ def test_folded_batch_norms_change_nothing_but_rounding(name, left):
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
+def test_weights_in_bfloat16_are_what_autocast_makes_of_them():
+    net, images = normed("resnet10t"), torch.randn(2, 3, 32, 32)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = [folded(net, "net", dtype)(images) for dtype in (torch.float32, torch.bfloat16)]
+    assert torch.equal(*made)
+
+
 def test_a_folded_network_can_be_copied_and_has_no_gradients():
     net = folded(normed("mobilenetv3_small_050"), "net.fold = True")
     images = torch.randn(1, 3, 32, 32)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
+import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -97,7 +98,7 @@ class _Layers(fx.Tracer):
         return isinstance(m, nn.BatchNorm2d) or super().is_leaf_module(m, module_qualified_name)
 
 
-def folded(net: nn.Module, key: str) -> nn.Module:
+def folded(net: nn.Module, key: str, dtype: torch.dtype | None = None) -> nn.Module:
     """A copy of a frozen network whose batch norms are part of the convolutions before them.
 
     It computes the same up to rounding, with fewer passes over its feature maps. A batch norm
@@ -110,6 +111,9 @@ def folded(net: nn.Module, key: str) -> nn.Module:
         In eval mode; left as it is.
     key : str
         What asked for it, for messages.
+    dtype : torch.dtype, optional
+        Of the weights of those convolutions: what autocast would make of them at every call. None
+        keeps theirs.
 
     Raises
     ------
@@ -133,6 +137,7 @@ def folded(net: nn.Module, key: str) -> nn.Module:
     for conv, norm in _pairs(net, graph):
         fused = fuse_conv_bn_eval(conv, norm)
         conv.weight, conv.bias = fused.weight, fused.bias
+        conv.to(dtype or conv.weight.dtype)
         norm.forward = _rest(norm).forward  # type: ignore[method-assign]
     return net
 

@@ -210,7 +210,7 @@ class Marker:
         )
         net = copy.deepcopy(self.backbone.net) if self._nets else self.backbone.net
         if self.fold:
-            net = folded(net, "marking.marker.fold = True")
+            net = folded(net, "marking.marker.fold = True", PRECISIONS[self.precision])
         net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return net, mean, std
 
