@@ -9,7 +9,12 @@ from experiments.instance import full_cifar10
 
 from experiments import Expected
 
-EXPECTED: list[Expected] = []
+LAST = {"epoch": 30}
+EXPECTED = [
+    Expected(LAST, "detection_rate", 0.038, 0.03),
+    Expected(LAST, "false_detection_rate", 0.042, 0.03),
+    Expected(LAST, "utility", 0.728, 0.02),
+]
 collect = full_cifar10.collect
 
 
