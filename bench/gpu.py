@@ -7,8 +7,8 @@ part that does not end in it is stopped, and the table says so; the rows that it
 JSON. First come the parts that say most:
 
 * generator: the device's keystreams are those of the CPU, bit for bit, and their words/s;
-* share: the engine beside the bare forward, ResNet-18 among the networks;
 * audit: a ResNet-18 trained on 1,000 instances until it knows them, then audited at n = 1,000;
+* share: the engine beside the bare forward, ResNet-18 among the networks;
 * compiled: answers/s of compiled models, also by CUDA graphs, and what compiling takes;
 * decisions: seconds per decided instance, beside a loop over single images;
 * training and marking: `bench/training.py` and `bench/marking.py`.
