@@ -65,6 +65,8 @@ def as_drawn(scheme: NVersion, told: Parameters) -> NVersion:
     here: Parameters = json.loads(json.dumps(dict(scheme.parameters())))
     strategy: Any = scheme.strategy
     differ = {key for key in {*here, *told} - {"marker"} if here.get(key) != told.get(key)}
+    if not differ:
+        return scheme
     if hasattr(strategy, "marker"):
         strategy = replace(strategy, marker=_restored(strategy.marker, told, differ))
     return replace(scheme, strategy=_restored(strategy, told, differ))
