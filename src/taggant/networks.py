@@ -144,21 +144,24 @@ def folded(net: nn.Module, key: str, dtype: torch.dtype | None = None) -> nn.Mod
 
 def _pairs(net: nn.Module, graph: fx.Graph) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Convolutions that only one batch norm reads."""
-    read = {str(node.target).rpartition(".")[0] for node in graph.nodes if node.op == "get_attr"}
+    read = {
+        net.get_submodule(str(node.target).rpartition(".")[0])
+        for node in graph.nodes
+        if node.op == "get_attr"
+    }
     layers = {
         node: net.get_submodule(str(node.target))
         for node in graph.nodes
         if node.op == "call_module"
     }
     calls = Counter(layers.values())
-    owners = {net.get_submodule(path) for path in read}
     for node, norm in layers.items():
         before = next(iter(node.all_input_nodes), None)
         conv = None if before is None else layers.get(before)
         if before is None or type(conv) is not nn.Conv2d or not _normalises(norm):
             continue
         alone = len(before.users) == calls[norm] == calls[conv] == 1
-        if alone and not owners & {conv, norm} and not _hooked(conv) and not _hooked(norm):
+        if alone and not read & {conv, norm} and not _hooked(conv) and not _hooked(norm):
             yield conv, norm
 
 

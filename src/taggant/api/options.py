@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
@@ -12,6 +11,7 @@ from hydra.utils import instantiate
 
 from taggant.data.options import check_choice
 from taggant.groups import compose_config, options_of
+from taggant.marking.ledger import differing
 from taggant.marking.n_version import NVersion
 from taggant.marking.scheme import Parameters, Strategy
 from taggant.score import Score
@@ -62,9 +62,8 @@ def as_drawn(scheme: NVersion, told: Parameters) -> NVersion:
     told : mapping
         The ledger's parameters.
     """
-    here: Parameters = json.loads(json.dumps(dict(scheme.parameters())))
     strategy: Any = scheme.strategy
-    differ = {key for key in {*here, *told} - {"marker"} if here.get(key) != told.get(key)}
+    differ = differing(scheme.parameters(), told).keys() - {"marker"}
     if not differ:
         return scheme
     if hasattr(strategy, "marker"):

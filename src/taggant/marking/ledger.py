@@ -156,10 +156,11 @@ class Ledger:
         ValueError
             Naming those that differ: the weights of a marker network, say.
         """
-        here, drawn = (json.loads(json.dumps(dict(p))) for p in (parameters, self.scheme))
-        differ = sorted(key for key in {*here, *drawn} if here.get(key) != drawn.get(key))
+        differ = differing(parameters, self.scheme)
         if differ:
-            both = "; ".join(f"{k} = {here.get(k)!r}, there {drawn.get(k)!r}" for k in differ)
+            both = "; ".join(
+                f"{k} = {here!r}, there {drawn!r}" for k, (here, drawn) in differ.items()
+            )
             raise ValueError(
                 f"the scheme marks otherwise here than where the ledger was drawn: {both}. Hidden "
                 "versions and carriers would be others, and the audit would mean nothing"
@@ -209,6 +210,13 @@ class Ledger:
             )
         check_derivation(ledger.derivation)
         return ledger
+
+
+def differing(here: Parameters, drawn: Parameters) -> dict[str, tuple[object, object]]:
+    """Parameters that are not the same once they are written down, here and as they were drawn."""
+    one, other = (json.loads(json.dumps(dict(each))) for each in (here, drawn))
+    both = {key: (one.get(key), other.get(key)) for key in sorted({*one, *other})}
+    return {key: pair for key, pair in both.items() if pair[0] != pair[1]}
 
 
 def _from(record: Mapping[str, Any]) -> Ledger:
