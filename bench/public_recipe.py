@@ -1,7 +1,8 @@
 """Time training by airbench94's recipe: this package, beside the recipe's own public code.
 
     pip install airbench==0.1.8
-    python bench/public_recipe.py [--device cpu] [--small] [--images 2000] [--photos FOLDER]
+    python bench/public_recipe.py [--device cpu] [--small] [--images 2000] [--json FILE]
+    python bench/public_recipe.py --photos FOLDER [--json FILE]
 
 The same network, batch size and images of noise, in turns in one process; the first epoch of each
 does not count. The public code is written for a GPU. Where there is none, its device lines are
